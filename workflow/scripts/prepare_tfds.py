@@ -1,0 +1,40 @@
+"""Prepare MovieLens with TensorFlow Datasets; a command by itself, in requirements-tfds.txt's
+environment:
+
+    python workflow/scripts/prepare_tfds.py --variant 100k --data-dir DIR [--zip ml-100k.zip]
+
+Then `TFDS_DATA_DIR=DIR snakemake ...` reads it, without TensorFlow.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import sys
+
+from talking_models.data.errors import SourceError
+from talking_models.data.tfds_prepare import prepare
+
+
+def main() -> None:
+    """Parse the command line, prepare, print the folder; exit status 1 and the reason if not."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--variant", default="100k", help="100k, 1m, latest-small, 20m or 25m")
+    parser.add_argument("--data-dir", required=True, help="where TFDS keeps prepared data sets")
+    parser.add_argument("--zip", help="the archive from GroupLens, where there is no network")
+    parser.add_argument(
+        "--trust-zip", action="store_true", help="accept one rebuilt from its files"
+    )
+    arguments = parser.parse_args()
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(message)s")
+    try:
+        folder = prepare(arguments.variant, arguments.data_dir, arguments.zip, arguments.trust_zip)
+    except SourceError as error:
+        sys.exit(f"prepare_tfds: {error}")
+    print(f"prepared {folder}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,29 @@
+"""The one error of every data source, and the shape of its message."""
+
+from __future__ import annotations
+
+
+class SourceError(RuntimeError):
+    """A source is unreachable, incomplete, altered, or does not hold the variant asked for.
+
+    Args:
+        what: the file or source at fault, and what is wrong with it.
+        expected: what should have been there.
+        found: what was there.
+        advice: what the reader can do about it.
+    """
+
+    def __init__(self, what: str, *, expected: str, found: str, advice: str) -> None:
+        self.what, self.expected, self.found, self.advice = what, expected, found, advice
+        super().__init__(
+            f"{what}\n  expected: {expected}\n  found: {found}\n  what to do: {advice}"
+        )
+
+    def __reduce__(self) -> tuple:
+        """Rebuild from the parts: by default an exception is pickled by its message alone."""
+        parts = {"expected": self.expected, "found": self.found, "advice": self.advice}
+        return _rebuild, (self.what, parts)
+
+
+def _rebuild(what: str, parts: dict[str, str]) -> SourceError:
+    return SourceError(what, **parts)

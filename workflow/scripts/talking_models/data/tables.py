@@ -1,0 +1,73 @@
+"""Parquet files of ratings and movies: the same content gives the same bytes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from talking_models.io import atomic
+
+RATINGS = pa.schema(
+    [
+        pa.field("user", pa.int32(), nullable=False),
+        pa.field("movie", pa.int32(), nullable=False),
+        pa.field("rating", pa.float32(), nullable=False),  # stars, 0.5 or 1 to 5
+        pa.field("timestamp", pa.int64(), nullable=False),  # seconds since 1970, UTC
+    ]
+)
+MOVIES = pa.schema(
+    [
+        pa.field("movie", pa.int32(), nullable=False),
+        pa.field("title", pa.string(), nullable=False),  # with its year: "Toy Story (1995)"
+        pa.field("genres", pa.list_(pa.string()), nullable=False),
+    ]
+)
+
+
+def _write(frame: pd.DataFrame, schema: pa.Schema, path: str | Path) -> None:
+    # Column by column, as Table.from_pandas would add metadata that holds the pandas version.
+    columns = [pa.array(frame[field.name].to_numpy(), type=field.type) for field in schema]
+    table = pa.Table.from_arrays(columns, schema=schema)
+    with atomic(path) as temporary:
+        pq.write_table(table, temporary, compression="zstd", row_group_size=1 << 20)
+
+
+def _read(path: str | Path, schema: pa.Schema) -> pa.Table:
+    table = pq.read_table(path, use_threads=False)
+    if table.schema.names != schema.names or table.schema.types != schema.types:
+        raise ValueError(f"{path}: expected the columns {schema}, found {table.schema}")
+    return table
+
+
+def write_ratings(ratings: pd.DataFrame, path: str | Path) -> None:
+    """Write rating rows (columns user, movie, rating, timestamp) in the order given."""
+    _write(ratings, RATINGS, path)
+
+
+def write_movies(movies: pd.DataFrame, path: str | Path) -> None:
+    """Write movie rows (columns movie, title, genres) in the order given."""
+    _write(movies, MOVIES, path)
+
+
+def read_ratings(path: str | Path) -> pd.DataFrame:
+    """Rating rows: user int32, movie int32, rating float32 (stars), timestamp int64 (seconds).
+
+    Raises:
+        ValueError: the file has other columns.
+    """
+    return _read(path, RATINGS).to_pandas()
+
+
+def read_movies(path: str | Path) -> pd.DataFrame:
+    """Movie rows: movie int32, title str, genres list[str].
+
+    Raises:
+        ValueError: the file has other columns.
+    """
+    table = _read(path, MOVIES)
+    # Plain lists: pandas would hand out numpy arrays, which neither compare nor hash as one value.
+    genres = pd.Series(table["genres"].to_pylist(), dtype=object)
+    return table.drop_columns(["genres"]).to_pandas().assign(genres=genres)

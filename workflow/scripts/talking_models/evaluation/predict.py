@@ -1,0 +1,69 @@
+"""Predictions of trained rating models. The only place where the eval slice meets a model."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+
+from talking_models.data.features import encode
+from talking_models.data.tables import read_movies, read_ratings
+from talking_models.evaluation.metrics import predictions_frame, score
+from talking_models.io import write_csv, write_parquet
+from talking_models.models.checkpoint import Checkpoint
+from talking_models.training.batches import RatingData
+
+CHUNK = 4096
+
+
+def predict(checkpoint: Checkpoint, rows: pd.DataFrame, movies: pd.DataFrame) -> np.ndarray:
+    """Ratings that each model of the checkpoint predicts.
+
+    Args:
+        checkpoint: S trained models.
+        rows: N ratings; ids that the models have not seen are unknown ones.
+        movies: the movies' table.
+
+    Returns:
+        (S, N) float32, not clipped to the scale.
+    """
+    model = checkpoint.stack()
+    data = RatingData(encode(rows, movies, checkpoint.vocabulary))
+    stack = len(checkpoint.seeds)
+    with torch.no_grad():
+        outputs = [
+            model(data.batch(places.expand(stack, -1))).output
+            for places in torch.arange(len(data)).split(CHUNK)
+        ]
+    return torch.cat(outputs, -1).numpy()
+
+
+def run(
+    experiment: str,
+    genre: str,
+    models: str | Path,
+    rows: str | Path,
+    movies: str | Path,
+    predictions: str | Path,
+    metrics: str | Path,
+) -> None:
+    """Evaluate one checkpoint on one genre, from files to files.
+
+    Args:
+        experiment: its id.
+        genre: the genre's name.
+        models: the checkpoint.
+        rows: the genre's eval slice.
+        movies: the movies' table.
+        predictions, metrics: files to write.
+    """
+    torch.set_num_threads(1)
+    checkpoint = Checkpoint.load(models)
+    eval_rows = read_ratings(rows)
+    frame = predictions_frame(
+        experiment, genre, eval_rows, predict(checkpoint, eval_rows, read_movies(movies))
+    )
+    write_parquet(predictions, frame)
+    write_csv(metrics, score(frame))

@@ -1,0 +1,33 @@
+"""What every adapter in `workflow/scripts/` does first: send its log to the rule's log file."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from pathlib import Path
+from typing import Any
+
+
+def start(snakemake: Any) -> logging.Logger:
+    """Log to the rule's `log:` file, an uncaught error included, and return the logger.
+
+    The last line of an error also goes to standard error, where Snakemake shows it.
+    """
+    path = Path(snakemake.log[0])
+    path.parent.mkdir(parents=True, exist_ok=True)
+    logging.basicConfig(
+        filename=path,
+        filemode="w",
+        level=logging.INFO,
+        format="%(asctime)s %(levelname)s %(message)s",
+        force=True,
+    )
+    logging.captureWarnings(True)
+    log = logging.getLogger("talking_models")
+
+    def report(kind: type[BaseException], error: BaseException, trace: Any) -> None:
+        log.critical("%s: %s", kind.__name__, error, exc_info=(kind, error, trace))
+        print(f"{kind.__name__}: {error}\n(details in {path})", file=sys.stderr)
+
+    sys.excepthook = report
+    return log

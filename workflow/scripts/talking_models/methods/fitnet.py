@@ -1,0 +1,48 @@
+"""FitNet: the student's lower state predicts the teacher's (Romero et al., 2014; spec 5.3).
+
+The joint form: hint loss beside the label loss in one stage, with a tuned weight, as the paper
+tunes "the weight of L_fitnet".
+"""
+
+from __future__ import annotations
+
+from talking_models.methods._base import Loss, Method, MethodSettings, tuned
+
+
+class FitNetSettings(MethodSettings):
+    """Hyper-parameters of FitNet."""
+
+    weight: float = tuned(1.0, "Weight of L_fitnet.", low=0.01, high=100)
+
+
+class FitNet(Method):
+    """L = L_label(y, y_g) + weight * mean (r(s_g) - s_h)^2.
+
+    The regressor r is linear from the student's lower width to the teacher's, with a ReLU where
+    the teacher's states are never negative (on the signed residual stream of a ViT it has none).
+    """
+
+    Settings = FitNetSettings
+
+    def build(self, layers, student, teacher):
+        """r: (..., 128) -> (..., 512) on MovieLens."""
+        self.regressor = layers.linear(student.low, teacher.low)
+        self.nonnegative = teacher.nonnegative
+
+    def hint_loss(self, student, teacher):
+        """L_fitnet between two models' states."""
+        predicted = self.regressor(student.low)
+        if self.nonnegative:
+            predicted = predicted.relu()
+        return self.d(predicted, teacher.low)
+
+    def loss(self, batch, student, teacher, step):
+        """See `Method.loss`."""
+        states = student(batch)
+        return Loss(
+            {
+                "label": self.task.label_loss(states.output, batch.target),
+                "hint": self.settings.weight * self.hint_loss(states, teacher(batch)),
+            },
+            {},
+        )

@@ -1,0 +1,156 @@
+"""TD: teacher and student talk (Zhao et al., 2023, Algorithm 1; spec section 2).
+
+Subscripts: g is the student, h the teacher. A state is the pair {s; e} of lower and higher state.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from talking_models.methods._base import Loss, Method, MethodSettings, tuned
+from talking_models.methods._communication import Decoder, Encoder
+
+
+class TDSettings(MethodSettings):
+    """Hyper-parameters of Talking Models distillation."""
+
+    rounds: int = Field(
+        1,
+        ge=0,
+        le=3,
+        description="Rounds n of interactive communication; 0 is the paper's "
+        '"No Interactions": the consistency losses alone.',
+        json_schema_extra={"search": {"choices": [0, 1, 2, 3]}},
+    )
+    w1: float = tuned(0.1, "Weight of L_interact, every round.", low=0.001, high=10, zero=True)
+    w2: float = tuned(0.1, "Weight of the state consistency L_SC.", low=0.001, high=10, zero=True)
+    w3: float = tuned(0.1, "Weight of the message consistency L_MC.", low=0.001, high=10, zero=True)
+    sc_mode: Literal["cross", "self", "both"] = Field(
+        "cross",
+        description="L_SC decodes the other's message (`cross`), one's own (`self`), or `both`.",
+    )
+    consistency_until_step: int | None = Field(
+        None, ge=0, description="Step after which L_SC and L_MC are off; null: never."
+    )
+    noise: float = Field(
+        0.0,
+        ge=0,
+        description="Standard deviation of Gaussian noise on the decoded teacher state s'_h, "
+        "relative to the state's own.",
+    )
+    message: int = Field(128, ge=1, description="Width m_d of a message.")
+    hidden: int = Field(256, ge=1, description="Hidden width of encoders and decoders.")
+    dropout: float = Field(0.1, ge=0, lt=1, description="Dropout in encoders and decoders.")
+    interact_stopgrad: Literal["none", "response", "state"] = Field(
+        "none",
+        description="Cut the gradient of L_interact at the teacher's `response` (s'_g, e'_g) or "
+        "at the `state` that it is compared with.",
+    )
+    target: Literal["previous", "original"] = Field(
+        "previous",
+        description="What a round's response is compared with: the state that asked (`previous`, "
+        "Algorithm 1) or the student's `original` state.",
+    )
+    student_steps: int = Field(
+        0, ge=0, description="First steps with the student alone (separate training, Table 8)."
+    )
+    module_steps: int = Field(
+        0, ge=0, description="Steps after those with encoders and decoders alone."
+    )
+
+
+class TD(Method):
+    """L = L_label + w2 L_SC + w3 L_MC + w1 sum over rounds of L_interact (Algorithm 1).
+
+    Read with the corrections of spec section 8: the teacher's reply is encoded by E_h, and n
+    rounds are n passes.
+    """
+
+    Settings = TDSettings
+
+    def build(self, layers, student, teacher):
+        """E_g, D_g for the student, E_h, D_h for the teacher: same design, separate weights."""
+        s = self.settings
+        self.encoder_g = Encoder(layers, student, s.hidden, s.message, s.dropout)
+        self.encoder_h = Encoder(layers, teacher, s.hidden, s.message, s.dropout)
+        self.decoder_g = Decoder(layers, student, s.hidden, s.message, s.dropout)
+        self.decoder_h = Decoder(layers, teacher, s.hidden, s.message, s.dropout)
+        self.noise = layers.relative_noise(s.noise)
+
+    def trains(self, step):
+        """Separate training: the student alone, then the modules alone, then everything."""
+        s = self.settings
+        if step < s.student_steps:
+            return True, False
+        return step >= s.student_steps + s.module_steps, True
+
+    def loss(self, batch, student, teacher, step):
+        """One pass of Algorithm 1; the label term is left out while the modules train alone."""
+        s = self.settings
+        train_student, train_modules = self.trains(step)
+        states = student(batch)  # y_g, {s_g; e_g}
+        parts, monitors = {}, {}
+        if train_student:
+            parts["label"] = self.task.label_loss(states.output, batch.target)
+        rounds = s.rounds if s.w1 > 0 else 0
+        consistent = s.consistency_until_step is None or step < s.consistency_until_step
+        w2, w3 = (s.w2, s.w3) if consistent else (0, 0)
+        if not train_modules or not (rounds or w2 or w3):
+            return Loss(parts, monitors)
+
+        state = (states.low, states.high)
+        message = self.encoder_g(*state)  # m_g^0
+        monitors["message_std"] = message.detach().std(-2).mean(-1)
+        if w2 or w3:
+            taught = teacher(batch)  # the only place where the teacher sees x
+            teacher_state = (taught.low, taught.high)
+            teacher_message = self.encoder_h(*teacher_state)  # m_h^0
+        if w2:
+            parts["state_consistency"] = w2 * self.state_consistency(
+                state, message, teacher_state, teacher_message
+            )
+        if w3:
+            parts["message_consistency"] = w3 * self.d(message, teacher_message)
+        if rounds:
+            parts["interact"] = s.w1 * self.interact(student, teacher, state, message, rounds)
+        return Loss(parts, monitors)
+
+    def state_distance(self, a, b):
+        """d_S({s; e}, {s'; e'}) = d(s, s') + d(e, e'), d the mean squared error."""
+        return self.d(a[0], b[0]) + self.d(a[1], b[1])
+
+    def state_consistency(self, state_g, message_g, state_h, message_h):
+        """L_SC: each decoder writes its owner's state from the other's message, or its own."""
+        loss = 0
+        if self.settings.sc_mode in ("cross", "both"):
+            loss = loss + self.state_distance(state_h, self.decoder_h(message_g))
+            loss = loss + self.state_distance(state_g, self.decoder_g(message_h))
+        if self.settings.sc_mode in ("self", "both"):
+            loss = loss + self.state_distance(state_h, self.decoder_h(message_h))
+            loss = loss + self.state_distance(state_g, self.decoder_g(message_g))
+        return loss
+
+    def interact(self, student, teacher, state, message, rounds):
+        """Sum of L_interact over the rounds (Algorithm 1, lines 10 to 19)."""
+        original, loss = state, 0
+        for i in range(rounds):
+            low_h = self.noise(self.decoder_h.low(message))  # s'_h; e'_h is never read
+            high_h = teacher.upper(low_h)  # the teacher interprets
+            reply = self.encoder_h(low_h, high_h)  # m_h
+            response = self.decoder_g(reply)  # {s'_g; e'_g}
+            target = original if self.settings.target == "original" else state
+            loss = loss + self.state_distance(*self.stop_gradient(target, response))
+            if i + 1 < rounds:
+                state = (response[0], student.upper(response[0]))  # the student interprets
+                message = self.encoder_g(*state)
+        return loss
+
+    def stop_gradient(self, target, response):
+        """The pair of states that L_interact compares, one of them detached if so set."""
+        if self.settings.interact_stopgrad == "state":
+            target = tuple(t.detach() for t in target)
+        if self.settings.interact_stopgrad == "response":
+            response = tuple(r.detach() for r in response)
+        return target, response

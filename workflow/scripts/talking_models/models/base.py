@@ -1,0 +1,72 @@
+"""A model in three parts, the form that every method works on: lower, upper, head."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from torch import Tensor, nn
+
+
+@dataclass(frozen=True)
+class Widths:
+    """Feature widths of a model's two hidden states.
+
+    Attributes:
+        low: of the lower state s.
+        high: of the higher state e.
+        nonnegative: whether the states follow a ReLU.
+    """
+
+    low: int
+    high: int
+    nonnegative: bool
+
+
+@dataclass(frozen=True)
+class States:
+    """What a model's forward pass leaves to read.
+
+    Attributes:
+        low: s, the lower state, (..., low).
+        high: e, the higher state, (..., high).
+        output: the prediction.
+        low_pre, high_pre: the states before their ReLU; the states themselves where there is none.
+    """
+
+    low: Tensor
+    high: Tensor
+    output: Tensor
+    low_pre: Tensor
+    high_pre: Tensor
+
+
+class LayeredModel(nn.Module):
+    """A model M = head(upper(lower(x))), cut at its layers `lo` and `hi` (spec section 1).
+
+    "Interpreting" is calling `upper` on a lower state that somebody else wrote.
+    """
+
+    widths: Widths
+
+    def lower(self, batch: Any) -> Tensor:
+        """L(x): the lower state s."""
+        raise NotImplementedError
+
+    def upper(self, low: Tensor) -> Tensor:
+        """H(s): the higher state e."""
+        raise NotImplementedError
+
+    def head(self, high: Tensor) -> Tensor:
+        """The output from e."""
+        raise NotImplementedError
+
+    def forward(self, batch: Any) -> States:
+        """All of it, in one pass."""
+        low = self.lower(batch)
+        high = self.upper(low)
+        return States(low, high, self.head(high), low_pre=low, high_pre=high)
+
+    def backbone(self) -> list[nn.Parameter]:
+        """The parameters that the states depend on; gradients are compared over these."""
+        return [p for name, p in self.named_parameters() if not name.startswith("output.")]

@@ -1,0 +1,235 @@
+"""Layers of a stack of models: the same layer of several models, trained side by side.
+
+All seeds of a job train together. A stack's tensors carry the model as first axis: weights are
+(S, in, out), activations (S, B, features), and one batched matmul serves all. Nothing mixes the
+models, and each draws its random numbers from a stream of its own, so that a model of a stack is
+the model that would train alone. A single model without that axis (a vision model) is the stack of
+shape (): the same layers with no first axis.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+
+class Streams:
+    """Random numbers for a stack, one independent generator per model and purpose.
+
+    They come from NumPy: its SFC64 fills a dropout mask several times faster than torch's
+    generator, and gives the same numbers on every machine.
+
+    Args:
+        seeds: one per model.
+        purpose: what the numbers are for. Streams of different purposes are independent, so that
+            a method that draws more of one kind leaves the others as they were.
+        stacked: whether the tensors have the stack's axis; without, there is one seed.
+    """
+
+    def __init__(self, seeds: Sequence[int], purpose: str, stacked: bool = True) -> None:
+        if not stacked and len(seeds) != 1:
+            raise ValueError(f"a single model takes one seed, not {len(seeds)}")
+        self.seeds, self.purpose, self.stacked = tuple(seeds), purpose, stacked
+        self.shape = (len(seeds),) if stacked else ()
+        self.generators = [
+            np.random.Generator(np.random.SFC64([seed, *purpose.encode()])) for seed in seeds
+        ]
+
+    def fork(self, purpose: str) -> Streams:
+        """Streams of the same seeds for another purpose."""
+        return Streams(self.seeds, f"{self.purpose}/{purpose}", self.stacked)
+
+    def _join(self, arrays: list[np.ndarray]) -> Tensor:
+        return torch.from_numpy(np.stack(arrays) if self.stacked else arrays[0])
+
+    def uniform(self, shape: Sequence[int], low: float, high: float) -> Tensor:
+        """(*stack, *shape) float32, uniform in [low, high)."""
+        drawn = self._join([g.random(tuple(shape), np.float32) for g in self.generators])
+        return drawn.mul_(high - low).add_(low)
+
+    def normal(self, shape: Sequence[int]) -> Tensor:
+        """(*stack, *shape) float32 from N(0, 1)."""
+        return self._join([g.standard_normal(tuple(shape), np.float32) for g in self.generators])
+
+    def keep(self, shape: Sequence[int], dropped: float) -> Tensor:
+        """(*stack, *shape) bool, each false with probability `dropped`, rounded to 1/256."""
+        drawn = [g.integers(0, 256, tuple(shape), np.uint8) for g in self.generators]
+        return self._join(drawn) >= round(256 * dropped)
+
+    def permutation(self, n: int) -> Tensor:
+        """(*stack, n) int64, a permutation of 0..n-1 for each model."""
+        return self._join([g.permutation(n) for g in self.generators])
+
+
+class _MeanSquaredDifference(torch.autograd.Function):
+    """Mean of (a - b)^2 per model, with one pass over the data each way."""
+
+    @staticmethod
+    def forward(ctx, a: Tensor, b: Tensor, stack: int) -> Tensor:
+        difference = a - b
+        ctx.save_for_backward(difference)
+        models = difference.flatten(stack).unsqueeze(-2)  # (*stack, 1, n)
+        ctx.n = models.shape[-1]
+        return (models @ models.mT).flatten(stack).squeeze(-1) / ctx.n
+
+    @staticmethod
+    def backward(ctx, gradient: Tensor) -> tuple[Tensor | None, Tensor | None, None]:
+        (difference,) = ctx.saved_tensors
+        scale = (gradient * (2 / ctx.n)).view(
+            *gradient.shape, *(1,) * (difference.dim() - gradient.dim())
+        )
+        of_a, of_b, _ = ctx.needs_input_grad
+        gradient_a = difference * scale
+        gradient_b = (-gradient_a if of_a else gradient_a.neg_()) if of_b else None
+        return gradient_a if of_a else None, gradient_b, None
+
+
+class Linear(nn.Module):
+    """x W + b for each model: (*stack, ..., inputs) -> (*stack, ..., outputs).
+
+    Weights and biases start uniform in +-1/sqrt(inputs), as torch's own.
+    """
+
+    def __init__(self, inputs: int, outputs: int, init: Streams, bias: bool = True) -> None:
+        super().__init__()
+        bound = 1 / math.sqrt(inputs)
+        self.weight = nn.Parameter(init.uniform((inputs, outputs), -bound, bound))
+        self.bias = nn.Parameter(init.uniform((1, outputs), -bound, bound)) if bias else None
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Apply the layer."""
+        weight, bias = self.weight, self.bias
+        if x.shape[-1] != weight.shape[-2]:
+            raise ValueError(f"this layer takes {weight.shape[-2]} features, not {x.shape[-1]}")
+        if weight.dim() == 2:
+            return nn.functional.linear(x, weight.T, None if bias is None else bias[0])
+        flat = x.flatten(1, -2)
+        flat = torch.bmm(flat, weight) if bias is None else torch.baddbmm(bias, flat, weight)
+        return flat.unflatten(1, x.shape[1:-1])
+
+
+class LayerNorm(nn.Module):
+    """Normalise the features of each example, then scale and shift them."""
+
+    def __init__(self, width: int, init: Streams) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(*init.shape, 1, width))
+        self.bias = nn.Parameter(torch.zeros(*init.shape, 1, width))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(*stack, ..., width) -> the same shape."""
+        normal = nn.functional.layer_norm(x, x.shape[-1:])
+        shape = (*self.weight.shape[:-2], *(1,) * (x.dim() - self.weight.dim() + 1), x.shape[-1])
+        return torch.addcmul(self.bias.view(shape), normal, self.weight.view(shape))
+
+
+class BatchNorm(nn.Module):
+    """Normalise each feature over the batch (and tokens), then scale and shift it.
+
+    It keeps no running statistics: it serves the connectors of feature distillation, which exist
+    in training only.
+    """
+
+    def __init__(self, width: int, init: Streams, eps: float = 1e-5) -> None:
+        super().__init__()
+        self.stacked, self.eps = init.stacked, eps
+        self.weight = nn.Parameter(torch.ones(*init.shape, 1, width))
+        self.bias = nn.Parameter(torch.zeros(*init.shape, 1, width))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(*stack, ..., width) -> the same shape."""
+        flat = x.flatten(int(self.stacked), -2)
+        variance, mean = torch.var_mean(flat, -2, correction=0, keepdim=True)
+        normal = (flat - mean) * torch.rsqrt(variance + self.eps)
+        return torch.addcmul(self.bias, normal, self.weight).view(x.shape)
+
+
+class Dropout(nn.Module):
+    """Zero features with probability p in training and scale the rest by 1 / (1 - p)."""
+
+    def __init__(self, p: float, draw: Streams) -> None:
+        super().__init__()
+        self.p, self.draw = p, draw
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(*stack, ..., features) -> the same shape."""
+        if not self.training or self.p == 0:
+            return x
+        shape = x.shape[int(self.draw.stacked) :]
+        return x * self.draw.keep(shape, self.p).to(x.dtype).mul_(1 / (1 - self.p))
+
+
+class RelativeNoise(nn.Module):
+    """Add Gaussian noise in training, of `scale` times the standard deviation of each model's x."""
+
+    def __init__(self, scale: float, draw: Streams) -> None:
+        super().__init__()
+        self.scale, self.draw = scale, draw
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(*stack, ..., features) -> the same shape."""
+        if not self.training or self.scale == 0:
+            return x
+        axes = tuple(range(int(self.draw.stacked), x.dim()))
+        std = x.detach().std(axes, keepdim=True)
+        return x + self.scale * std * self.draw.normal(x.shape[int(self.draw.stacked) :])
+
+
+class Layers:
+    """Makes the layers of one stack; what a method builds its modules with.
+
+    Args:
+        streams: the stack's seeds and shape. Initial weights and training noise come from two
+            forks of it.
+    """
+
+    def __init__(self, streams: Streams) -> None:
+        self.stacked = streams.stacked
+        self.init = streams.fork("init")
+        self.draw = streams.fork("noise")
+
+    def mean(self, x: Tensor) -> Tensor:
+        """The mean over everything but the stack: (*stack, ...) -> (*stack)."""
+        return x.flatten(1).mean(1) if self.stacked else x.mean()
+
+    def mean_squared(self, a: Tensor, b: Tensor) -> Tensor:
+        """The mean of (a - b)^2 over everything but the stack.
+
+        Raises:
+            ValueError: the shapes differ (broadcasting here would hide a mistake).
+        """
+        if a.shape != b.shape:
+            raise ValueError(f"distance between shapes {tuple(a.shape)} and {tuple(b.shape)}")
+        return _MeanSquaredDifference.apply(a, b, int(self.stacked))
+
+    def linear(self, inputs: int, outputs: int, bias: bool = True) -> Linear:
+        """See `Linear`."""
+        return Linear(inputs, outputs, self.init, bias)
+
+    def layer_norm(self, width: int) -> LayerNorm:
+        """See `LayerNorm`."""
+        return LayerNorm(width, self.init)
+
+    def batch_norm(self, width: int) -> BatchNorm:
+        """See `BatchNorm`."""
+        return BatchNorm(width, self.init)
+
+    def dropout(self, p: float) -> Dropout:
+        """See `Dropout`."""
+        return Dropout(p, self.draw)
+
+    def relative_noise(self, scale: float) -> RelativeNoise:
+        """See `RelativeNoise`."""
+        return RelativeNoise(scale, self.draw)
+
+    def relu(self) -> nn.ReLU:
+        """max(x, 0)."""
+        return nn.ReLU()
+
+    def sequential(self, *layers: nn.Module) -> nn.Sequential:
+        """One layer after the other."""
+        return nn.Sequential(*layers)

@@ -1,0 +1,142 @@
+"""The training jobs of MovieLens: the teacher on all genres, a student on one."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import torch
+
+from talking_models import methods
+from talking_models.data.features import Vocabulary, encode
+from talking_models.data.tables import read_movies, read_ratings
+from talking_models.io import write_csv, write_yaml
+from talking_models.models.checkpoint import Checkpoint
+from talking_models.models.layers import Layers, Streams
+from talking_models.models.mlp import RatingMLP
+from talking_models.tasks import Rating
+from talking_models.training.batches import RatingData, shuffled_rows
+from talking_models.training.loop import train
+from talking_models.training.teacher import FrozenTeacher
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """Where a training job writes."""
+
+    models: Path
+    history: Path
+    config: Path
+
+
+def read_rows(paths: Sequence[str | Path]) -> pd.DataFrame:
+    """Rating rows of several slices, one after the other."""
+    return pd.concat([read_ratings(path) for path in paths], ignore_index=True)
+
+
+def fit(
+    rows: pd.DataFrame,
+    movies: pd.DataFrame,
+    config: dict[str, Any],
+    teacher: Checkpoint | None,
+    log: logging.Logger,
+) -> tuple[Checkpoint, pd.DataFrame]:
+    """Train a stack of rating MLPs by one method.
+
+    Args:
+        rows: training rows.
+        movies: the movies' table.
+        config: the effective config: `seeds` (how many), `features`, `hidden`, `training` (the
+            keys of `config.Training`), `method`, and `settings` of that method.
+        teacher: a trained teacher, the first of whose models teaches; None where there is none.
+        log: gets the progress.
+
+    Returns:
+        The trained models and the history of the loss (see `loop.train`).
+
+    Raises:
+        TrainingDiverged: see `loop.train`.
+    """
+    seeds = tuple(range(config["seeds"]))
+    training = config["training"]
+    vocabulary = Vocabulary.of(rows, movies)
+    data = RatingData(encode(rows, movies, vocabulary))
+    student = RatingMLP(
+        vocabulary.sizes,
+        config["features"],
+        config["hidden"],
+        Streams(seeds, "student"),
+        dropout=training["dropout"],
+        id_dropout=training["id_dropout"],
+        mean_rating=float(rows["rating"].mean()),
+    )
+    frozen = None
+    if teacher is not None:
+        own = RatingData(encode(rows, movies, teacher.vocabulary))
+        frozen = FrozenTeacher(teacher.first(), own)
+
+    method_class = methods.method_class(config["method"])
+    layers = Layers(Streams(seeds, "method"))
+    method = method_class(
+        method_class.Settings(**config["settings"]),
+        Rating(layers),
+        layers,
+        student.widths,
+        student.widths if frozen is None else frozen.widths,
+    )
+    if frozen is not None:
+        method.prepare(frozen.chunks())
+
+    log.info("%d models, %d training rows, %s", len(seeds), len(data), vocabulary.sizes)
+    order = shuffled_rows(len(data), training["batch_size"], Streams(seeds, "order"))
+    history = train(
+        student,
+        method,
+        frozen,
+        map(data.batch, order),
+        steps=training["steps"],
+        learning_rate=training["learning_rate"],
+        weight_decay=training["weight_decay"],
+        seeds=seeds,
+        setting={key: config[key] for key in ("method", "settings", "training")},
+        log=log,
+    )
+    weights = {name: tensor.detach() for name, tensor in student.state_dict().items()}
+    checkpoint = Checkpoint(list(seeds), config["features"], config["hidden"], vocabulary, weights)
+    return checkpoint, history
+
+
+def run(
+    rows: Sequence[str | Path],
+    movies: str | Path,
+    config: dict[str, Any],
+    outputs: Outputs,
+    log: logging.Logger,
+    teacher: str | Path | None = None,
+) -> None:
+    """A whole training job, from files to files, on one thread.
+
+    Args:
+        rows: Parquet files of training rows; never the eval slice.
+        movies: the movies' table.
+        config: see `fit`.
+        outputs: files to write.
+        log: gets the progress.
+        teacher: the teacher's checkpoint.
+    """
+    torch.set_num_threads(1)  # two jobs of one thread beat one job of two
+    torch.use_deterministic_algorithms(True)
+    checkpoint, history = fit(
+        read_rows(rows),
+        read_movies(movies),
+        config,
+        None if teacher is None else Checkpoint.load(teacher),
+        log,
+    )
+    checkpoint.save(outputs.models)
+    write_csv(outputs.history, history)
+    write_yaml(outputs.config, config)
