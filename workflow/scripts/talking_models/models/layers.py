@@ -113,18 +113,14 @@ class Linear(nn.Module):
 
 
 class LayerNorm(nn.Module):
-    """Normalise the features of each example, then scale and shift them."""
+    """Normalise the features of each example.
 
-    def __init__(self, width: int, init: Streams) -> None:
-        super().__init__()
-        self.weight = nn.Parameter(torch.ones(*init.shape, 1, width))
-        self.bias = nn.Parameter(torch.zeros(*init.shape, 1, width))
+    Without the usual scale and shift: a linear layer follows wherever it is used, and can do both.
+    """
 
     def forward(self, x: Tensor) -> Tensor:
         """(*stack, ..., width) -> the same shape."""
-        normal = nn.functional.layer_norm(x, x.shape[-1:])
-        shape = (*self.weight.shape[:-2], *(1,) * (x.dim() - self.weight.dim() + 1), x.shape[-1])
-        return torch.addcmul(self.bias.view(shape), normal, self.weight.view(shape))
+        return nn.functional.layer_norm(x, x.shape[-1:])
 
 
 class BatchNorm(nn.Module):
@@ -134,18 +130,23 @@ class BatchNorm(nn.Module):
     in training only.
     """
 
-    def __init__(self, width: int, init: Streams, eps: float = 1e-5) -> None:
+    def __init__(self, width: int, init: Streams) -> None:
         super().__init__()
-        self.stacked, self.eps = init.stacked, eps
+        self.stacked = init.stacked
         self.weight = nn.Parameter(torch.ones(*init.shape, 1, width))
         self.bias = nn.Parameter(torch.zeros(*init.shape, 1, width))
 
     def forward(self, x: Tensor) -> Tensor:
         """(*stack, ..., width) -> the same shape."""
         flat = x.flatten(int(self.stacked), -2)
-        variance, mean = torch.var_mean(flat, -2, correction=0, keepdim=True)
-        normal = (flat - mean) * torch.rsqrt(variance + self.eps)
-        return torch.addcmul(self.bias, normal, self.weight).view(x.shape)
+        if self.stacked:  # the models' features side by side: (n, S x width)
+            flat = flat.transpose(0, 1).flatten(1)
+        normal = nn.functional.batch_norm(
+            flat, None, None, self.weight.flatten(), self.bias.flatten(), training=True
+        )
+        if self.stacked:
+            normal = normal.unflatten(1, (-1, x.shape[-1])).transpose(0, 1)
+        return normal.reshape(x.shape)
 
 
 class Dropout(nn.Module):
@@ -210,9 +211,9 @@ class Layers:
         """See `Linear`."""
         return Linear(inputs, outputs, self.init, bias)
 
-    def layer_norm(self, width: int) -> LayerNorm:
+    def layer_norm(self) -> LayerNorm:
         """See `LayerNorm`."""
-        return LayerNorm(width, self.init)
+        return LayerNorm()
 
     def batch_norm(self, width: int) -> BatchNorm:
         """See `BatchNorm`."""

@@ -1,0 +1,62 @@
+# `make table3` and `make test` do all the set-up they need. `make help` lists what there is.
+
+PYTHON ?= python3
+CORES ?= 2
+BIN := .venv/bin
+TFDS_BIN := .venv-tfds/bin
+VARIANT ?= 100k
+TFDS_DATA_DIR ?= $(abspath data/tfds)
+ZIP ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help table3 quick test lint format schema tfds test-tfds clean
+
+help: ## list the targets
+	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+# The stamp is made last, so that an interrupted installation starts again.
+.venv/.installed: requirements.txt
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.11 ...")'
+	$(PYTHON) -m venv --clear .venv
+	$(BIN)/python -m pip install --quiet --requirement requirements.txt
+	touch $@
+
+# TensorFlow (1.8 GB) in an environment of its own: only preparing MovieLens with TFDS needs it.
+.venv-tfds/.installed: requirements-tfds.txt
+	$(PYTHON) -m venv --clear .venv-tfds
+	$(TFDS_BIN)/python -m pip install --quiet --requirement requirements-tfds.txt
+	touch $@
+
+table3: .venv/.installed ## Table 3 from raw ratings (CORES=2)
+	$(BIN)/snakemake --cores $(CORES) results/tables/table3.md
+
+quick: .venv/.installed ## the whole workflow on two genres, in about a minute
+	$(BIN)/snakemake --cores $(CORES) --configfile config/quick.yaml
+
+test: .venv/.installed ## all tests
+	$(BIN)/python -m pytest
+
+lint: .venv/.installed ## ruff, snakefmt, snakemake --lint
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/snakefmt --check workflow
+	$(BIN)/snakemake --lint
+
+format: .venv/.installed ## bring Python and Snakemake files into form
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+	$(BIN)/snakefmt workflow
+
+schema: .venv/.installed ## config schema and key table, from the config models
+	PYTHONPATH=workflow/scripts $(BIN)/python -m talking_models.config schema workflow/schemas/config.schema.json
+	PYTHONPATH=workflow/scripts $(BIN)/python -m talking_models.config table config/README.md
+
+tfds: .venv-tfds/.installed ## prepare MovieLens with TFDS (VARIANT=, TFDS_DATA_DIR=, ZIP=)
+	$(TFDS_BIN)/python workflow/scripts/prepare_tfds.py --variant $(VARIANT) --data-dir $(TFDS_DATA_DIR) $(if $(ZIP),--zip $(ZIP))
+	@echo "now run: TFDS_DATA_DIR=$(TFDS_DATA_DIR) snakemake ..."
+
+test-tfds: .venv/.installed .venv-tfds/.installed ## TFDS and the wheel give the same MovieLens-100K
+	PYTHONPATH=workflow/scripts $(BIN)/python tests/tfds/check_sources.py --tfds-python $(TFDS_BIN)/python
+
+clean: ## remove what runs made, but for the downloaded data, the environments and committed tables
+	rm -rf results/movielens results/quick results/logs results/benchmarks .snakemake

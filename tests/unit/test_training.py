@@ -1,0 +1,319 @@
+import copy
+import math
+
+import pandas as pd
+import pytest
+import torch
+from toys import (
+    EVERY_METHOD,
+    FEATURES,
+    LOG,
+    SMALL_TD,
+    STUDENT,
+    TEACHER,
+    TRAINING,
+    PlainMLP,
+    fit_config,
+    movielens,
+    rating_batch,
+    rating_problem,
+)
+
+from talking_models.data.features import Vocabulary, encode
+from talking_models.data.tables import write_movies, write_ratings
+from talking_models.methods import Method
+from talking_models.methods._base import Loss
+from talking_models.models.checkpoint import Checkpoint
+from talking_models.models.layers import Streams
+from talking_models.models.mlp import RatingMLP
+from talking_models.training import movielens as job
+from talking_models.training.batches import RatingData, shuffled_rows
+from talking_models.training.loop import TrainingDiverged, gradient_norms, train
+from talking_models.training.teacher import FrozenTeacher
+
+
+def run(problem, steps=3, batches=None, learning_rate=0.01, weight_decay=0.0, **options):
+    """The training loop on a toy problem."""
+    seeds = options.pop("seeds", (0, 1, 2))
+    return train(
+        problem.student,
+        problem.method,
+        problem.teacher,
+        batches or (rating_batch((len(seeds),), seed=s) for s in range(steps)),
+        steps=steps,
+        learning_rate=learning_rate,
+        weight_decay=weight_decay,
+        seeds=seeds,
+        setting=options.pop("setting", "a test"),
+        log=LOG,
+    )
+
+
+@pytest.fixture(scope="module")
+def teacher():
+    train, _, movies = movielens()
+    return job.fit(train, movies, fit_config("scratch", seeds=2, hidden=TEACHER), None, LOG)[0]
+
+
+# --- rows
+
+
+@pytest.mark.parametrize(("n", "size"), [(10, 3), (10, 10), (3, 10), (7, 1), (12, 4)])
+@pytest.mark.parametrize("stacked", [True, False])
+def test_every_epoch_holds_every_row_once_and_every_batch_is_full(n, size, stacked):
+    order = Streams([4, 9] if stacked else [4], "order", stacked)
+    rows, epochs = shuffled_rows(n, size, order), 6
+    batches = [next(rows) for _ in range(math.ceil(epochs * n / size))]
+    assert {tuple(b.shape) for b in batches} == {(2, size) if stacked else (size,)}
+    together = torch.cat(batches, -1)[..., : epochs * n].unflatten(-1, (epochs, n))
+    assert torch.equal(together.sort(-1).values, torch.arange(n).expand_as(together))
+    if n > 5:  # each epoch, and each model, has an order of its own
+        orders = {tuple(o) for o in together.flatten(0, -2).tolist()}
+        assert len(orders) == epochs * (2 if stacked else 1)
+
+
+def test_a_batch_is_the_rows_asked_for():
+    train, _, movies = movielens(30)
+    vocabulary = Vocabulary.of(train, movies)
+    data = RatingData(encode(train, movies, vocabulary))
+    assert len(data) == 30
+    rows = torch.tensor([[4, 4, 29], [0, 7, 1]])
+    batch = data.batch(rows)
+    assert torch.equal(batch.rows, rows)
+    for i, r in [(i, r) for i in range(2) for r in range(3)]:
+        row = train.iloc[int(rows[i, r])]
+        movie = movies[movies["movie"] == row["movie"]].iloc[0]
+        assert vocabulary.users[batch.user[i, r] - 1] == row["user"]
+        assert vocabulary.movies[batch.movie[i, r] - 1] == row["movie"]
+        assert batch.target[i, r] == row["rating"]
+        words = batch.title[i, r][batch.title_weight[i, r] > 0]
+        assert all(vocabulary.words[w - 1] in movie["title"].lower() for w in words)
+        names = [g for g, w in zip(vocabulary.genres, batch.genres[i, r], strict=True) if w > 0]
+        assert names == sorted(movie["genres"])
+    in_order = list(data.in_order(size=8))
+    assert torch.cat([b.rows for b in in_order]).tolist() == list(range(30))
+    assert torch.cat([b.target for b in in_order]).tolist() == train["rating"].tolist()
+
+
+# --- the teacher
+
+
+@pytest.mark.parametrize("n", [120, 5000])
+def test_the_cached_states_of_the_teacher_are_those_of_a_forward_pass(teacher, n):
+    """5000 rows are more than one chunk; the teacher's vocabulary is its own."""
+    rows, later, movies = movielens(n)
+    rows = pd.concat([later, rows.sample(frac=1, random_state=0)], ignore_index=True)
+    data = RatingData(encode(rows, movies, teacher.vocabulary))
+    frozen = FrozenTeacher(teacher.first(), data)
+    places = torch.randint(0, len(rows), (3, 50), generator=torch.Generator().manual_seed(0))
+    cached = frozen(data.batch(places))
+    plain = PlainMLP(teacher.stack(), 0)
+    for i in range(3):
+        wanted = plain(data.batch(places[i]))
+        for name, value in vars(wanted).items():
+            torch.testing.assert_close(getattr(cached, name)[i], value, msg=name)
+            assert not getattr(cached, name).requires_grad
+    low = cached.low.clone().requires_grad_()
+    torch.testing.assert_close(frozen.upper(low), cached.high)
+    frozen.upper(low).sum().backward()
+    assert low.grad.any()
+    assert (frozen.widths.low, frozen.widths.high) == tuple(TEACHER)
+
+
+def test_the_teacher_computes_its_states_only_when_they_are_read(teacher):
+    rows, _, movies = movielens()
+    data = RatingData(encode(rows, movies, teacher.vocabulary))
+    frozen = FrozenTeacher(teacher.first(), data)
+    calls = []
+    frozen.model.register_forward_hook(lambda *_: calls.append(None))
+    answer = frozen(data.batch(torch.arange(5)))
+    chunks = frozen.chunks()
+    assert calls == []
+    assert answer.low.shape == (5, 14)
+    assert answer.output.shape == (5,)
+    assert len(calls) == 1  # 120 rows are one chunk
+    assert len(list(chunks)) == 1
+
+
+# --- the loop
+
+
+def test_a_stack_trains_as_plain_pytorch_trains_one_model(teacher):
+    """Scratch and LD, without dropout: torch.optim.AdamW on `PlainMLP`, one model at a time."""
+    rows, _, movies = movielens()
+    steps, decay = 20, 0.1
+    vocabulary = Vocabulary.of(rows, movies)
+    data = RatingData(encode(rows, movies, vocabulary))
+    taught = PlainMLP(teacher.stack(), 0)
+    own = RatingData(encode(rows, movies, teacher.vocabulary))
+    for method, weight in (("scratch", 0.0), ("ld", 0.5)):
+        settings = {"weight": weight} if weight else {}
+        config = fit_config(
+            method, settings, 3, dropout=0.0, id_dropout=0.0, steps=steps, weight_decay=decay
+        )
+        stack, _ = job.fit(rows, movies, config, teacher, LOG)
+        for seed in range(3):
+            streams = Streams([seed], "student", stacked=False)
+            mean = float(rows["rating"].mean())
+            model = RatingMLP(vocabulary.sizes, FEATURES, STUDENT, streams, mean_rating=mean)
+            plain = PlainMLP(model)
+            matrices = [p for n, p in model.named_parameters() if n.endswith("weight")]
+            biases = [p for n, p in model.named_parameters() if n.endswith("bias")]
+            groups = [
+                {"params": matrices, "weight_decay": decay},
+                {"params": biases, "weight_decay": 0.0},
+            ]
+            optimizer = torch.optim.AdamW(groups, lr=TRAINING["learning_rate"])
+            order = shuffled_rows(
+                len(data), TRAINING["batch_size"], Streams([seed], "order", False)
+            )
+            for _ in range(steps):
+                places = next(order)
+                batch = data.batch(places)
+                output = plain(batch).output
+                loss = ((output - batch.target) ** 2).mean()
+                if weight:
+                    answer = taught(own.batch(places)).output.detach()
+                    loss = loss + weight * ((output - answer) ** 2).mean()
+                optimizer.zero_grad()
+                loss.backward()
+                optimizer.step()
+            for name, p in model.named_parameters():
+                torch.testing.assert_close(
+                    stack.weights[name][seed], p.detach(), rtol=1e-4, atol=2e-5, msg=name
+                )
+
+
+class Shrink(Method):
+    """A loss whose gradient is zero everywhere: what moves, moves by weight decay."""
+
+    def build(self, layers, student, teacher):
+        self.net = layers.sequential(layers.linear(4, 3), layers.batch_norm(3))
+
+    def loss(self, batch, student, teacher, step):
+        parameters = [*student.parameters(), *self.net.parameters()]
+        return Loss({"nothing": sum(0 * p.flatten(1).sum(1) for p in parameters)}, {})
+
+
+def test_weights_and_embeddings_decay_but_biases_and_norms_do_not():
+    problem = rating_problem(Shrink, {}, double=False)
+    for p in problem.parameters().values():  # norms start at 1 and 0
+        p.data.add_(0.5)
+    before = {n: p.detach().clone() for n, p in problem.parameters().items()}
+    run(problem, steps=4, learning_rate=0.1, weight_decay=0.5)
+    for name, p in problem.parameters().items():
+        norm = name.startswith("net.1")
+        kept = 1.0 if norm or name.endswith("bias") else (1 - 0.1 * 0.5) ** 4
+        torch.testing.assert_close(p.detach(), kept * before[name], msg=name)
+    assert sum(n.endswith("weight") for n in before) == 4 + 3 + 2
+
+
+class Breaks(Method):
+    """Its part `extra` is not a number for the second model at the third step."""
+
+    value = float("nan")
+
+    def loss(self, batch, student, teacher, step):
+        label = self.task.label_loss(student(batch).output, batch.target)
+        bad = torch.tensor([0.0, self.value if step == 2 else 0.0, 0.0])
+        return Loss({"label": label, "extra": label * 0 + bad}, {})
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf")])
+def test_a_loss_that_is_no_number_stops_training_and_says_where(monkeypatch, value):
+    monkeypatch.setattr(Breaks, "value", value)
+    problem = rating_problem(Breaks, {}, double=False)
+    with pytest.raises(TrainingDiverged) as error:
+        run(problem, steps=5, seeds=(5, 17, 6), setting={"method": "breaks", "w": 0.125})
+    for words in ("'extra'", "step 2", "seed 17", "0.125", "breaks", str(value)):
+        assert words in str(error.value)
+    assert isinstance(error.value, ArithmeticError)
+
+
+def test_a_training_job_that_diverges_names_its_settings(teacher):
+    rows, _, movies = movielens()
+    config = fit_config("ld", {"weight": 0.25}, learning_rate=1e30, steps=30)
+    with pytest.raises(TrainingDiverged, match=r"seed \d.*'weight': 0.25.*learning_rate"):
+        job.fit(rows, movies, config, teacher, LOG)
+
+
+def test_the_history_tells_the_mean_over_the_stack_and_the_gradient_norm():
+    problem = rating_problem("ld", {"weight": 0.5}, double=False)
+    batch, before = rating_batch((3,)), copy.deepcopy(problem.student)
+    history = run(problem, steps=1, batches=iter([batch]))
+    states = before(batch)
+    with torch.no_grad():
+        taught = problem.teacher(batch)
+    label = (states.output - batch.target).square().mean(1)
+    logit = 0.5 * (states.output - taught.output).square().mean(1)
+    for name, part in (("label", label), ("logit", logit)):
+        row = history[history["name"] == name].iloc[0]
+        parameters = [p for n, p in before.named_parameters() if not n.startswith("output")]
+        found = torch.autograd.grad(part.sum(), parameters, retain_graph=True)
+        norm = torch.cat([g.flatten() for g in found]).norm().item()
+        assert row["step"] == 1
+        assert row["value"] == pytest.approx(part.mean().item(), rel=1e-5)
+        assert row["gradient_norm"] == pytest.approx(norm, rel=1e-4)
+
+
+@pytest.mark.parametrize(("steps", "reported"), [(3, [1, 2, 3]), (45, [*range(2, 45, 2), 45])])
+def test_the_history_has_some_twenty_steps_and_always_the_last(steps, reported):
+    problem = rating_problem("scratch", {}, double=False)
+    history = run(problem, steps)
+    assert history["step"].tolist() == reported
+    assert history.columns.tolist() == ["step", "name", "value", "gradient_norm"]
+
+
+def test_reading_gradient_norms_does_not_disturb_training():
+    """The same steps give the same weights however often the norms are read."""
+    problem = rating_problem("td", SMALL_TD, double=False)
+    loss = problem.loss()
+    gradient_norms(loss.parts, problem.student)
+    loss.total.sum().backward()
+    other = rating_problem("td", SMALL_TD, double=False)
+    other.loss().total.sum().backward()
+    for name, p in problem.parameters().items():
+        assert torch.equal(p.grad, other.parameters()[name].grad), name
+
+
+def test_training_ends_in_evaluation_mode():
+    problem = rating_problem("td", SMALL_TD, double=False)
+    run(problem, steps=1)
+    assert not problem.student.training
+    assert not any(m.training for m in problem.own().values())
+
+
+# --- whole jobs
+
+
+@pytest.mark.parametrize("name", ["scratch", "hybrid-gated", "td"])
+def test_the_same_job_twice_gives_the_same_bytes(teacher, tmp_path, name):
+    rows, _, movies = movielens()
+    write_ratings(rows[:90], tmp_path / "fit.parquet")
+    write_ratings(rows[90:], tmp_path / "val.parquet")
+    write_movies(movies, tmp_path / "movies.parquet")
+    teacher.save(tmp_path / "teacher")
+    config = fit_config(name.split("-")[0], EVERY_METHOD[name])
+    found = []
+    deterministic = torch.are_deterministic_algorithms_enabled()
+    for k in range(2):
+        torch.manual_seed(k)  # the global generator must not matter
+        outputs = job.Outputs(*(tmp_path / str(k) / f for f in ("models", "history", "config")))
+        slices = [tmp_path / "fit.parquet", tmp_path / "val.parquet"]
+        job.run(slices, tmp_path / "movies.parquet", config, outputs, LOG, tmp_path / "teacher")
+        found.append([path.read_bytes() for path in vars(outputs).values()])
+    torch.use_deterministic_algorithms(deterministic)
+    assert found[0] == found[1]
+    loaded = Checkpoint.load(tmp_path / "0" / "models")
+    assert loaded.seeds == [0, 1]
+    direct, history = job.fit(rows, movies, config, teacher, LOG)
+    for key, tensor in direct.weights.items():
+        assert torch.equal(tensor, loaded.weights[key])
+    assert len(pd.read_csv(tmp_path / "0" / "history")) == len(history)
+
+
+def test_training_lowers_the_error_on_the_training_rows():
+    rows, _, movies = movielens()
+    config = fit_config("scratch", steps=150, batch_size=60, dropout=0.0, id_dropout=0.0)
+    _, history = job.fit(rows, movies, config, None, LOG)
+    assert history["value"].iloc[-1] < 0.5 * rows["rating"].var()

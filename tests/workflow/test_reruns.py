@@ -1,0 +1,97 @@
+"""What an edit makes Snakemake run again: what it touches, and nothing else."""
+
+import pytest
+
+METHODS = "workflow/scripts/talking_models/methods"
+TABLES = {"make_table table3", "make_table talk"}
+ALL = ("teacher", "scratch", "fd", "hybrid", "td")
+
+
+def training(*ids):
+    """The jobs that train and evaluate these experiments."""
+    found = set()
+    for name in ids:
+        if name == "teacher":
+            found |= {"train_teacher", "evaluate_teacher"}
+        else:
+            found |= {f"evaluate_students {name}"}
+            found |= {f"train_student {name} {task}" for task in ("sci-fi", "war")}
+    return found
+
+
+@pytest.mark.parametrize(
+    ("file", "expected"),
+    [
+        (f"{METHODS}/td.py", training("td") | TABLES),
+        (f"{METHODS}/fd.py", training("fd", "hybrid") | {"make_table table3"}),
+        (f"{METHODS}/hybrid.py", training("hybrid") | {"make_table table3"}),
+        (f"{METHODS}/ld.py", training("hybrid") | {"make_table table3"}),
+        (f"{METHODS}/_base.py", training(*ALL) | TABLES),
+        ("workflow/scripts/talking_models/training/loop.py", training(*ALL) | TABLES),
+        ("workflow/scripts/talking_models/report/tables.py", TABLES),
+        (
+            "workflow/scripts/talking_models/evaluation/references.py",
+            {"fit_references"} | TABLES,
+        ),
+    ],
+)
+def test_editing_code_runs_what_uses_it(space, file, expected):
+    space.append(file, "\n# edited\n")
+    assert space.due() == expected
+
+
+def test_editing_code_that_no_job_uses_runs_nothing(space):
+    space.append(f"{METHODS}/fitnet.py", "\n# edited\n")
+    (space.path / METHODS / "mine.py").write_text((space.path / METHODS / "ld.py").read_text())
+    assert space.due() == set()
+
+
+def test_changing_a_setting_of_an_experiment_runs_that_experiment(space):
+    space.replace("config/experiments.yaml", "rounds: 1", "rounds: 2")
+    assert space.due() == training("td") | TABLES
+
+
+def test_changing_the_training_of_an_experiment_runs_that_experiment(space):
+    space.replace(
+        "config/experiments.yaml", "{method: fd}", "{method: fd, training: {weight_decay: 0.2}}"
+    )
+    assert space.due() == training("fd") | {"make_table table3"}
+
+
+def test_changing_the_students_training_runs_the_students(space):
+    text = (space.path / "small.yaml").read_text()
+    student = text.index("student:")
+    changed = text[:student] + text[student:].replace("batch_size: 32", "batch_size: 31")
+    (space.path / "small.yaml").write_text(changed)
+    assert space.due() == training("scratch", "fd", "hybrid", "td") | TABLES
+
+
+def test_more_seeds_run_everything_that_trains(space):
+    space.replace("small.yaml", "seeds: 2", "seeds: 3")
+    assert space.due() == training(*ALL) | TABLES
+
+
+def test_another_split_runs_everything_but_the_download(space):
+    space.append("small.yaml", "")
+    space.replace("small.yaml", "genres: [Sci-Fi, War]", "genres: [Sci-Fi, War]\n  val_fraction: 0.2")
+    assert space.due() == training(*ALL) | TABLES | {"split_movielens", "fit_references"}
+
+
+def test_editing_the_published_numbers_runs_the_tables_that_show_them(space):
+    space.replace("config/paper/table3.csv", "3,TD,Genre 8,1.0485,", "3,TD,Genre 8,1.0486,")
+    assert space.due() == {"make_table table3"}
+
+
+def test_comments_spelling_and_order_in_the_configuration_run_nothing(space):
+    for name in ("config/config.yaml", "config/tables.yaml", "small.yaml"):
+        space.append(name, "\n# a remark\n")
+    space.replace("config/experiments.yaml", "  scratch: {method: scratch}\n", "")
+    space.append("config/experiments.yaml", '  "scratch":\n    method: "scratch"\n')
+    # a default, spelt out
+    space.replace("config/experiments.yaml", "rounds: 1", "rounds: 1, w1: 0.1")
+    assert space.due() == set()
+
+
+def test_a_result_that_was_deleted_is_made_again(space):
+    (space.path / "results/movielens/100k/students/td/war/predictions.parquet").unlink()
+    assert space.due() == {"evaluate_students td"} | TABLES

@@ -1,0 +1,258 @@
+"""A copy of the repository in which Snakemake runs, and what its output says."""
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+SECONDS = 300  # for one call of Snakemake, on a machine that has much else to do
+
+CONFIG = """\
+seeds: 2
+movielens:
+  genres: [Sci-Fi, War]
+features: {user: 8, movie: 8, title: 4, genres: 4}
+teacher:
+  hidden: [16, 8]
+  training: {steps: 4, batch_size: 32, learning_rate: 0.02}
+student:
+  hidden: [8, 4]
+  training: {steps: 4, batch_size: 32, learning_rate: 0.02}
+"""
+# Instead of the paper's: only what the tests need, FD also as a part of Hybrid.
+EXPERIMENTS = """\
+experiments:
+  scratch: {method: scratch}
+  fd: {method: fd}
+  hybrid: {method: hybrid}
+  td: {method: td, settings: {rounds: 1}}
+"""
+TABLES = """\
+tables:
+  table3:
+    title: RMSE
+    paper: config/paper/table3.csv
+    rows: {Train from Scratch: scratch, Teacher: teacher, FD: fd, Hybrid: hybrid, TD: td}
+    bold: [FD, Hybrid, TD]
+  talk:
+    title: Talking alone
+    rows: {TD: td}
+"""
+
+# Python runs this file at its start: a job stops where it is about to rename a file whose path
+# ends with PAUSE_AT, says so, and waits.
+PAUSE = """\
+import os, pathlib, time
+rename, at, here = os.replace, os.environ["PAUSE_AT"], pathlib.Path(os.environ["PAUSE_HERE"])
+def replace(source, target, **more):
+    if str(target).endswith(at) and not (here / "go").exists():
+        (here / "paused").write_text(str(os.getpid()))
+        while not (here / "go").exists():
+            time.sleep(0.02)
+    rename(source, target, **more)
+os.replace = replace
+"""
+
+
+@dataclass(frozen=True)
+class Job:
+    """One job as Snakemake prints it."""
+
+    rule: str
+    inputs: tuple[str, ...] = ()
+    outputs: tuple[str, ...] = ()
+    wildcards: dict[str, str] = field(default_factory=dict, compare=False)
+
+    @property
+    def name(self) -> str:
+        """The rule with the wildcards that tell its jobs apart: 'train_student td war'."""
+        keys = ("experiment", "task", "table")
+        return " ".join([self.rule, *(self.wildcards[k] for k in keys if k in self.wildcards)])
+
+
+def jobs(output: str) -> list[Job]:
+    """The jobs in Snakemake's output, in its order, without the target rule."""
+    found = []
+    for block in re.split(r"^(?=(?:local)?rule \w+:$)", output, flags=re.MULTILINE)[1:]:
+        head, *lines = block.splitlines()
+        parts = dict(re.findall(r"^    (\w+): (.*)$", "\n".join(lines), re.MULTILINE))
+        wildcards = dict(pair.split("=", 1) for pair in _list(parts.get("wildcards", "")))
+        found.append(
+            Job(
+                re.fullmatch(r"(?:local)?rule (\w+):", head)[1],
+                _list(parts.get("input", "")),
+                _list(parts.get("output", "")),
+                wildcards,
+            )
+        )
+    return [job for job in found if job.rule != "all"]
+
+
+def _list(text: str) -> tuple[str, ...]:
+    return tuple(re.sub(r" \(.*\)$", "", item) for item in text.split(", ") if item)
+
+
+class Workspace:
+    """A folder with the repository's files and a small configuration."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    @classmethod
+    def of_repository(cls, path: Path) -> "Workspace":
+        """Copy what git knows or would add, and write the small configuration."""
+        listing = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"]
+        names = subprocess.run(listing, cwd=ROOT, check=True, capture_output=True).stdout.decode()
+        for name in filter(None, names.split("\0")):
+            # made by runs, even where git has them
+            if (ROOT / name).is_file() and not name.startswith(("results/", "logs/", "data/")):
+                (path / name).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy2(ROOT / name, path / name)
+        for name, text in (
+            ("small.yaml", CONFIG),
+            ("config/experiments.yaml", EXPERIMENTS),
+            ("config/tables.yaml", TABLES),
+        ):
+            (path / name).write_text(text)
+        return cls(path)
+
+    def copy(self, path: Path, *, results: bool = True) -> "Workspace":
+        """The same in another folder; without `results`, only the downloaded data is left."""
+        left_out = [] if results else ["results", ".snakemake"]
+        shutil.copytree(self.path, path, ignore=shutil.ignore_patterns(*left_out))
+        return Workspace(path)
+
+    def command(self, *arguments: str, cores: int = 2) -> list[str]:
+        """A call of Snakemake."""
+        python = [sys.executable, "-m", "snakemake", "--cores", str(cores)]
+        return [*python, "--configfile", "small.yaml", *arguments]
+
+    def start(self, *arguments: str, cores: int = 2, pause_at: str = "") -> "Run":
+        """Begin a call in a process group of its own."""
+        environment = {k: v for k, v in os.environ.items() if not k.startswith("SNAKEMAKE")}
+        here = self.path / "pause"
+        shutil.rmtree(here, ignore_errors=True)
+        if pause_at:
+            here.mkdir()
+            (here / "sitecustomize.py").write_text(PAUSE)
+            environment |= {
+                "PAUSE_AT": pause_at,
+                "PAUSE_HERE": str(here),
+                "PYTHONPATH": str(here),
+            }
+        return Run(self.command(*arguments, cores=cores), self.path, environment, here)
+
+    def snakemake(self, *arguments: str, cores: int = 2) -> tuple[int, str]:
+        """A whole call: its exit status and what it said."""
+        return self.start(*arguments, cores=cores).wait()
+
+    def make(self, *arguments: str, cores: int = 2) -> str:
+        """A whole call that must succeed: what it said."""
+        status, said = self.snakemake(*arguments, cores=cores)
+        assert status == 0, said
+        return said
+
+    def due(self, *arguments: str) -> set[str]:
+        """The names of the jobs that a call would run."""
+        said = self.make("--dry-run", *arguments)
+        found = {job.name for job in jobs(said)}
+        assert found or "Nothing to be done" in said, said
+        return found
+
+    def append(self, name: str, text: str) -> None:
+        """Add `text` at the end of a file."""
+        with open(self.path / name, "a") as file:
+            file.write(text)
+
+    def replace(self, name: str, old: str, new: str) -> None:
+        """Replace the one place of a file that says `old`."""
+        text = (self.path / name).read_text()
+        assert text.count(old) == 1, f"{name} says {old!r} {text.count(old)} times"
+        (self.path / name).write_text(text.replace(old, new))
+
+    def results(self) -> dict[str, bytes]:
+        """The result files by path; no logs, benchmarks or leftovers of killed jobs."""
+        folder = self.path / "results"
+        return {
+            str(path.relative_to(folder)): path.read_bytes()
+            for part in ("movielens", "tables")
+            for path in sorted((folder / part).rglob("*"))
+            if path.is_file() and not is_leftover(path)
+        }
+
+
+def is_leftover(path: Path) -> bool:
+    """Whether a killed job left this behind: a hidden file that no rule makes or reads."""
+    return path.name.startswith(".") and path.name.endswith(".tmp")
+
+
+class Run:
+    """A call of Snakemake that goes on."""
+
+    def __init__(self, command, folder, environment, here) -> None:
+        self.here = here
+        # a file, not a pipe: a process that outlives Snakemake would keep a pipe open
+        self.output = folder / f"said-{time.monotonic_ns()}.txt"
+        with open(self.output, "w") as output:
+            self.process = subprocess.Popen(
+                command,
+                cwd=folder,
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+
+    @property
+    def said(self) -> str:
+        return self.output.read_text()
+
+    def wait(self) -> tuple[int, str]:
+        """Wait for the end."""
+        try:
+            return self.process.wait(SECONDS), self.said
+        except BaseException:
+            self.kill()
+            raise
+
+    def wait_until_paused(self) -> int:
+        """Wait until a job stops at `pause_at`; its process id."""
+        end = time.monotonic() + SECONDS
+        while time.monotonic() < end and self.process.poll() is None:
+            text = _read(self.here / "paused")
+            if text:
+                return int(text)
+            time.sleep(0.02)
+        self.kill()
+        raise AssertionError(f"no job came to the file to stop at:\n{self.said}")
+
+    def kill(self) -> None:
+        """SIGKILL Snakemake and all its children at once."""
+        try:
+            os.killpg(self.process.pid, signal.SIGKILL)
+        except ProcessLookupError:
+            pass
+        self.process.wait()
+
+    def kill_snakemake_alone(self) -> None:
+        """SIGKILL the main process; its children go on."""
+        self.process.kill()
+        self.process.wait()
+
+    def release(self, process_id: int) -> None:
+        """Let the paused job go on, and wait for its end."""
+        (self.here / "go").touch()
+        end = time.monotonic() + SECONDS
+        while Path(f"/proc/{process_id}").exists() and time.monotonic() < end:
+            time.sleep(0.02)
+
+
+def _read(path: Path) -> str:
+    return path.read_text() if path.exists() else ""
