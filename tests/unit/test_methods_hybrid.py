@@ -2,6 +2,7 @@ import pytest
 import torch
 from toys import PlainMLP, Problem, Teacher, one, rating_problem, token_problem
 
+from talking_models.methods import hybrid
 from talking_models.methods.hybrid import gradient_cosine
 from talking_models.models.base import States
 
@@ -69,15 +70,17 @@ def test_the_gate_is_decided_for_each_seed():
     assert free.monitors == {}
 
 
-@pytest.mark.parametrize(("phi", "on"), [(-1.0, [1, 1, 1]), (0.0, [0, 1, 1]), (0.5, [0, 1, 0])])
-def test_the_gate_is_open_from_phi_upwards(phi, on):
-    problem = opposed_and_agreed(WEIGHTS | {"gate": "grad_cos", "phi": phi})
-    found, free = problem.loss().parts["logit"], opposed_and_agreed(WEIGHTS).loss().parts["logit"]
-    # rounding may take a cosine of -1 to either side
-    wanted = free * torch.tensor(on)
-    torch.testing.assert_close(found[1:], wanted[1:])
-    if phi > -1:
-        torch.testing.assert_close(found[0], wanted[0])
+@pytest.mark.parametrize(
+    ("phi", "on"), [(-1.0, [1, 1, 1]), (0.0, [1, 0, 1]), (0.5, [0, 0, 1]), (0.75, [0, 0, 0])]
+)
+def test_the_gate_is_open_from_phi_upwards(monkeypatch, phi, on):
+    cosine = torch.tensor([0.0, -0.25, 0.5])
+    monkeypatch.setattr(hybrid, "gradient_cosine", lambda *_: cosine)
+    found = rating_problem("hybrid", WEIGHTS | {"gate": "grad_cos", "phi": phi}).loss().parts
+    free = rating_problem("hybrid", WEIGHTS).loss().parts
+    for name in ("logit", "feature"):
+        assert torch.equal(found[name], free[name] * torch.tensor(on))
+        assert (free[name] > 0).all()
 
 
 def test_a_closed_gate_cuts_the_gradient_and_an_open_one_passes_it():
@@ -118,7 +121,7 @@ def test_the_cosines_are_those_of_the_whole_backbone():
 
 
 def test_gradient_cosine_by_hand():
-    """Gradients (1, 0), (1, 1) of model 0; (0, 2), (0, -3) of model 1; (1, 1), (0, 0) of the last."""
+    """Gradients (1, 0) and (1, 1) of the first model, (0, 2) and (0, -3), (1, 1) and (0, 0)."""
     p = torch.zeros(3, 2, requires_grad=True)
     a = (p * torch.tensor([[1.0, 0.0], [0.0, 2.0], [1.0, 1.0]])).sum(1)
     b = (p * torch.tensor([[1.0, 1.0], [0.0, -3.0], [0.0, 0.0]])).sum(1)

@@ -1,9 +1,11 @@
 import copy
+import dataclasses
 import math
 
 import pandas as pd
 import pytest
 import torch
+from torch.nn import functional as F
 from toys import (
     EVERY_METHOD,
     FEATURES,
@@ -26,7 +28,9 @@ from talking_models.methods._base import Loss
 from talking_models.models.checkpoint import Checkpoint
 from talking_models.models.layers import Streams
 from talking_models.models.mlp import RatingMLP
+from talking_models.training import loop
 from talking_models.training import movielens as job
+from talking_models.training import teacher as teaching
 from talking_models.training.batches import RatingData, shuffled_rows
 from talking_models.training.loop import TrainingDiverged, gradient_norms, train
 from talking_models.training.teacher import FrozenTeacher
@@ -98,41 +102,73 @@ def test_a_batch_is_the_rows_asked_for():
 # --- the teacher
 
 
+@pytest.mark.parametrize("room", [1 << 30, 0], ids=["cached", "anew"])
 @pytest.mark.parametrize("n", [120, 5000])
-def test_the_cached_states_of_the_teacher_are_those_of_a_forward_pass(teacher, n):
+def test_the_states_of_the_teacher_are_those_of_a_forward_pass(teacher, monkeypatch, n, room):
     """5000 rows are more than one chunk; the teacher's vocabulary is its own."""
+    monkeypatch.setattr(teaching, "CACHE_BYTES", room)
     rows, later, movies = movielens(n)
     rows = pd.concat([later, rows.sample(frac=1, random_state=0)], ignore_index=True)
     data = RatingData(encode(rows, movies, teacher.vocabulary))
     frozen = FrozenTeacher(teacher.first(), data)
     places = torch.randint(0, len(rows), (3, 50), generator=torch.Generator().manual_seed(0))
-    cached = frozen(data.batch(places))
+    # the student's own encoding must not matter
+    answer = frozen(dataclasses.replace(data.batch(places), user=None, movie=None, title=None))
     plain = PlainMLP(teacher.stack(), 0)
     for i in range(3):
         wanted = plain(data.batch(places[i]))
         for name, value in vars(wanted).items():
-            torch.testing.assert_close(getattr(cached, name)[i], value, msg=name)
-            assert not getattr(cached, name).requires_grad
-    low = cached.low.clone().requires_grad_()
-    torch.testing.assert_close(frozen.upper(low), cached.high)
+            torch.testing.assert_close(getattr(answer, name)[i], value, msg=name)
+            assert not getattr(answer, name).requires_grad
+    low = answer.low.clone().requires_grad_()
+    torch.testing.assert_close(frozen.upper(low), answer.high)
     frozen.upper(low).sum().backward()
     assert low.grad.any()
     assert (frozen.widths.low, frozen.widths.high) == tuple(TEACHER)
 
 
-def test_the_teacher_computes_its_states_only_when_they_are_read(teacher):
+def test_the_teacher_computes_its_states_only_when_they_are_read_and_once(teacher):
     rows, _, movies = movielens()
     data = RatingData(encode(rows, movies, teacher.vocabulary))
     frozen = FrozenTeacher(teacher.first(), data)
     calls = []
     frozen.model.register_forward_hook(lambda *_: calls.append(None))
-    answer = frozen(data.batch(torch.arange(5)))
-    chunks = frozen.chunks()
+    answer, other = frozen(data.batch(torch.arange(5))), frozen(data.batch(torch.arange(3)))
+    frozen.chunks()
     assert calls == []
     assert answer.low.shape == (5, 14)
-    assert answer.output.shape == (5,)
+    assert other.low.shape == (3, 14)
     assert len(calls) == 1  # 120 rows are one chunk
-    assert len(list(chunks)) == 1
+    with pytest.raises(AttributeError):
+        _ = answer.lower
+
+
+def test_a_student_learns_from_what_the_teacher_says_of_the_same_ratings():
+    """The teacher knows all genres, the student one: each encodes a rating in its own way."""
+    rows, _, movies = movielens()
+    teacher, _ = job.fit(rows, movies, fit_config("scratch", seeds=1, hidden=TEACHER), None, LOG)
+    drama = movies["movie"][["Drama" in genres for genres in movies["genres"]]]
+    rows = rows[rows["movie"].isin(drama) & (rows["user"] > 12)].reset_index(drop=True)
+    config = fit_config("ld", {"weight": 0.5}, dropout=0.0, id_dropout=0.0, steps=1)
+    student, history = job.fit(rows, movies, config, teacher, LOG)
+    assert teacher.vocabulary != student.vocabulary
+    data = {
+        who: RatingData(encode(rows, movies, of.vocabulary))
+        for who, of in (("student", student), ("teacher", teacher))
+    }
+    streams, mean = Streams([0, 1], "student"), float(rows["rating"].mean())
+    start = RatingMLP(student.vocabulary.sizes, FEATURES, STUDENT, streams, mean_rating=mean)
+    places = next(shuffled_rows(len(rows), TRAINING["batch_size"], Streams([0, 1], "order")))
+    said = PlainMLP(teacher.stack(), 0)
+    losses = [
+        F.mse_loss(
+            PlainMLP(start, i)(data["student"].batch(places[i])).output,
+            said(data["teacher"].batch(places[i])).output,
+        )
+        for i in range(2)
+    ]
+    logit = history.loc[history["name"] == "logit", "value"].item()
+    assert logit == pytest.approx(0.5 * sum(losses).item() / 2, rel=1e-5)
 
 
 # --- the loop
@@ -256,8 +292,9 @@ def test_the_history_tells_the_mean_over_the_stack_and_the_gradient_norm():
         assert row["gradient_norm"] == pytest.approx(norm, rel=1e-4)
 
 
-@pytest.mark.parametrize(("steps", "reported"), [(3, [1, 2, 3]), (45, [*range(2, 45, 2), 45])])
-def test_the_history_has_some_twenty_steps_and_always_the_last(steps, reported):
+@pytest.mark.parametrize(("steps", "reported"), [(3, [1, 2, 3]), (11, [5, 10, 11]), (8, [4, 8])])
+def test_the_history_has_evenly_spaced_steps_and_always_the_last(monkeypatch, steps, reported):
+    monkeypatch.setattr(loop, "LOG_LINES", 2 if steps > 3 else 20)
     problem = rating_problem("scratch", {}, double=False)
     history = run(problem, steps)
     assert history["step"].tolist() == reported
@@ -276,11 +313,19 @@ def test_reading_gradient_norms_does_not_disturb_training():
         assert torch.equal(p.grad, other.parameters()[name].grad), name
 
 
-def test_training_ends_in_evaluation_mode():
-    problem = rating_problem("td", SMALL_TD, double=False)
+def test_training_is_in_training_mode_and_ends_in_evaluation_mode():
+    problem = rating_problem("td", SMALL_TD, double=False).eval()
+    modules = [problem.student, *problem.own().values()]
+    loss, modes = problem.method.loss, []
+
+    def recorded(*args):
+        modes.extend(m.training for part in modules for m in part.modules())
+        return loss(*args)
+
+    problem.method.loss = recorded
     run(problem, steps=1)
-    assert not problem.student.training
-    assert not any(m.training for m in problem.own().values())
+    assert all(modes)
+    assert not any(m.training for part in modules for m in part.modules())
 
 
 # --- whole jobs
@@ -310,6 +355,23 @@ def test_the_same_job_twice_gives_the_same_bytes(teacher, tmp_path, name):
     for key, tensor in direct.weights.items():
         assert torch.equal(tensor, loaded.weights[key])
     assert len(pd.read_csv(tmp_path / "0" / "history")) == len(history)
+
+
+def test_watching_a_validation_slice_gives_its_rmse_and_does_not_disturb_training(teacher):
+    rows, later, movies = movielens()
+    config = fit_config("td", EVERY_METHOD["td"], steps=7)
+    unwatched, history = job.fit(rows, movies, config, teacher, LOG)
+    validation = job.Validation(later, every=3)
+    watched, same = job.fit(rows, movies, config, teacher, LOG, validation)
+    assert history.equals(same)
+    for name, tensor in unwatched.weights.items():
+        assert torch.equal(tensor, watched.weights[name]), name
+    assert len(validation.curve) == 2  # after steps 3 and 6
+    short = job.fit(rows, movies, fit_config("td", EVERY_METHOD["td"], steps=6), teacher, LOG)[0]
+    (batch,) = RatingData(encode(later, movies, short.vocabulary)).in_order()
+    for i, found in enumerate(validation.curve[1]):
+        errors = PlainMLP(short.stack(), i)(batch).output - batch.target
+        assert found == pytest.approx(errors.square().mean().sqrt().item(), rel=1e-5)
 
 
 def test_training_lowers_the_error_on_the_training_rows():

@@ -70,7 +70,9 @@ def dag(tmp_path_factory):
 def test_the_dag_is_read_whole(dag):
     names = [job.name for job in dag]
     assert len(names) == len(set(names))
-    assert {"download_movielens", "split_movielens", "train_teacher", "fit_references"} <= set(names)
+    assert {"download_movielens", "split_movielens", "train_teacher", "fit_references"} <= set(
+        names
+    )
     students = [job for job in dag if job.rule == "train_student"]
     assert len(students) % 8 == 0
     assert len(students) >= 6 * 8

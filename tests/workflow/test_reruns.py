@@ -73,7 +73,9 @@ def test_more_seeds_run_everything_that_trains(space):
 
 def test_another_split_runs_everything_but_the_download(space):
     space.append("small.yaml", "")
-    space.replace("small.yaml", "genres: [Sci-Fi, War]", "genres: [Sci-Fi, War]\n  val_fraction: 0.2")
+    space.replace(
+        "small.yaml", "genres: [Sci-Fi, War]", "genres: [Sci-Fi, War]\n  val_fraction: 0.2"
+    )
     assert space.due() == training(*ALL) | TABLES | {"split_movielens", "fit_references"}
 
 
@@ -92,6 +94,9 @@ def test_comments_spelling_and_order_in_the_configuration_run_nothing(space):
     assert space.due() == set()
 
 
-def test_a_result_that_was_deleted_is_made_again(space):
-    (space.path / "results/movielens/100k/students/td/war/predictions.parquet").unlink()
+def test_a_result_that_was_deleted_is_made_again_when_it_is_asked_for(space):
+    predictions = "results/movielens/100k/students/td/war/predictions.parquet"
+    (space.path / predictions).unlink()
+    assert space.due(predictions) == {"evaluate_students td"}
+    (space.path / "results/tables/talk.md").unlink()
     assert space.due() == {"evaluate_students td"} | TABLES

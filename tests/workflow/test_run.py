@@ -1,5 +1,6 @@
 """A run from nothing: what it makes, that it is complete, and that its table is the evidence's."""
 
+import re
 import time
 
 import numpy as np
@@ -80,10 +81,8 @@ def test_every_job_has_a_log_and_a_benchmark(finished):
 
 
 def test_nothing_is_written_outside_results_and_data(finished):
-    known = {p.name for p in finished.path.iterdir()} - {"results", "data", ".snakemake"}
-    assert not {name for name in known if (finished.path / name).is_dir()} - {
-        "config", "workflow", "tests", "envs", "docs", "containers", ".ci", ".github",
-    }  # fmt: skip
+    made = {path.name for path in finished.path.iterdir()} - finished.given
+    assert made == {"results", "data", ".snakemake"}
 
 
 def test_predictions_have_exactly_the_promised_columns_and_rows(finished, movielens):
@@ -182,8 +181,7 @@ def test_the_effective_config_of_a_job_is_complete(movielens):
 
 
 def test_one_core_gives_the_bytes_of_two(finished, empty):
-    said = empty.make("results/tables/talk.csv", cores=1)
-    assert "6 of 6 steps" in said or "7 of 7 steps" in said
+    empty.make("results/tables/talk.csv", cores=1)
     expected, found = finished.results(), empty.results()
     assert any(name.endswith("td/war/models.safetensors") for name in found)
     assert {name for name in found if found[name] != expected[name]} == set()
@@ -199,19 +197,14 @@ def test_a_job_that_diverges_says_where_and_stops_no_other(space):
     bad, good = (f"{students}/{name}/war/models.safetensors" for name in ("bad", "good"))
     # one core and the bad one first, so that the good one begins after it failed
     status, said = space.snakemake(
-        "small.yaml", "diverging.yaml", good, bad, "--prioritize", bad, cores=1
+        good, bad, "--prioritize", bad, configs=["diverging.yaml"], cores=1
     )
     assert status != 0
-    assert said.index("TrainingDiverged") < said.index("rule train_student", said.index("TrainingD"))
     log = (space.path / "results/logs/movielens/100k/train_student/bad/war.log").read_text()
     for text in (said, log):
-        assert "loss part 'feature' is" in text
-        assert "at step " in text
-        assert ", seed 0" in text or ", seed 1" in text
+        assert re.search(r"loss part '\w+' is (nan|inf) at step \d+, seed [01], with {", text)
         assert "'learning_rate': 1.0" in text
     assert "Traceback" in log
     assert not list((space.path / bad).parent.glob("*")), "a failed job left files"
+    assert "rule train_student" in said[said.index("TrainingDiverged") :]
     assert (space.path / good).is_file()
-    assert "step 3/3" in (
-        space.path / "results/logs/movielens/100k/train_student/good/war.log"
-    ).read_text()

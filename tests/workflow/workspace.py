@@ -1,5 +1,6 @@
 """A copy of the repository in which Snakemake runs, and what its output says."""
 
+import contextlib
 import os
 import re
 import shutil
@@ -7,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -103,6 +105,7 @@ class Workspace:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self.given = {entry.name for entry in path.iterdir()}
 
     @classmethod
     def of_repository(cls, path: Path) -> "Workspace":
@@ -128,15 +131,21 @@ class Workspace:
         shutil.copytree(self.path, path, ignore=shutil.ignore_patterns(*left_out))
         return Workspace(path)
 
-    def command(self, *arguments: str, cores: int = 2) -> list[str]:
-        """A call of Snakemake."""
-        python = [sys.executable, "-m", "snakemake", "--cores", str(cores)]
-        return [*python, "--configfile", "small.yaml", *arguments]
+    def start(
+        self, *arguments: str, cores: int = 2, configs: Sequence[str] = (), pause_at: str = ""
+    ) -> "Run":
+        """Begin a call of Snakemake in a process group of its own.
 
-    def start(self, *arguments: str, cores: int = 2, pause_at: str = "") -> "Run":
-        """Begin a call in a process group of its own."""
+        Args:
+            arguments: targets first, as options take all that follows.
+            cores: how many jobs run at once.
+            configs: configuration files on top of the small one.
+            pause_at: the end of a path; the job that makes the file stops before it is there.
+        """
+        command = [sys.executable, "-m", "snakemake", *arguments, "--cores", str(cores)]
+        command += ["--configfile", "small.yaml", *configs]
         environment = {k: v for k, v in os.environ.items() if not k.startswith("SNAKEMAKE")}
-        here = self.path / "pause"
+        here = self.path.parent / "pause"
         shutil.rmtree(here, ignore_errors=True)
         if pause_at:
             here.mkdir()
@@ -146,21 +155,21 @@ class Workspace:
                 "PAUSE_HERE": str(here),
                 "PYTHONPATH": str(here),
             }
-        return Run(self.command(*arguments, cores=cores), self.path, environment, here)
+        return Run(command, self.path, environment, here)
 
-    def snakemake(self, *arguments: str, cores: int = 2) -> tuple[int, str]:
-        """A whole call: its exit status and what it said."""
-        return self.start(*arguments, cores=cores).wait()
+    def snakemake(self, *arguments: str, **options) -> tuple[int, str]:
+        """A whole call, as `start` takes it: its exit status and what it said."""
+        return self.start(*arguments, **options).wait()
 
-    def make(self, *arguments: str, cores: int = 2) -> str:
+    def make(self, *arguments: str, **options) -> str:
         """A whole call that must succeed: what it said."""
-        status, said = self.snakemake(*arguments, cores=cores)
+        status, said = self.snakemake(*arguments, **options)
         assert status == 0, said
         return said
 
     def due(self, *arguments: str) -> set[str]:
         """The names of the jobs that a call would run."""
-        said = self.make("--dry-run", *arguments)
+        said = self.make(*arguments, "--dry-run")
         found = {job.name for job in jobs(said)}
         assert found or "Nothing to be done" in said, said
         return found
@@ -198,7 +207,7 @@ class Run:
     def __init__(self, command, folder, environment, here) -> None:
         self.here = here
         # a file, not a pipe: a process that outlives Snakemake would keep a pipe open
-        self.output = folder / f"said-{time.monotonic_ns()}.txt"
+        self.output = folder.parent / f"said-{time.monotonic_ns()}.txt"
         with open(self.output, "w") as output:
             self.process = subprocess.Popen(
                 command,
@@ -235,10 +244,8 @@ class Run:
 
     def kill(self) -> None:
         """SIGKILL Snakemake and all its children at once."""
-        try:
+        with contextlib.suppress(ProcessLookupError):
             os.killpg(self.process.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
         self.process.wait()
 
     def kill_snakemake_alone(self) -> None:

@@ -92,24 +92,24 @@ class Features(Strict):
 class Training(Strict):
     """How a model is trained (AdamW); the defaults are the students'."""
 
-    steps: Steps = 600
+    steps: Steps = 500
     batch_size: int = Field(256, ge=1, description="Ratings per step.")
     learning_rate: float = Field(1e-3, gt=0, le=1, description="Learning rate of AdamW.")
     weight_decay: float = Field(0.1, ge=0, description="Weight decay of AdamW.")
-    dropout: float = Field(0.3, ge=0, lt=1, description="Dropout after each hidden layer.")
+    dropout: float = Field(0.5, ge=0, lt=1, description="Dropout before each layer.")
     id_dropout: float = Field(
         0.2,
         ge=0,
         lt=1,
-        description="Chance that a user or movie id is replaced by the unknown one in training: "
-        "most evaluation rows come from users never seen in training.",
+        description="Chance that a user, a movie or a title word is replaced by the unknown one in "
+        "training: most evaluation rows come from users never seen in training.",
     )
 
 
 class TeacherTraining(Training):
     """How the teacher is trained."""
 
-    steps: Steps = 1500
+    steps: Steps = 600
 
 
 TrainingOverride = create_model(

@@ -13,9 +13,7 @@ from talking_models.data.tables import read_movies, read_ratings
 from talking_models.evaluation.metrics import predictions_frame, score
 from talking_models.io import write_csv, write_parquet
 from talking_models.models.checkpoint import Checkpoint
-from talking_models.training.batches import RatingData
-
-CHUNK = 4096
+from talking_models.training.batches import RatingData, predict_all
 
 
 def predict(checkpoint: Checkpoint, rows: pd.DataFrame, movies: pd.DataFrame) -> np.ndarray:
@@ -29,15 +27,8 @@ def predict(checkpoint: Checkpoint, rows: pd.DataFrame, movies: pd.DataFrame) ->
     Returns:
         (S, N) float32, not clipped to the scale.
     """
-    model = checkpoint.stack()
     data = RatingData(encode(rows, movies, checkpoint.vocabulary))
-    stack = len(checkpoint.seeds)
-    with torch.no_grad():
-        outputs = [
-            model(data.batch(places.expand(stack, -1))).output
-            for places in torch.arange(len(data)).split(CHUNK)
-        ]
-    return torch.cat(outputs, -1).numpy()
+    return predict_all(checkpoint.stack(), data, len(checkpoint.seeds)).numpy()
 
 
 def run(

@@ -100,6 +100,7 @@ class Method(Parts):
         self.settings = settings
         self.task = task
         self.d = layers.mean_squared
+        self.spread = layers.spread
         self.build(layers, student, teacher)
 
     def build(self, layers: Layers, student: Widths, teacher: Widths) -> None:

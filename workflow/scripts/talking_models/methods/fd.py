@@ -12,7 +12,7 @@ from talking_models.methods._base import Loss, Method, MethodSettings, tuned
 class FDSettings(MethodSettings):
     """Hyper-parameters of feature distillation."""
 
-    weight: float = tuned(0.1, "Weight of L_feature.", low=0.001, high=10)
+    weight: float = tuned(0.1, "Weight of L_feature.", low=0.01, high=1)
     distance: Literal["partial_l2", "l2"] = Field(
         "partial_l2",
         description="`partial_l2` with a margin ReLU on the teacher, or plain `l2` without.",
@@ -43,7 +43,7 @@ def margin_relu(features, margin):
 
 
 def counted(target, response):
-    """The response as the partial L2 distance d_p sees it: d_p(t, r) = (t - counted(t, r))^2.
+    """What the partial L2 distance d_p counts of a response: d_p = (target - counted)^2.
 
     d_p is 0 where r <= t <= 0, else (t - r)^2. So where t <= 0, a response below t counts as t.
     """
@@ -80,6 +80,8 @@ class FD(Method):
         """Distance of one connected student feature to one teacher feature."""
         if self.settings.distance == "l2":
             return self.d(target, response)
+        if margin is None:
+            raise RuntimeError("call `prepare` with the teacher's states before the first step")
         target = margin_relu(target, margin)
         return self.d(target, counted(target, response))
 

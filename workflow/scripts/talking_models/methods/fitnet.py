@@ -12,7 +12,7 @@ from talking_models.methods._base import Loss, Method, MethodSettings, tuned
 class FitNetSettings(MethodSettings):
     """Hyper-parameters of FitNet."""
 
-    weight: float = tuned(1.0, "Weight of L_fitnet.", low=0.01, high=100)
+    weight: float = tuned(1000.0, "Weight of L_fitnet.", low=1, high=10000)
 
 
 class FitNet(Method):

@@ -10,7 +10,7 @@ from talking_models.methods._base import Loss, Method, MethodSettings, tuned
 class LDSettings(MethodSettings):
     """Hyper-parameters of label distillation."""
 
-    weight: float = tuned(0.3, "Weight of L_logit.", low=0.01, high=10)
+    weight: float = tuned(1.0, "Weight of L_logit.", low=0.1, high=10)
     temperature: float = Field(
         4.0,
         gt=0,

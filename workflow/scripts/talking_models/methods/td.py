@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from talking_models.methods._base import Loss, Method, MethodSettings, tuned
 from talking_models.methods._communication import Decoder, Encoder
@@ -24,9 +24,9 @@ class TDSettings(MethodSettings):
         '"No Interactions": the consistency losses alone.',
         json_schema_extra={"search": {"choices": [0, 1, 2, 3]}},
     )
-    w1: float = tuned(0.1, "Weight of L_interact, every round.", low=0.001, high=10, zero=True)
-    w2: float = tuned(0.1, "Weight of the state consistency L_SC.", low=0.001, high=10, zero=True)
-    w3: float = tuned(0.1, "Weight of the message consistency L_MC.", low=0.001, high=10, zero=True)
+    w1: float = tuned(10.0, "Weight of L_interact, every round.", low=0.1, high=100)
+    w2: float = tuned(10.0, "Weight of the state consistency L_SC.", low=0.1, high=100, zero=True)
+    w3: float = tuned(1.0, "Weight of the message consistency L_MC.", low=0.01, high=10, zero=True)
     sc_mode: Literal["cross", "self", "both"] = Field(
         "cross",
         description="L_SC decodes the other's message (`cross`), one's own (`self`), or `both`.",
@@ -59,6 +59,17 @@ class TDSettings(MethodSettings):
     module_steps: int = Field(
         0, ge=0, description="Steps after those with encoders and decoders alone."
     )
+
+    @model_validator(mode="after")
+    def _modules_have_a_loss(self):
+        talks = self.w1 > 0 and self.rounds > 0
+        consistent = self.w2 > 0 or self.w3 > 0
+        until = self.consistency_until_step
+        if until is not None and until < self.student_steps + self.module_steps:
+            consistent = False
+        if self.module_steps > 0 and not (talks or consistent):
+            raise ValueError("module_steps needs a loss for the modules to learn from")
+        return self
 
 
 class TD(Method):
@@ -102,7 +113,7 @@ class TD(Method):
 
         state = (states.low, states.high)
         message = self.encoder_g(*state)  # m_g^0
-        monitors["message_std"] = message.detach().std(-2).mean(-1)
+        monitors["message_std"] = self.spread(message)
         if w2 or w3:
             taught = teacher(batch)  # the only place where the teacher sees x
             teacher_state = (taught.low, taught.high)

@@ -17,6 +17,11 @@ import torch
 from torch import Tensor, nn
 
 
+def in_256ths(rate: float) -> int:
+    """A dropout rate as a number of 256ths; a rate below 1 never becomes 1."""
+    return min(round(256 * rate), 255)
+
+
 class Streams:
     """Random numbers for a stack, one independent generator per model and purpose.
 
@@ -56,9 +61,9 @@ class Streams:
         return self._join([g.standard_normal(tuple(shape), np.float32) for g in self.generators])
 
     def keep(self, shape: Sequence[int], dropped: float) -> Tensor:
-        """(*stack, *shape) bool, each false with probability `dropped`, rounded to 1/256."""
+        """(*stack, *shape) bool, each false with probability `dropped`, in 256ths."""
         drawn = [g.integers(0, 256, tuple(shape), np.uint8) for g in self.generators]
-        return self._join(drawn) >= round(256 * dropped)
+        return self._join(drawn) >= in_256ths(dropped)
 
     def permutation(self, n: int) -> Tensor:
         """(*stack, n) int64, a permutation of 0..n-1 for each model."""
@@ -66,26 +71,22 @@ class Streams:
 
 
 class _MeanSquaredDifference(torch.autograd.Function):
-    """Mean of (a - b)^2 per model, with one pass over the data each way."""
+    """Mean of (a - b)^2 per model, with fewer passes over the data than autograd would make."""
 
     @staticmethod
     def forward(ctx, a: Tensor, b: Tensor, stack: int) -> Tensor:
-        difference = a - b
-        ctx.save_for_backward(difference)
-        models = difference.flatten(stack).unsqueeze(-2)  # (*stack, 1, n)
+        ctx.save_for_backward(a, b)
+        models = (a - b).flatten(stack).unsqueeze(-2)  # (*stack, 1, n)
         ctx.n = models.shape[-1]
         return (models @ models.mT).flatten(stack).squeeze(-1) / ctx.n
 
     @staticmethod
     def backward(ctx, gradient: Tensor) -> tuple[Tensor | None, Tensor | None, None]:
-        (difference,) = ctx.saved_tensors
-        scale = (gradient * (2 / ctx.n)).view(
-            *gradient.shape, *(1,) * (difference.dim() - gradient.dim())
-        )
+        a, b = ctx.saved_tensors
         of_a, of_b, _ = ctx.needs_input_grad
-        gradient_a = difference * scale
-        gradient_b = (-gradient_a if of_a else gradient_a.neg_()) if of_b else None
-        return gradient_a if of_a else None, gradient_b, None
+        ones = (1,) * (a.dim() - gradient.dim())
+        gradient_a = (a - b) * (gradient * (2 / ctx.n)).view(*gradient.shape, *ones)
+        return gradient_a if of_a else None, -gradient_a if of_b else None, None
 
 
 class Linear(nn.Module):
@@ -154,14 +155,14 @@ class Dropout(nn.Module):
 
     def __init__(self, p: float, draw: Streams) -> None:
         super().__init__()
-        self.p, self.draw = p, draw
+        self.p, self.draw = in_256ths(p) / 256, draw  # the rate that `Streams.keep` keeps
 
     def forward(self, x: Tensor) -> Tensor:
         """(*stack, ..., features) -> the same shape."""
         if not self.training or self.p == 0:
             return x
         shape = x.shape[int(self.draw.stacked) :]
-        return x * self.draw.keep(shape, self.p).to(x.dtype).mul_(1 / (1 - self.p))
+        return x * self.draw.keep(shape, self.p).to(x).mul_(1 / (1 - self.p))
 
 
 class RelativeNoise(nn.Module):
@@ -177,7 +178,7 @@ class RelativeNoise(nn.Module):
             return x
         axes = tuple(range(int(self.draw.stacked), x.dim()))
         std = x.detach().std(axes, keepdim=True)
-        return x + self.scale * std * self.draw.normal(x.shape[int(self.draw.stacked) :])
+        return x + self.scale * std * self.draw.normal(x.shape[int(self.draw.stacked) :]).to(x)
 
 
 class Layers:
@@ -206,6 +207,10 @@ class Layers:
         if a.shape != b.shape:
             raise ValueError(f"distance between shapes {tuple(a.shape)} and {tuple(b.shape)}")
         return _MeanSquaredDifference.apply(a, b, int(self.stacked))
+
+    def spread(self, x: Tensor) -> Tensor:
+        """Standard deviation over examples (and tokens), mean over features: one per model."""
+        return x.detach().flatten(int(self.stacked), -2).std(-2).mean(-1)
 
     def linear(self, inputs: int, outputs: int, bias: bool = True) -> Linear:
         """See `Linear`."""

@@ -49,7 +49,7 @@ class Embedding(nn.Module):
     def places(self, ids: Tensor) -> tuple[Tensor, Tensor]:
         """The tables of all models as one, and where `ids` (*stack, ...) are in it."""
         if self.training and self.id_dropout > 0:
-            ids = ids * self.draw.keep(ids.shape[int(self.draw.stacked) :], self.id_dropout)
+            ids = ids * self.draw.keep(ids.shape[int(self.draw.stacked) :], self.id_dropout).to(ids)
         if self.weight.dim() == 2:
             return self.weight, ids
         stack, rows, _ = self.weight.shape

@@ -37,7 +37,10 @@ PER_BLOCK = 4  # genres side by side, as the paper prints them
 
 
 def label(task: str) -> str:
-    """A genre's number in the paper, such as 'Genre 1', or its name if the paper leaves it out."""
+    """A genre's number in the paper, such as 'Genre 1', or its name if it has none.
+
+    The numbers are 100k's, so that a subset of the genres, or another variant, keeps them.
+    """
     return f"Genre {PAPER_GENRES.index(task) + 1}" if task in PAPER_GENRES else task
 
 
@@ -174,10 +177,11 @@ def _beside_paper(cells: pd.DataFrame, tasks: Sequence[str]) -> list[str]:
     ours = cells.pivot(index="method", columns="task", values="mean")
     methods = list(dict.fromkeys(cells["method"]))
 
+    def beside(mean: float, published: float) -> str:
+        return f"{mean:.4f} / {'not given' if pd.isna(published) else f'{published:.4f}'}"
+
     def cell(method: str, task: str) -> str:
-        published = theirs.loc[method, task]
-        beside = "not given" if pd.isna(published) else f"{published:.4f}"
-        return f"{ours.loc[method, task]:.4f} / {beside}"
+        return beside(ours.loc[method, task], theirs.loc[method, task])
 
     parts = ["## Ours / the paper's"]
     blocks = _blocks(tasks)
@@ -187,7 +191,7 @@ def _beside_paper(cells: pd.DataFrame, tasks: Sequence[str]) -> list[str]:
         for method in methods:
             row = [method, *(cell(method, task) for task in block)]
             if last:
-                row.append(f"{ours.loc[method].mean():.4f} / {theirs.loc[method].mean():.4f}")
+                row.append(beside(ours.loc[method].mean(), theirs.loc[method].mean(skipna=False)))
             rows.append(row)
         parts.append(_markdown(_header(block, *(["Mean of all"] if last else [])), rows))
     parts.append(

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from talking_models.data.features import EncodedRatings
 from talking_models.models.layers import Streams
-from talking_models.models.mlp import RatingBatch
+from talking_models.models.mlp import RatingBatch, RatingMLP
 
 
 class RatingData:
@@ -52,3 +52,13 @@ def shuffled_rows(n: int, size: int, order: Streams) -> Iterator[Tensor]:
             left = torch.cat((left, order.permutation(n)), -1)
         yield left[..., :size]
         left = left[..., size:]
+
+
+def predict_all(model: RatingMLP, data: RatingData, models: int) -> Tensor:
+    """What a stack of `models` models, in eval mode, predicts for all rows: (models, N)."""
+    with torch.no_grad():
+        outputs = [
+            model(data.batch(rows.expand(models, -1))).output
+            for rows in torch.arange(len(data)).split(4096)
+        ]
+    return torch.cat(outputs, -1)

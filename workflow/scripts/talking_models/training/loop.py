@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pandas as pd
@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from talking_models.methods import Method
 from talking_models.models.base import LayeredModel
 
-LOG_LINES = 20
+LOG_LINES = 10
 
 
 class TrainingDiverged(ArithmeticError):
@@ -24,9 +24,11 @@ class TrainingDiverged(ArithmeticError):
 def parameter_groups(modules: list[nn.Module], weight_decay: float) -> list[dict[str, Any]]:
     """Weights and embeddings decay; biases and the scales of norms (one row per model) do not."""
     parameters = [p for module in modules for p in module.parameters()]
+    decay = [p for p in parameters if p.dim() > 1 and p.shape[-2] > 1]
+    rest = [p for p in parameters if p.dim() <= 1 or p.shape[-2] == 1]
     return [
-        {"params": [p for p in parameters if p.shape[-2] > 1], "weight_decay": weight_decay},
-        {"params": [p for p in parameters if p.shape[-2] == 1], "weight_decay": 0.0},
+        {"params": decay, "weight_decay": weight_decay},
+        {"params": rest, "weight_decay": 0.0},
     ]
 
 
@@ -71,6 +73,7 @@ def train(
     seeds: tuple[int, ...],
     setting: Any,
     log: logging.Logger,
+    watch: Callable[[int], None] | None = None,
 ) -> pd.DataFrame:
     """Train `student` and the method's modules together with AdamW, in place.
 
@@ -84,7 +87,8 @@ def train(
         weight_decay: of AdamW, for weights and embeddings.
         seeds: of the models of the stack, for messages.
         setting: what to name in an error: the effective settings.
-        log: gets about twenty progress lines.
+        log: gets about ten progress lines.
+        watch: called after each step with the number of steps taken, the student in training mode.
 
     Returns:
         The history at those steps, one row per step and loss part or monitor: `step`, `name`,
@@ -115,8 +119,10 @@ def train(
             if not trained:  # AdamW passes over parameters without a gradient
                 module.zero_grad(set_to_none=True)
         optimizer.step()
+        taken = step + 1
+        if watch is not None:
+            watch(taken)
         if reported:
-            taken = step + 1
             values = {
                 name: float(v.detach().mean()) for name, v in (loss.parts | loss.monitors).items()
             }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ from talking_models.models.checkpoint import Checkpoint
 from talking_models.models.layers import Layers, Streams
 from talking_models.models.mlp import RatingMLP
 from talking_models.tasks import Rating
-from talking_models.training.batches import RatingData, shuffled_rows
+from talking_models.training.batches import RatingData, predict_all, shuffled_rows
 from talking_models.training.loop import train
 from talking_models.training.teacher import FrozenTeacher
 
@@ -38,12 +38,41 @@ def read_rows(paths: Sequence[str | Path]) -> pd.DataFrame:
     return pd.concat([read_ratings(path) for path in paths], ignore_index=True)
 
 
+@dataclass(frozen=True)
+class Validation:
+    """What is watched while a stack trains: the RMSE on rows that it does not train on.
+
+    Attributes:
+        rows: validation ratings.
+        every: steps between two looks.
+        curve: filled in training: one list per look, with the RMSE of each seed, in stars.
+    """
+
+    rows: pd.DataFrame
+    every: int
+    curve: list[list[float]] = field(default_factory=list)
+
+    def watcher(self, student: RatingMLP, vocabulary: Vocabulary, movies: pd.DataFrame, n: int):
+        """The function that `loop.train` calls after each step; `n` models are in the stack."""
+        data = RatingData(encode(self.rows, movies, vocabulary))
+
+        def watch(step: int) -> None:
+            if step % self.every == 0:
+                student.eval()
+                errors = predict_all(student, data, n) - data.rating
+                self.curve.append(errors.square().mean(-1).sqrt().tolist())
+                student.train()
+
+        return watch
+
+
 def fit(
     rows: pd.DataFrame,
     movies: pd.DataFrame,
     config: dict[str, Any],
     teacher: Checkpoint | None,
     log: logging.Logger,
+    validation: Validation | None = None,
 ) -> tuple[Checkpoint, pd.DataFrame]:
     """Train a stack of rating MLPs by one method.
 
@@ -54,6 +83,7 @@ def fit(
             keys of `config.Training`), `method`, and `settings` of that method.
         teacher: a trained teacher, the first of whose models teaches; None where there is none.
         log: gets the progress.
+        validation: rows to watch while training; its curve is filled.
 
     Returns:
         The trained models and the history of the loss (see `loop.train`).
@@ -92,6 +122,9 @@ def fit(
         method.prepare(frozen.chunks())
 
     log.info("%d models, %d training rows, %s", len(seeds), len(data), vocabulary.sizes)
+    watch = None
+    if validation is not None:
+        watch = validation.watcher(student, vocabulary, movies, len(seeds))
     order = shuffled_rows(len(data), training["batch_size"], Streams(seeds, "order"))
     history = train(
         student,
@@ -104,6 +137,7 @@ def fit(
         seeds=seeds,
         setting={key: config[key] for key in ("method", "settings", "training")},
         log=log,
+        watch=watch,
     )
     weights = {name: tensor.detach() for name, tensor in student.state_dict().items()}
     checkpoint = Checkpoint(list(seeds), config["features"], config["hidden"], vocabulary, weights)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import cached_property
+from dataclasses import fields
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -11,37 +12,8 @@ from torch import Tensor
 from talking_models.models.base import LayeredModel, States
 from talking_models.training.batches import RatingData
 
-
-class CachedStates:
-    """A teacher's `States` on some rows, each looked up when it is read."""
-
-    def __init__(self, cache: FrozenTeacher, rows: Tensor) -> None:
-        self.cache, self.rows = cache, rows
-
-    @cached_property
-    def low_pre(self) -> Tensor:
-        """(*stack, B, low)."""
-        return self.cache.states.low_pre[self.rows]
-
-    @cached_property
-    def high_pre(self) -> Tensor:
-        """(*stack, B, high)."""
-        return self.cache.states.high_pre[self.rows]
-
-    @cached_property
-    def low(self) -> Tensor:
-        """s_h, (*stack, B, low)."""
-        return self.cache.states.low[self.rows]
-
-    @cached_property
-    def high(self) -> Tensor:
-        """e_h, (*stack, B, high)."""
-        return self.cache.states.high[self.rows]
-
-    @cached_property
-    def output(self) -> Tensor:
-        """y_h, (*stack, B)."""
-        return self.cache.states.output[self.rows]
+STATES = tuple(field.name for field in fields(States))
+CACHE_BYTES = 1 << 30  # per kind of state; 350,000 rows of a state of 512 + 256
 
 
 class FrozenTeacher:
@@ -56,6 +28,8 @@ class FrozenTeacher:
         self.model = model.eval().requires_grad_(False)
         self.data = data
         self.widths = model.widths
+        self.cached: dict[str, Tensor] = {}
+        self.caches = 4 * len(data) * (model.widths.low + model.widths.high) <= CACHE_BYTES
 
     def chunks(self) -> Iterator[States]:
         """The states on all training rows, in order, some thousand rows at a time."""
@@ -63,18 +37,33 @@ class FrozenTeacher:
             for batch in self.data.in_order():
                 yield self.model(batch)
 
-    @cached_property
-    def states(self) -> States:
-        """The states on all training rows, (N, ...): computed when they are first asked for."""
-        chunks = list(self.chunks())
-        return States(
-            **{name: torch.cat([getattr(c, name) for c in chunks]) for name in vars(chunks[0])}
-        )
+    def on_all_rows(self, name: str) -> Tensor:
+        """One of the states on all training rows, (N, ...), computed when it is first asked for."""
+        if name not in self.cached:
+            self.cached[name] = torch.cat([getattr(states, name) for states in self.chunks()])
+        return self.cached[name]
 
-    def __call__(self, batch) -> CachedStates:
+    def __call__(self, batch: Any) -> States | CachedStates:
         """The states on the rows of a batch, without gradient."""
-        return CachedStates(self, batch.rows)
+        if self.caches:
+            return CachedStates(self, batch.rows)
+        with torch.no_grad():
+            return self.model(self.data.batch(batch.rows))
 
     def upper(self, low: Tensor) -> Tensor:
         """Interpret a lower state that somebody else wrote; the gradient reaches `low`."""
         return self.model.upper(low)
+
+
+class CachedStates:
+    """A teacher's `States` on some rows, each looked up when it is read."""
+
+    def __init__(self, teacher: FrozenTeacher, rows: Tensor) -> None:
+        self.teacher, self.rows = teacher, rows
+
+    def __getattr__(self, name: str) -> Tensor:
+        if name not in STATES:
+            raise AttributeError(name)
+        value = self.teacher.on_all_rows(name)[self.rows]
+        setattr(self, name, value)
+        return value

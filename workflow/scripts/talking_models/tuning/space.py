@@ -1,0 +1,82 @@
+"""What a search varies, and the list of settings that it tries.
+
+Every method has the same training space and its own settings' space, the same number of trials, the
+same sampler and the same seed. The sampler is a scrambled Sobol sequence (Optuna's `QMCSampler`):
+its points cover the space evenly and do not depend on earlier scores, so that the list is known in
+advance, is the same for every genre, and trials can run in any order and go on after a kill.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from talking_models.methods import settings_class
+
+TRAINING_SPACE: dict[str, dict[str, Any]] = {
+    "learning_rate": {"low": 3e-4, "high": 3e-3, "log": True},
+    "dropout": {"low": 0.1, "high": 0.7, "log": False},
+    "weight_decay": {"low": 0.01, "high": 1.0, "log": True},
+}
+ID_DROPOUT_SPACE = {"id_dropout": {"low": 0.05, "high": 0.5, "log": False}}
+"""Searched for the teacher and for training from scratch; the latter's choice serves all methods."""
+
+ZERO_SHARE = 0.15  # of the trials of a weight that may be zero
+
+
+def settings_space(method: str) -> dict[str, dict[str, Any]]:
+    """The searched settings of a method, as its file declares them."""
+    fields = settings_class(method).model_fields.items()
+    return {
+        name: field.json_schema_extra["search"]
+        for name, field in fields
+        if isinstance(field.json_schema_extra, dict) and "search" in field.json_schema_extra
+    }
+
+
+def _value(space: dict[str, Any], point: float) -> Any:
+    """Where `point` in [0, 1) of the unit interval is in a dimension of a space."""
+    if "choices" in space:
+        return space["choices"][int(point * len(space["choices"]))]
+    if space.get("zero"):
+        if point < ZERO_SHARE:
+            return 0.0
+        point = (point - ZERO_SHARE) / (1 - ZERO_SHARE)
+    low, high = space["low"], space["high"]
+    if space["log"]:
+        value = math.exp(math.log(low) + point * (math.log(high) - math.log(low)))
+    else:
+        value = low + point * (high - low)
+    return float(f"{value:.3g}")  # three digits, so that a chosen value can be read and typed
+
+
+def trials(method: str, n: int, seed: int, with_id_dropout: bool) -> list[dict[str, Any]]:
+    """The settings to try: `n` dicts with the keys `training` and `settings`.
+
+    Args:
+        method: its name.
+        n: number of trials.
+        seed: of the scrambled Sobol sequence.
+        with_id_dropout: whether `id_dropout` is searched too.
+    """
+    import optuna
+
+    training = TRAINING_SPACE | (ID_DROPOUT_SPACE if with_id_dropout else {})
+    settings = settings_space(method)
+    unit = {
+        f"{part}.{name}": optuna.distributions.FloatDistribution(0, 1)
+        for part, space in (("training", training), ("settings", settings))
+        for name in space
+    }
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    study = optuna.create_study(sampler=optuna.samplers.QMCSampler(scramble=True, seed=seed))
+    found = []
+    for _ in range(n):
+        point = study.ask(unit).params
+        found.append(
+            {
+                "training": {k: _value(s, point[f"training.{k}"]) for k, s in training.items()},
+                "settings": {k: _value(s, point[f"settings.{k}"]) for k, s in settings.items()},
+            }
+        )
+    return found
