@@ -9,7 +9,7 @@ TFDS_DATA_DIR ?= $(abspath data/tfds)
 ZIP ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help table3 quick test lint format schema tfds test-tfds clean
+.PHONY: help table3 quick report test lint format schema tfds test-tfds clean
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -32,6 +32,10 @@ table3: .venv/.installed ## Table 3 from raw ratings (CORES=2)
 
 quick: .venv/.installed ## the whole workflow on two genres, in about a minute
 	$(BIN)/snakemake --cores $(CORES) --configfile config/quick.yaml
+
+report: .venv/.installed ## all tables and figures, and results/report.html to look at them
+	$(BIN)/snakemake --cores $(CORES)
+	$(BIN)/snakemake --report results/report.html
 
 test: .venv/.installed ## all tests
 	$(BIN)/python -m pytest
@@ -59,4 +63,4 @@ test-tfds: .venv/.installed .venv-tfds/.installed ## TFDS and the wheel give the
 	PYTHONPATH=workflow/scripts $(BIN)/python tests/tfds/check_sources.py --tfds-python $(TFDS_BIN)/python
 
 clean: ## remove what runs made, but for the downloaded data, the environments and committed tables
-	rm -rf results/movielens results/quick results/logs results/benchmarks .snakemake
+	rm -rf results/movielens results/quick results/pages results/report.html results/logs results/benchmarks .snakemake

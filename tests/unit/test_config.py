@@ -15,7 +15,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from talking_models import config_docs, methods
-from talking_models.config import Config, ConfigError, Training, load, merge, read
+from talking_models.config import Config, ConfigError, Training, load, merge, read, read_tuned
 
 ROOT = Path(__file__).parents[2]
 PAPER = [ROOT / "config" / f"{name}.yaml" for name in ("config", "experiments", "tables")]
@@ -63,25 +63,80 @@ def test_a_partial_section_keeps_the_defaults_of_its_own_section():
     assert config.teacher.training.steps != config.student.training.steps
 
 
-def test_settings_are_complete():
+def test_a_training_job_has_complete_settings():
     config = load({"experiments": {"a": {"method": "td", "settings": {"rounds": 3}}}})
-    settings = config.experiments["a"].settings
-    assert settings == {**methods.settings_class("td")().model_dump(), "rounds": 3}
+    assert config.experiments["a"].settings == {"rounds": 3}
+    defaults = methods.settings_class("td")().model_dump()
+    assert config.training_job("a")["settings"] == {**defaults, "rounds": 3}
 
 
-def test_settings_left_out_are_complete_too():
-    config = load({"experiments": EXPERIMENTS})
-    assert config.experiments["talk"].settings == methods.settings_class("td")().model_dump()
+def test_what_is_laid_on_top_of_what_in_a_training_job():
+    raw = {
+        "student": {"training": {"steps": 9, "dropout": 0, "batch_size": 8}},
+        "experiments": {
+            "a": {"method": "td", "settings": {"rounds": 3}, "training": {"steps": 7}},
+        },
+    }
+    tuned = {"training": {"steps": 50, "dropout": 0.2}, "settings": {"rounds": 0, "w1": 4.0}}
+    job = load(raw).training_job("a", tuned)
+    default = Training()
+    assert job["training"] == {
+        "steps": 7,  # the experiment's own
+        "dropout": 0.2,  # tuned
+        "batch_size": 8,  # the students'
+        "learning_rate": default.learning_rate,
+        "weight_decay": default.weight_decay,
+        "id_dropout": default.id_dropout,
+    }
+    assert (job["settings"]["rounds"], job["settings"]["w1"]) == (3, 4.0)
 
 
-def test_training_is_the_students_with_the_experiments_own_on_top():
-    own = {"a": {"method": "ld", "training": {"steps": 7}}, "b": {"method": "ld"}}
-    config = load({"student": {"training": {"steps": 9, "dropout": 0}}, "experiments": own})
-    assert config.training("a") == Training(steps=7, dropout=0.0)
-    assert config.training("b") == config.student.training
-    assert config.training("teacher") == config.teacher.training
+def test_the_teachers_job_is_training_from_scratch():
+    config = load({"teacher": {"training": {"steps": 9}}})
+    job = config.training_job("teacher", {"training": {"dropout": 0.1}})
+    assert (job["method"], job["settings"], job["hidden"]) == ("scratch", {}, [512, 256])
+    assert (job["training"]["steps"], job["training"]["dropout"]) == (9, 0.1)
+
+
+def test_an_unknown_experiment_has_no_job():
     with pytest.raises(KeyError):
-        config.training("c")
+        load({}).training_job("a")
+
+
+ABLATION = {"td": {"method": "td"}, "a": {"method": "td", "like": "td"}, "ld": {"method": "ld"}}
+
+
+@pytest.mark.parametrize(
+    ("experiment", "where", "nearest"),
+    [
+        ({"method": "td", "like": "tx"}, "experiments.x.like", "td"),
+        ({"method": "td", "like": "a"}, "experiments.x.like", "td"),
+        ({"method": "td", "like": "ld"}, "experiments.x.like", "td"),
+        ({"method": "td", "choose": {"rounds": [1]}}, "experiments.x.choose", "like"),
+    ],
+)
+def test_an_ablation_is_like_a_tuned_experiment_of_its_method(experiment, where, nearest):
+    with pytest.raises(ConfigError) as caught:
+        load({"experiments": {**ABLATION, "x": experiment}})
+    assert where in str(caught.value)
+    assert nearest in str(caught.value)
+
+
+def test_without_a_search_the_first_value_of_a_choice_serves():
+    raw = {**ABLATION, "x": {"method": "td", "like": "td", "choose": {"rounds": [2, 3]}}}
+    config = load({"experiments": raw, "tuning": "none"})
+    assert config.training_job("x")["settings"]["rounds"] == 2
+    config = load({"experiments": raw, "tuning": "search"})
+    assert config.training_job("x", {"settings": {"rounds": 3}})["settings"]["rounds"] == 3
+
+
+def test_a_missing_or_broken_tuned_file_is_named(tmp_path):
+    path = tmp_path / "tuned.yaml"
+    with pytest.raises(ConfigError, match="tuned.yaml"):
+        read_tuned(path)
+    path.write_text("chosen_: {}")
+    with pytest.raises(ConfigError, match="tuned.yaml"):
+        read_tuned(path)
 
 
 def test_an_integer_is_a_number():

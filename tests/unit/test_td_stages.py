@@ -134,7 +134,12 @@ def test_the_module_stage_has_the_losses_of_the_whole_but_the_label():
 
 
 @pytest.mark.parametrize(
-    "weights", [{"w1": 0, "w2": 0, "w3": 0}, {"rounds": 0, "consistency_until_step": 1}]
+    "weights",
+    [
+        {"w1": 0, "w2": 0, "w3": 0},
+        {"rounds": 0, "consistency_until_step": 1},
+        {"rounds": 0, "consistency_until_step": 3},
+    ],
 )
 def test_a_module_stage_with_nothing_to_train_is_refused_or_does_nothing(weights):
     """Tuning may draw a weight of 0 for every term, in an experiment with separate training."""

@@ -2,7 +2,8 @@
 
 import pytest
 
-METHODS = "workflow/scripts/talking_models/methods"
+LIBRARY = "workflow/scripts/talking_models"
+METHODS = f"{LIBRARY}/methods"
 TABLES = {"make_table table3", "make_table talk"}
 ALL = ("teacher", "scratch", "fd", "hybrid", "td")
 
@@ -19,6 +20,9 @@ def training(*ids):
     return found
 
 
+EVALUATION = {name for name in training(*ALL) if name.startswith("evaluate")}
+
+
 @pytest.mark.parametrize(
     ("file", "expected"),
     [
@@ -27,10 +31,15 @@ def training(*ids):
         (f"{METHODS}/hybrid.py", training("hybrid") | {"make_table table3"}),
         (f"{METHODS}/ld.py", training("hybrid") | {"make_table table3"}),
         (f"{METHODS}/_base.py", training(*ALL) | TABLES),
-        ("workflow/scripts/talking_models/training/loop.py", training(*ALL) | TABLES),
-        ("workflow/scripts/talking_models/report/tables.py", TABLES),
+        (f"{LIBRARY}/training/loop.py", training(*ALL) | TABLES),
+        (f"{LIBRARY}/report/tables.py", TABLES),
+        (f"{LIBRARY}/evaluation/predict.py", EVALUATION | TABLES),
         (
-            "workflow/scripts/talking_models/evaluation/references.py",
+            f"{LIBRARY}/data/splits.py",
+            {"split_movielens", "fit_references"} | training(*ALL) | TABLES,
+        ),
+        (
+            f"{LIBRARY}/evaluation/references.py",
             {"fit_references"} | TABLES,
         ),
     ],
@@ -89,14 +98,17 @@ def test_comments_spelling_and_order_in_the_configuration_run_nothing(space):
         space.append(name, "\n# a remark\n")
     space.replace("config/experiments.yaml", "  scratch: {method: scratch}\n", "")
     space.append("config/experiments.yaml", '  "scratch":\n    method: "scratch"\n')
-    # a default, spelt out
-    space.replace("config/experiments.yaml", "rounds: 1", "rounds: 1, w1: 0.1")
     assert space.due() == set()
 
 
-def test_a_result_that_was_deleted_is_made_again_when_it_is_asked_for(space):
-    predictions = "results/movielens/100k/students/td/war/predictions.parquet"
-    (space.path / predictions).unlink()
-    assert space.due(predictions) == {"evaluate_students td"}
-    (space.path / "results/tables/talk.md").unlink()
+def test_a_result_that_was_deleted_is_made_again_when_it_is_needed(space):
+    results = space.path / "results"
+    (results / "movielens/100k/students/td/war/metrics.csv").unlink()
+    (results / "tables/talk.md").unlink()
     assert space.due() == {"evaluate_students td"} | TABLES
+
+
+@pytest.mark.parametrize("name", ["talk.md", "talk.csv"])
+def test_a_table_that_was_deleted_is_made_again(space, name):
+    (space.path / "results/tables" / name).unlink()
+    assert space.due() == {"make_table talk"}

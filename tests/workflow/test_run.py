@@ -7,7 +7,9 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
-from workspace import is_leftover
+from workspace import ROOT, is_leftover
+
+from talking_models.methods import settings_class
 
 COLUMNS = "table,method,genre,task,mean,stderr,n_seeds,n_eval,paper_mean,paper_stderr"
 PREDICTIONS = [
@@ -174,8 +176,9 @@ def test_the_effective_config_of_a_job_is_complete(movielens):
     assert config["seeds"] == SEEDS
     assert config["hidden"] == [8, 4]
     assert config["training"]["steps"] == 4
-    assert config["training"]["weight_decay"] == 0.1  # config/config.yaml's
-    assert config["settings"]["w1"] == 0.1  # the method's default
+    shipped = yaml.safe_load((ROOT / "config" / "config.yaml").read_text())
+    assert config["training"]["dropout"] == shipped["student"]["training"]["dropout"]
+    assert config["settings"] == {**settings_class("td")().model_dump(), "rounds": 1}
     teacher = yaml.safe_load((movielens / "teacher/config.yaml").read_text())
     assert teacher["hidden"] == [16, 8]
 

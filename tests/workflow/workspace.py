@@ -12,6 +12,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from talking_models.config import Config
+
 ROOT = Path(__file__).parents[2]
 SECONDS = 300  # for one call of Snakemake, on a machine that has much else to do
 
@@ -27,6 +29,8 @@ student:
   hidden: [8, 4]
   training: {steps: 4, batch_size: 32, learning_rate: 0.02}
 """
+if "tuning" in Config.model_fields:
+    CONFIG += "tuning: none\n"  # the settings above, and no others
 # Instead of the paper's: only what the tests need, FD also as a part of Hybrid.
 EXPERIMENTS = """\
 experiments:
@@ -145,10 +149,9 @@ class Workspace:
         command = [sys.executable, "-m", "snakemake", *arguments, "--cores", str(cores)]
         command += ["--configfile", "small.yaml", *configs]
         environment = {k: v for k, v in os.environ.items() if not k.startswith("SNAKEMAKE")}
-        here = self.path.parent / "pause"
-        shutil.rmtree(here, ignore_errors=True)
+        here = self.path.parent / f"run-{time.monotonic_ns()}"
+        here.mkdir()
         if pause_at:
-            here.mkdir()
             (here / "sitecustomize.py").write_text(PAUSE)
             environment |= {
                 "PAUSE_AT": pause_at,
@@ -207,7 +210,7 @@ class Run:
     def __init__(self, command, folder, environment, here) -> None:
         self.here = here
         # a file, not a pipe: a process that outlives Snakemake would keep a pipe open
-        self.output = folder.parent / f"said-{time.monotonic_ns()}.txt"
+        self.output = here / "said.txt"
         with open(self.output, "w") as output:
             self.process = subprocess.Popen(
                 command,

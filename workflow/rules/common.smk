@@ -15,6 +15,8 @@ from talking_models import methods
 from talking_models.data.names import SLICES, TRAIN_SLICES, slug, task_names
 from talking_models.evaluation.names import REFERENCES
 from talking_models.fingerprint import fingerprint
+from talking_models.report.claim_list import EXPERIMENTS as CLAIMED, PAPER_TABLES
+from talking_models.report.figures.plan import plan
 from talking_models.report.stamp import stamp
 from talking_models.run_lock import RunLock
 
@@ -27,7 +29,18 @@ RESULTS = CONFIG.results
 MOVIELENS = f"{RESULTS}/movielens/{{variant}}"
 TASKS = f"{MOVIELENS}/tasks"
 GENRES = {slug(genre): genre for genre in CONFIG.movielens.genres}
+TUNING = f"{MOVIELENS}/tuning"
+FOLD_TEACHERS = [f"{TUNING}/teacher/fold{fold}.safetensors" for fold in range(CONFIG.search.folds)]
+SEARCHED = [id for id, e in CONFIG.experiments.items() if e.like is None or e.choose]
+# training from scratch, whose search also chooses what all methods share
+SCRATCH = next((id for id in SEARCHED if CONFIG.experiments[id].method == "scratch"), None)
+TUNED = configuration.read_tuned(CONFIG.tuned) if CONFIG.tuning == "committed" else {}
 MODELS = ["models.safetensors", "history.csv", "config.yaml"]
+SHOWN = list(dict.fromkeys(id for table in CONFIG.tables.values() for id in table.rows.values()))
+COMPARED_WITH = "td"
+JUDGED = [id for id in CLAIMED if id in (configuration.TEACHER, *CONFIG.experiments)]
+PLAN = plan(CONFIG)
+FIGURES = f"{RESULTS}/figures"
 
 
 wildcard_constraints:
@@ -35,6 +48,7 @@ wildcard_constraints:
     experiment="|".join(CONFIG.experiments) or "none",
     task="|".join(task_names(CONFIG.movielens.genres)),
     table="|".join(CONFIG.tables) or "none",
+    page="[a-z0-9-]+",
 
 
 def movielens_mem_mb(wildcards, attempt):
@@ -42,26 +56,60 @@ def movielens_mem_mb(wildcards, attempt):
     return attempt * (6_000 if wildcards.variant in ("20m", "25m") else 1_500)
 
 
-def training_config(experiment):
-    """The effective settings of one training job."""
-    is_teacher = experiment == configuration.TEACHER
-    model = CONFIG.teacher if is_teacher else CONFIG.student
-    chosen = None if is_teacher else CONFIG.experiments[experiment]
+def training_config(experiment, task="all"):
+    """The effective settings of one training job, but for what a search in this run chooses."""
+    chosen = [TUNED[id][task] for id in starts_from(experiment) if id in TUNED]
+    return CONFIG.training_job(experiment, *chosen)
+
+
+def starts_from(experiment):
+    """The experiments whose tuned settings an experiment takes: those it is like, and its own."""
+    if experiment == configuration.TEACHER:
+        return [experiment]
+    found = CONFIG.experiments[experiment]
+    return [found.like, *([experiment] if found.choose else [])] if found.like else [experiment]
+
+
+def chosen_in_this_run(*experiments):
+    """The files of a search in this run that say what it chose for experiments."""
+    searched = CONFIG.tuning == "search"
+    return [f"{TUNING}/{id}/chosen.yaml" for id in experiments] if searched else []
+
+
+def search_config(experiment):
+    """How one experiment is searched; an ablation keeps its steps."""
+    search = CONFIG.search.model_dump()
+    steps = search.pop("teacher_steps")
+    if experiment == configuration.TEACHER:
+        search["steps"] = steps
+    elif CONFIG.experiments[experiment].choose:
+        search |= {"steps": None, "every": None}
+    return search
+
+
+def search_inputs(wildcards):
+    """What a student's search reads of the searches before it."""
+    experiment = CONFIG.experiments[wildcards.experiment]
+    has_teacher = methods.method_class(experiment.method).has_teacher
+    before = [experiment.like] if experiment.like else [SCRATCH] if has_teacher and SCRATCH else []
     return {
-        "seeds": CONFIG.seeds,
-        "features": CONFIG.features.model_dump(),
-        "hidden": list(model.hidden),
-        "training": CONFIG.training(experiment).model_dump(),
-        "method": "scratch" if is_teacher else chosen.method,
-        "settings": {} if is_teacher else chosen.settings,
+        "teachers": FOLD_TEACHERS if has_teacher else [],
+        "chosen": [f"{TUNING}/{id}/chosen.yaml" for id in before],
     }
 
 
 def training_code(method):
     """The digest of the code of a training job, its own method's file among it."""
     return fingerprint(
-        "talking_models.training.movielens", f"talking_models.methods.{method}"
+        "talking_models.training.movielens",
+        "talking_models.tuning.tuned",
+        f"talking_models.methods.{method}",
     )
+
+
+def tuning_code(method):
+    """The digest of the code of a search."""
+    return fingerprint("talking_models.tuning.jobs", f"talking_models.methods.{method}")
 
 
 def teacher_of(wildcards):
@@ -75,15 +123,50 @@ def table_metrics(wildcards):
     base = MOVIELENS.format(variant=CONFIG.movielens.variant)
     ids = CONFIG.tables[wildcards.table].rows.values()
     folders = [id if id == configuration.TEACHER else f"students/{id}" for id in ids]
-    return [
-        f"{base}/{folder}/{task}/metrics.csv" for folder in folders for task in GENRES
-    ]
+    return [f"{base}/{folder}/{task}/metrics.csv" for folder in folders for task in GENRES]
 
 
 def published(wildcards):
-    """The paper's numbers, which are about 100k alone."""
-    paper = CONFIG.tables[wildcards.table].paper
-    return [paper] if paper and CONFIG.movielens.variant == "100k" else []
+    """The paper's numbers for a table."""
+    return [paper for paper in published_tables() if paper == CONFIG.tables[wildcards.table].paper]
+
+
+def published_tables():
+    """The paper's numbers for all tables; they are about 100k alone."""
+    papers = dict.fromkeys(table.paper for table in CONFIG.tables.values())
+    return [p for p in papers if p and CONFIG.movielens.variant == "100k"]
+
+
+def predictions_of(*experiments):
+    """The predictions of experiments, or `teacher`, on every genre."""
+    base = MOVIELENS.format(variant=CONFIG.movielens.variant)
+    folders = [
+        id if id == configuration.TEACHER else f"students/{id}" for id in dict.fromkeys(experiments)
+    ]
+    return [f"{base}/{folder}/{task}/predictions.parquet" for folder in folders for task in GENRES]
+
+
+def settings_of(experiment):
+    """The experiments in tables that differ from one in settings and not in method."""
+    method = {id: found.method for id, found in CONFIG.experiments.items()}
+    return [id for id in SHOWN if id in method and method[id] == method.get(experiment)]
+
+
+def statistics():
+    """The files of statistics.smk that the configuration can have."""
+    compared = [f"{RESULTS}/tables/significance.md"] if COMPARED_WITH in CONFIG.experiments else []
+    return [*compared, f"{RESULTS}/claims.md"]
+
+
+def figures():
+    """The figures that the configuration can have."""
+    return expand(f"{FIGURES}/{{name}}.{{form}}", name=PLAN.figures, form=["png", "svg"])
+
+
+def pages():
+    """The report's pages, each with the Markdown that it shows."""
+    tables = expand(f"{RESULTS}/tables/{{table}}.md", table=[*CONFIG.tables, "compute"])
+    return {Path(file).stem: file for file in [*tables, *statistics()]}
 
 
 # Snakemake's own lock outlives a killed run and then needs --unlock by hand. This one belongs to

@@ -16,10 +16,9 @@
 rule train_teacher:
     """Train the teacher on all genres, all seeds at once."""
     input:
-        rows=expand(
-            f"{TASKS}/all/{{slice}}.parquet", slice=TRAIN_SLICES, allow_missing=True
-        ),
+        rows=expand(f"{TASKS}/all/{{slice}}.parquet", slice=TRAIN_SLICES, allow_missing=True),
         movies="data/movielens/{variant}/movies.parquet",
+        chosen=chosen_in_this_run(configuration.TEACHER),
     output:
         expand(f"{MOVIELENS}/teacher/{{file}}", file=MODELS, allow_missing=True),
     log:
@@ -34,6 +33,8 @@ rule train_teacher:
         runtime=60,
     params:
         config=training_config(configuration.TEACHER),
+        own=CONFIG.own(configuration.TEACHER),
+        task="all",
         code=training_code("scratch"),
     script:
         "../scripts/train_movielens.py"
@@ -49,6 +50,7 @@ rule train_student:
         ),
         movies="data/movielens/{variant}/movies.parquet",
         teacher=teacher_of,
+        chosen=lambda wildcards: chosen_in_this_run(*starts_from(wildcards.experiment)),
     output:
         expand(
             f"{MOVIELENS}/students/{{experiment}}/{{task}}/{{file}}",
@@ -66,10 +68,10 @@ rule train_student:
         mem_mb=2000,
         runtime=60,
     params:
-        config=lambda wildcards: training_config(wildcards.experiment),
-        code=lambda wildcards: training_code(
-            CONFIG.experiments[wildcards.experiment].method
-        ),
+        config=lambda wildcards: training_config(wildcards.experiment, wildcards.task),
+        own=lambda wildcards: CONFIG.own(wildcards.experiment),
+        task="{task}",
+        code=lambda wildcards: training_code(CONFIG.experiments[wildcards.experiment].method),
     script:
         "../scripts/train_movielens.py"
 
@@ -152,9 +154,7 @@ rule fit_references:
     """The reference lines of every genre: its mean, and user and movie biases."""
     input:
         **{
-            slice: expand(
-                f"{TASKS}/{{task}}/{slice}.parquet", task=GENRES, allow_missing=True
-            )
+            slice: expand(f"{TASKS}/{{task}}/{slice}.parquet", task=GENRES, allow_missing=True)
             for slice in SLICES
         },
     output:

@@ -14,7 +14,12 @@ rule make_table:
         ),
         paper=published,
     output:
-        csv=f"{RESULTS}/tables/{{table}}.csv",
+        csv=report(
+            f"{RESULTS}/tables/{{table}}.csv",
+            caption="../report/table.rst",
+            category="Data",
+            labels={"table": "{table}"},
+        ),
         md=f"{RESULTS}/tables/{{table}}.md",
     log:
         f"{RESULTS}/logs/make_table/{{table}}.log",

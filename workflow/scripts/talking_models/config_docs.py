@@ -20,7 +20,12 @@ from talking_models.config_errors import describe, resolve
 BEGIN = "<!-- keys: made by `make schema`, do not edit -->"
 END = "<!-- end of keys -->"
 
-PLACEHOLDERS = {"experiments": "<id>", "tables": "<id>", "rows": "<row name>"}
+PLACEHOLDERS = {
+    "experiments": "<id>",
+    "tables": "<id>",
+    "rows": "<row name>",
+    "choose": "<setting>",
+}
 """How the names that a user chooses are written in a key's path."""
 
 

@@ -112,7 +112,7 @@ def _line(details: ErrorDetails, raw: Mapping[str, Any], schema: Schema) -> str:
         known = details.get("ctx", {}).get("choices", node.get("enum", []))
         allowed = "one of " + ", ".join(known) if known else describe(node, root)
     parts = [f"{_path(loc)}: {shown}", f"allowed: {allowed}"]
-    if kind in ("repeated", "reserved"):
+    if kind in ("repeated", "reserved", "not_alone", "value_error"):
         parts[1] = details["msg"]
     if kind in ("float_type", "int_type") and isinstance(found, str) and _is_number(found):
         parts.append("to YAML this is text: write a number without quotes, an exponent as 1.0e-3")

@@ -130,4 +130,4 @@ def split(
         for name, rows in parts.items():
             if rows.empty:
                 raise ValueError(f"genre {genre!r} has no rows in the {name} slice: leave it out")
-            tables.write_ratings(rows, Path(folder) / task / f"{name}.parquet")
+            tables.write_ratings(rows, Path(folder) / task / f"{name}.parquet", slice=name)

@@ -42,9 +42,21 @@ def _read(path: str | Path, schema: pa.Schema) -> pa.Table:
     return table
 
 
-def write_ratings(ratings: pd.DataFrame, path: str | Path) -> None:
-    """Write rating rows (columns user, movie, rating, timestamp) in the order given."""
-    _write(ratings, RATINGS, path)
+def write_ratings(ratings: pd.DataFrame, path: str | Path, slice: str | None = None) -> None:
+    """Write rating rows (columns user, movie, rating, timestamp) in the order given.
+
+    Args:
+        ratings: the rows.
+        path: the file.
+        slice: the part of the split that the rows are, if any; it is written into the file.
+    """
+    _write(ratings, RATINGS.with_metadata({"slice": slice} if slice else None), path)
+
+
+def slice_of(path: str | Path) -> str | None:
+    """The part of the split that a file of ratings says it holds."""
+    metadata = pq.read_schema(path).metadata or {}
+    return metadata.get(b"slice", b"").decode() or None
 
 
 def write_movies(movies: pd.DataFrame, path: str | Path) -> None:

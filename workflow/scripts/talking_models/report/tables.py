@@ -8,6 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from talking_models.io import write_csv, write_text
+from talking_models.report.markdown import blocks, grid
 
 PAPER_GENRES = (
     "Drama",
@@ -33,7 +34,6 @@ COLUMNS = [
     "paper_mean",
     "paper_stderr",
 ]
-PER_BLOCK = 4  # genres side by side, as the paper prints them
 
 
 def label(task: str) -> str:
@@ -93,18 +93,13 @@ def _spread(mean: float, stderr: float) -> str:
     return f"{mean:.4f}" if pd.isna(stderr) else f"{mean:.4f} ± {stderr:.4f}"
 
 
-def _markdown(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    lines = [header, [":--", *["--:"] * (len(header) - 1)], *rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
-
-
-def _blocks(tasks: Sequence[str]) -> list[Sequence[str]]:
-    return [tasks[i : i + PER_BLOCK] for i in range(0, len(tasks), PER_BLOCK)]
+def heading(task: str) -> str:
+    """The title of a genre's column: its number in the paper, if it has one, and its name."""
+    return task if label(task) == task else f"{label(task)}: {task}"
 
 
 def _header(tasks: Iterable[str], *more: str) -> list[str]:
-    names = [t if label(t) == t else f"{label(t)}: {t}" for t in tasks]
-    return ["Method", *names, *more]
+    return ["Method", *map(heading, tasks), *more]
 
 
 def markdown(
@@ -141,9 +136,9 @@ def markdown(
         return f"{frame.loc[method].mean():.4f}"
 
     parts = [f"# Table {cells['table'].iloc[0]}: {title}", stamp]
-    blocks = _blocks(tasks)
-    for block in blocks:
-        last = block is blocks[-1]
+    parted = blocks(tasks)
+    for block in parted:
+        last = block is parted[-1]
         rows = [
             [m, *(cell(m, t) for t in block), *([mean(ours, m)] if last else [])] for m in methods
         ]
@@ -155,7 +150,7 @@ def markdown(
             ]
             for n in names
         ]
-        parts.append(_markdown(_header(block, *(["Mean of all"] if last else [])), rows))
+        parts.append(grid(_header(block, *(["Mean of all"] if last else [])), rows))
     notes = ["RMSE in stars, lower is better; mean ± standard error over seeds."]
     if candidates:
         notes.append(f"**Bold**: the lowest mean among {', '.join(candidates)}.")
@@ -184,16 +179,16 @@ def _beside_paper(cells: pd.DataFrame, tasks: Sequence[str]) -> list[str]:
         return beside(ours.loc[method, task], theirs.loc[method, task])
 
     parts = ["## Ours / the paper's"]
-    blocks = _blocks(tasks)
-    for block in blocks:
-        last = block is blocks[-1]
+    parted = blocks(tasks)
+    for block in parted:
+        last = block is parted[-1]
         rows = []
         for method in methods:
             row = [method, *(cell(method, task) for task in block)]
             if last:
                 row.append(beside(ours.loc[method].mean(), theirs.loc[method].mean(skipna=False)))
             rows.append(row)
-        parts.append(_markdown(_header(block, *(["Mean of all"] if last else [])), rows))
+        parts.append(grid(_header(block, *(["Mean of all"] if last else [])), rows))
     parts.append(
         "The paper names neither its genres nor its cut of the data, so that a difference between "
         "columns may come from there; compare methods within a column."
@@ -217,7 +212,7 @@ def run(
 ) -> None:
     """A table from the metrics of its jobs, from files to files; see `tidy` and `markdown`."""
     published = None if paper is None else pd.read_csv(paper)
-    scores = pd.concat([pd.read_csv(path) for path in metrics], ignore_index=True)
+    scores = pd.concat([pd.read_csv(path) for path in dict.fromkeys(metrics)], ignore_index=True)
     cells = tidy(table, rows, scores, tasks, published)
     scores = pd.concat([pd.read_csv(path) for path in reference_metrics], ignore_index=True)
     references = tidy(table, reference_rows, scores, tasks, None)

@@ -110,7 +110,7 @@ def train(
         loss = method.loss(next(batches), student, teacher, step)
         total = loss.total
         if not torch.isfinite(total).all():
-            check_finite(loss.parts, step, seeds, setting)
+            check_finite(loss.parts | {"total": total}, step, seeds, setting)
         reported = (step + 1) % every == 0 or step + 1 == steps
         norms = gradient_norms(loss.parts, student) if reported else {}
         optimizer.zero_grad(set_to_none=True)

@@ -13,7 +13,8 @@ import torch
 
 from talking_models import methods
 from talking_models.data.features import Vocabulary, encode
-from talking_models.data.tables import read_movies, read_ratings
+from talking_models.data.names import TRAIN_SLICES
+from talking_models.data.tables import read_movies, read_ratings, slice_of
 from talking_models.io import write_csv, write_yaml
 from talking_models.models.checkpoint import Checkpoint
 from talking_models.models.layers import Layers, Streams
@@ -34,7 +35,17 @@ class Outputs:
 
 
 def read_rows(paths: Sequence[str | Path]) -> pd.DataFrame:
-    """Rating rows of several slices, one after the other."""
+    """Rating rows of several training slices, one after the other.
+
+    Raises:
+        ValueError: a file holds another slice. Evaluation rows choose nothing and train nothing.
+    """
+    for path in paths:
+        if slice_of(path) not in TRAIN_SLICES:
+            raise ValueError(
+                f"{path} holds the slice {slice_of(path)!r}: training and tuning read only "
+                f"{' and '.join(TRAIN_SLICES)}"
+            )
     return pd.concat([read_ratings(path) for path in paths], ignore_index=True)
 
 

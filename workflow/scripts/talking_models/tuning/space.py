@@ -8,6 +8,7 @@ advance, is the same for every genre, and trials can run in any order and go on 
 
 from __future__ import annotations
 
+import itertools
 import math
 from typing import Any
 
@@ -19,7 +20,7 @@ TRAINING_SPACE: dict[str, dict[str, Any]] = {
     "weight_decay": {"low": 0.01, "high": 1.0, "log": True},
 }
 ID_DROPOUT_SPACE = {"id_dropout": {"low": 0.05, "high": 0.5, "log": False}}
-"""Searched for the teacher and for training from scratch; the latter's choice serves all methods."""
+"""Searched for the teacher and for training from scratch, whose choice serves all methods."""
 
 ZERO_SHARE = 0.15  # of the trials of a weight that may be zero
 
@@ -50,14 +51,14 @@ def _value(space: dict[str, Any], point: float) -> Any:
     return float(f"{value:.3g}")  # three digits, so that a chosen value can be read and typed
 
 
-def trials(method: str, n: int, seed: int, with_id_dropout: bool) -> list[dict[str, Any]]:
+def trials(method: str, n: int, with_id_dropout: bool, seed: int = 0) -> list[dict[str, Any]]:
     """The settings to try: `n` dicts with the keys `training` and `settings`.
 
     Args:
         method: its name.
         n: number of trials.
-        seed: of the scrambled Sobol sequence.
         with_id_dropout: whether `id_dropout` is searched too.
+        seed: of the scrambled Sobol sequence.
     """
     import optuna
 
@@ -80,3 +81,12 @@ def trials(method: str, n: int, seed: int, with_id_dropout: bool) -> list[dict[s
             }
         )
     return found
+
+
+def grid(choose: dict[str, list[Any]]) -> list[dict[str, Any]]:
+    """Every combination of a few values of some settings, as `trials` lists them."""
+    return [
+        {"settings": dict(zip(choose, values, strict=True))}
+        for values in itertools.product(*choose.values())
+        if choose
+    ]

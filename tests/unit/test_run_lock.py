@@ -1,0 +1,119 @@
+"""One run at a time in a folder, by a lock that ends with its process."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from talking_models import run_lock
+from talking_models.run_lock import RunLock
+
+HOLD = """\
+import sys, time
+sys.path.insert(0, sys.argv[2])
+from talking_models.run_lock import RunLock
+lock = RunLock(sys.argv[1])
+lock.acquire()
+print("held", flush=True)
+{then}
+"""
+SCRIPTS = str(Path(run_lock.__file__).parents[1])
+
+
+@pytest.fixture
+def hold(tmp_path):
+    """Start another process that takes the lock; ends it at the end."""
+    started = []
+
+    def start(path, then="time.sleep(600)"):
+        process = subprocess.Popen(
+            [sys.executable, "-c", HOLD.format(then=then), str(path), SCRIPTS],
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        started.append(process)
+        assert process.stdout.readline() == "held\n"
+        return process
+
+    yield start
+    for process in started:
+        process.kill()
+        process.wait()
+        process.stdout.close()
+
+
+def test_a_second_process_is_refused_with_the_id_of_the_first(tmp_path, hold):
+    path = tmp_path / "results" / ".run.lock"
+    holder = hold(path)
+    with pytest.raises(RuntimeError) as caught:
+        RunLock(path).acquire()
+    message = str(caught.value)
+    assert f"process {holder.pid})" in message
+    assert str(path.parent) in message
+    assert "--config results=FOLDER" in message
+
+
+def test_the_lock_ends_with_a_killed_process(tmp_path, hold):
+    path = tmp_path / ".run.lock"
+    holder = hold(path)
+    holder.send_signal(signal.SIGKILL)
+    holder.wait()
+    assert path.exists()  # the file is left and means nothing
+    RunLock(path).acquire()
+    assert path.read_text() == f"{os.getpid()}\n"
+
+
+def test_the_lock_ends_with_a_process_that_ends_by_itself(tmp_path, hold):
+    path = tmp_path / ".run.lock"
+    hold(path, then="").wait()
+    RunLock(path).acquire()
+
+
+def test_a_job_that_outlives_a_killed_run_does_not_keep_the_lock(tmp_path, hold):
+    path = tmp_path / ".run.lock"
+    then = (
+        "import subprocess\n"
+        "job = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)'])\n"
+        "print(job.pid, flush=True)\n"
+        "time.sleep(600)\n"
+    )
+    holder = hold(path, then)
+    job = int(holder.stdout.readline())
+    try:
+        holder.kill()
+        holder.wait()
+        os.kill(job, 0)  # it is still there
+        RunLock(path).acquire()
+    finally:
+        os.kill(job, signal.SIGKILL)
+
+
+def test_the_lock_is_held_while_the_object_lives(tmp_path):
+    lock = RunLock(tmp_path / ".run.lock")
+    lock.acquire()
+    with pytest.raises(RuntimeError, match=f"process {os.getpid()}"):
+        RunLock(tmp_path / ".run.lock").acquire()
+
+
+def test_two_folders_have_two_locks(tmp_path):
+    locks = [RunLock(tmp_path / name / ".run.lock") for name in ("a", "b")]
+    for lock in locks:
+        lock.acquire()
+    assert all(lock.path.is_file() for lock in locks)
+
+
+def test_making_the_object_takes_nothing_and_writes_nothing(tmp_path):
+    RunLock(tmp_path / "results" / ".run.lock")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_refused_process_leaves_the_holders_id(tmp_path, hold):
+    path = tmp_path / ".run.lock"
+    holder = hold(path)
+    for _ in range(2):
+        with pytest.raises(RuntimeError, match=f"process {holder.pid}"):
+            RunLock(path).acquire()
+    assert path.read_text() == f"{holder.pid}\n"

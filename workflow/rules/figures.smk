@@ -1,0 +1,206 @@
+# Figures, for a paper's column and in print: PNG (200 dpi) and SVG.
+#
+# Needs: movielens.smk's predictions, metrics and histories; results.smk's tables;
+#        tuning.smk's trials, where settings are searched in this run.
+# Makes: {RESULTS}/figures/{name}.png and .svg
+#            forest  RMSE change against training from scratch; forest.csv has its numbers
+#            rounds  RMSE by number of rounds
+#            paper   our cells against the paper's
+#            trials  validation score against number of trials
+#            losses  TD's loss parts over training
+#
+# cka.smk makes one more.
+# PLAN leaves out a figure whose experiments the configuration lacks.
+
+BASE = MOVIELENS.format(variant=CONFIG.movielens.variant)
+
+
+rule figures:
+    """Every figure."""
+    input:
+        figures(),
+    localrule: True
+
+
+rule draw_forest:
+    """Draw how each method changes the RMSE of the student from scratch, with intervals."""
+    input:
+        predictions=predictions_of(*PLAN.methods.values()),
+    output:
+        csv=f"{FIGURES}/forest.csv",
+        png=report(
+            f"{FIGURES}/forest.png",
+            caption="../report/forest.rst",
+            category="Figures",
+            labels={"figure": "RMSE against training from scratch", "format": "PNG"},
+        ),
+        svg=report(
+            f"{FIGURES}/forest.svg",
+            caption="../report/forest.rst",
+            category="Figures",
+            labels={"figure": "RMSE against training from scratch", "format": "SVG"},
+        ),
+    log:
+        f"{RESULTS}/logs/draw_forest.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/draw_forest.tsv"
+    conda:
+        "../../envs/results.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=10,
+    params:
+        methods=PLAN.methods,
+        scratch=PLAN.scratch,
+        genres=list(GENRES.values()),
+        code=fingerprint("talking_models.report.figures.forest"),
+    script:
+        "../scripts/draw_forest.py"
+
+
+rule draw_rounds:
+    """Draw the RMSE by number of rounds of interaction."""
+    input:
+        metrics=expand(
+            f"{BASE}/students/{{experiment}}/{{task}}/metrics.csv",
+            experiment=[*PLAN.rounds.values(), PLAN.scratch],
+            task=GENRES,
+        ),
+    output:
+        png=report(
+            f"{FIGURES}/rounds.png",
+            caption="../report/rounds.rst",
+            category="Figures",
+            labels={"figure": "RMSE by number of rounds", "format": "PNG"},
+        ),
+        svg=report(
+            f"{FIGURES}/rounds.svg",
+            caption="../report/rounds.rst",
+            category="Figures",
+            labels={"figure": "RMSE by number of rounds", "format": "SVG"},
+        ),
+    log:
+        f"{RESULTS}/logs/draw_rounds.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/draw_rounds.tsv"
+    conda:
+        "../../envs/results.yaml"
+    threads: 1
+    resources:
+        mem_mb=500,
+        runtime=10,
+    params:
+        rounds=PLAN.rounds,
+        scratch=PLAN.scratch,
+        genres=list(GENRES.values()),
+        code=fingerprint("talking_models.report.figures.rounds"),
+    script:
+        "../scripts/draw_rounds.py"
+
+
+rule draw_paper:
+    """Draw our numbers against the paper's, and how far both rank the methods alike."""
+    input:
+        tables=expand(f"{RESULTS}/tables/{{table}}.csv", table=PLAN.published),
+    output:
+        png=report(
+            f"{FIGURES}/paper.png",
+            caption="../report/paper.rst",
+            category="Figures",
+            labels={"figure": "Ours against the paper's", "format": "PNG"},
+        ),
+        svg=report(
+            f"{FIGURES}/paper.svg",
+            caption="../report/paper.rst",
+            category="Figures",
+            labels={"figure": "Ours against the paper's", "format": "SVG"},
+        ),
+    log:
+        f"{RESULTS}/logs/draw_paper.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/draw_paper.tsv"
+    conda:
+        "../../envs/results.yaml"
+    threads: 1
+    resources:
+        mem_mb=500,
+        runtime=10,
+    params:
+        code=fingerprint("talking_models.report.figures.paper"),
+    script:
+        "../scripts/draw_paper.py"
+
+
+rule draw_trials:
+    """Draw the best validation score by number of trials."""
+    input:
+        trials=expand(
+            f"{BASE}/tuning/{{experiment}}/trials.csv",
+            experiment=PLAN.students.values(),
+        ),
+    output:
+        png=report(
+            f"{FIGURES}/trials.png",
+            caption="../report/trials.rst",
+            category="Figures",
+            labels={"figure": "Validation score by number of trials", "format": "PNG"},
+        ),
+        svg=report(
+            f"{FIGURES}/trials.svg",
+            caption="../report/trials.rst",
+            category="Figures",
+            labels={"figure": "Validation score by number of trials", "format": "SVG"},
+        ),
+    log:
+        f"{RESULTS}/logs/draw_trials.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/draw_trials.tsv"
+    conda:
+        "../../envs/results.yaml"
+    threads: 1
+    resources:
+        mem_mb=500,
+        runtime=10,
+    params:
+        methods=list(PLAN.students),
+        code=fingerprint("talking_models.report.figures.trials"),
+    script:
+        "../scripts/draw_trials.py"
+
+
+rule draw_losses:
+    """Draw the parts of TD's loss and their gradient norms over training."""
+    input:
+        histories=expand(
+            f"{BASE}/students/{{experiment}}/{{task}}/history.csv",
+            experiment=PLAN.td,
+            task=GENRES,
+        ),
+    output:
+        png=report(
+            f"{FIGURES}/losses.png",
+            caption="../report/losses.rst",
+            category="Figures",
+            labels={"figure": "TD's loss parts over training", "format": "PNG"},
+        ),
+        svg=report(
+            f"{FIGURES}/losses.svg",
+            caption="../report/losses.rst",
+            category="Figures",
+            labels={"figure": "TD's loss parts over training", "format": "SVG"},
+        ),
+    log:
+        f"{RESULTS}/logs/draw_losses.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/draw_losses.tsv"
+    conda:
+        "../../envs/results.yaml"
+    threads: 1
+    resources:
+        mem_mb=500,
+        runtime=10,
+    params:
+        code=fingerprint("talking_models.report.figures.losses"),
+    script:
+        "../scripts/draw_losses.py"

@@ -1,0 +1,49 @@
+"""Figure: the best validation score that each method's search had found after so many trials."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from talking_models.report.figures import style
+
+
+def best_so_far(trials: pd.DataFrame) -> pd.Series:
+    """The lowest score among the complete trials up to each one; NaN before the first.
+
+    Args:
+        trials: columns trial, state, score; pruned and failed trials count as tried.
+
+    Returns:
+        By number of trials: 1, 2, ...
+    """
+    ordered = trials.sort_values("trial", ignore_index=True)
+    scores = ordered["score"].where(ordered["state"] == "complete")
+    best = scores.cummin().ffill()
+    best.index += 1
+    return best
+
+
+def draw(drawn: Figure, searches: Mapping[str, pd.DataFrame]) -> None:
+    """A line per method, a mark where a trial was better than all before it."""
+    looks = style.looks(reversed(list(searches)))
+    axes = drawn.subplots()
+    for name, trials in searches.items():
+        look, best = looks[name], best_so_far(trials)
+        axes.step(best.index, best, where="post", color=look.color, linestyle=look.line)
+        better = best[best < best.shift(fill_value=float("inf"))]
+        axes.plot(better.index, better, look.marker, color=look.color)
+        axes.plot([], [], look.marker, color=look.color, linestyle=look.line, label=name)
+    axes.set_xlabel("trials")
+    axes.set_ylabel("best validation RMSE so far (stars)")
+    axes.set_xlim(left=0.5)
+    axes.legend(loc="upper right")
+
+
+def run(trials: Mapping[str, str | Path], png: str | Path, svg: str | Path) -> None:
+    """From the trials of each method, by name, to both files."""
+    with style.figure(png, svg, 4.6, 3.0) as drawn:
+        draw(drawn, {name: pd.read_csv(path) for name, path in trials.items()})

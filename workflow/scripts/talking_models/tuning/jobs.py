@@ -1,0 +1,192 @@
+"""The tuning jobs of MovieLens: search settings, and train a teacher for each fold.
+
+They see training rows only. Each writes its evidence (`curves.csv`), a summary of its trials
+(`trials.csv`) and what it chose (`chosen.yaml`).
+"""
+
+from __future__ import annotations
+
+import copy
+import logging
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+
+from talking_models.changes import changed
+from talking_models.data.names import slug
+from talking_models.data.splits import genre_rows
+from talking_models.data.tables import read_movies
+from talking_models.io import write_csv, write_yaml
+from talking_models.models.checkpoint import Checkpoint
+from talking_models.training.movielens import Validation, fit, read_rows
+from talking_models.tuning.choose import choices, chosen_score, held_out_scores
+from talking_models.tuning.folds import fold_rows
+from talking_models.tuning.search import run_search
+from talking_models.tuning.tuned import read_chosen
+
+ALL = "all"
+
+
+def configs_of_tasks(
+    config: dict[str, Any],
+    genres: Sequence[str],
+    chosen: Sequence[str | Path],
+    ablation: bool,
+) -> dict[str, dict[str, Any]]:
+    """What each task's trials start from.
+
+    Args:
+        config: the experiment's config, before any search.
+        genres: genre names; none for the teacher.
+        chosen: what was chosen before: by training from scratch, of which only `id_dropout` is
+            taken, the same for all methods; or, for an ablation, by the experiment it is like.
+        ablation: which of the two.
+    """
+    configs = dict.fromkeys([slug(genre) for genre in genres] or [ALL], config)
+    for path in chosen:
+        for task, change in read_chosen(path).items():
+            if not ablation:
+                change = {"training": {"id_dropout": change["training"]["id_dropout"]}}
+            configs[task] = changed(configs[task], change)
+    return configs
+
+
+def search(
+    rows: Sequence[str | Path],
+    movies: str | Path,
+    genres: Sequence[str],
+    configs: Mapping[str, dict[str, Any]],
+    trials: Sequence[dict[str, Any]],
+    search: Mapping[str, Any],
+    teachers: Sequence[str | Path],
+    journal: str | Path,
+    identity: Any,
+    outputs: Mapping[str, str | Path],
+    log: logging.Logger,
+) -> None:
+    """Search the settings of one experiment, from files to files, on one thread.
+
+    Args:
+        rows: the training slices of all genres.
+        movies: the movies' table.
+        genres: the genres to train on; none for the teacher, which trains on all rows.
+        configs: the config of each task (a genre's slug, or `all`), which each trial changes.
+        trials: changes to try, see `space.trials`.
+        search: `folds`, `seeds`, `steps` (the most that a choice can have), `every`, `scope`.
+            With `steps` and `every` None, steps are not chosen: those of the configs stay.
+        teachers: one checkpoint per fold; none for what has no teacher.
+        journal, identity: see `run_search`.
+        outputs: files `curves`, `trials` and `chosen`.
+        log: gets a line for each trial.
+    """
+    torch.set_num_threads(1)
+    torch.use_deterministic_algorithms(True)
+    train, movie_table = read_rows(rows), read_movies(movies)
+    quiet = logging.getLogger("talking_models.tuning.trial")
+    quiet.setLevel(logging.WARNING)
+    loaded = [Checkpoint.load(path) for path in teachers]
+    tasks = {slug(genre): genre for genre in genres} or {ALL: None}
+
+    def rows_of(task: str, frame: pd.DataFrame) -> pd.DataFrame:
+        return frame if task == ALL else genre_rows(frame, movie_table, tasks[task])
+
+    cut = [
+        {
+            task: [rows_of(task, part) for part in fold_rows(train, search["folds"], fold)]
+            for task in tasks
+        }
+        for fold in range(search["folds"])
+    ]
+
+    def evaluate(change: dict[str, Any], fold: int) -> np.ndarray:
+        curves = []
+        for task in tasks:
+            config = changed(configs[task], change) | {"seeds": search["seeds"]}
+            if search["steps"] is not None:
+                config["training"] = config["training"] | {"steps": search["steps"]}
+            fit_rows, val_rows = cut[fold][task]
+            validation = Validation(val_rows, search["every"] or config["training"]["steps"])
+            teacher = loaded[fold] if loaded else None
+            fit(fit_rows, movie_table, config, teacher, quiet, validation)
+            curves.append(np.mean(validation.curve, 1))
+        return np.array(curves)
+
+    curves = run_search(trials, evaluate, list(tasks), search["folds"], journal, identity, log)
+    write_csv(outputs["curves"], curves)
+    chosen = choices(curves, search["scope"])
+    write_csv(outputs["trials"], summary(curves, trials, search))
+    found = {}
+    scores = chosen_score(curves, chosen)
+    for task, (trial, look) in chosen.items():
+        change = {"training": {}, "settings": {}} | copy.deepcopy(trials[trial])
+        if search["steps"] is not None:
+            change["training"]["steps"] = int((look + 1) * search["every"])
+            effective = changed(configs[task], change)
+            change["training"]["id_dropout"] = effective["training"]["id_dropout"]
+        found[task] = {**change, "validation_rmse": round(float(scores[task]), 6)}
+        log.info("%s: trial %d, %s", task, trial, found[task])
+    if search["folds"] > 1:
+        log.info(
+            "mean RMSE on the last fold of what the others choose: %s",
+            held_out_scores(curves).round(5).to_dict(),
+        )
+    write_yaml(outputs["chosen"], found)
+
+
+def summary(
+    curves: pd.DataFrame, trials: Sequence[dict[str, Any]], search: Mapping[str, Any]
+) -> pd.DataFrame:
+    """One row per trial: state, score, steps, settings, and cost as models times steps trained.
+
+    `score` is the lowest mean RMSE over the folds and tasks that the trial finished, `steps` where
+    it was reached.
+    """
+    rows = []
+    for index, change in enumerate(trials):
+        own = curves[curves["trial"] == index]
+        mean = own.groupby("look")["rmse"].mean()
+        runs = own.groupby(["fold", "task"]).ngroups
+        flat = {k: v for part in change.values() for k, v in part.items()}
+        rows.append(
+            {
+                "trial": index,
+                "state": own["state"].iloc[0] if len(own) else "failed",
+                "score": mean.min() if len(own) else float("nan"),
+                "steps": (mean.idxmin() + 1) * (search["every"] or 0) if len(own) else 0,
+                "model_steps": runs * search["seeds"] * (search["steps"] or 0),
+                **flat,
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def train_fold_teachers(
+    rows: Sequence[str | Path],
+    movies: str | Path,
+    config: dict[str, Any],
+    folds: int,
+    outputs: Sequence[str | Path],
+    log: logging.Logger,
+) -> None:
+    """Train one teacher on the fit rows of each fold, and on nothing later.
+
+    Args:
+        rows: the training slices of all genres.
+        movies: the movies' table.
+        config: the teacher's effective config.
+        folds: how many.
+        outputs: a checkpoint for each fold.
+        log: gets the progress.
+    """
+    torch.set_num_threads(1)
+    torch.use_deterministic_algorithms(True)
+    train, movie_table = read_rows(rows), read_movies(movies)
+    for fold, path in enumerate(outputs):
+        checkpoint, _ = fit(
+            fold_rows(train, folds, fold)[0], movie_table, config | {"seeds": 1}, None, log
+        )
+        checkpoint.save(path)

@@ -1,0 +1,16 @@
+"""Rule train_fold_teachers: one teacher on the fit rows of each fold."""
+
+from talking_models.job import start
+from talking_models.tuning.jobs import train_fold_teachers
+from talking_models.tuning.tuned import with_chosen
+
+log = start(snakemake)
+params = snakemake.params
+train_fold_teachers(
+    rows=snakemake.input.rows,
+    movies=snakemake.input.movies,
+    config=with_chosen(params.config, [snakemake.input.chosen], "all", params.own),
+    folds=params.folds,
+    outputs=snakemake.output,
+    log=log,
+)
