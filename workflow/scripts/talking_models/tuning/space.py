@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import warnings
 from typing import Any
 
 from talking_models.methods import settings_class
@@ -70,7 +71,10 @@ def trials(method: str, n: int, with_id_dropout: bool, seed: int = 0) -> list[di
         for name in space
     }
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    study = optuna.create_study(sampler=optuna.samplers.QMCSampler(scramble=True, seed=seed))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+        sampler = optuna.samplers.QMCSampler(scramble=True, seed=seed)
+    study = optuna.create_study(sampler=sampler)
     found = []
     for _ in range(n):
         point = study.ask(unit).params
