@@ -328,7 +328,8 @@ def test_cka_bars_are_means_over_genres_of_like_states():
 
 
 def configuration(experiments, tables, **more):
-    return config.load({"experiments": experiments, "tables": tables, "tuning": "none", **more})
+    raw = {"experiments": experiments, "tables": tables, "tuning": "none"}
+    return config.load(raw | more)
 
 
 SCRATCH, TALKS = {"method": "scratch"}, {"method": "td"}
@@ -360,8 +361,16 @@ def test_figures_follow_the_tables():
 
     other = plan(configuration(experiments, tables, movielens={"variant": "1m"}))
     assert other.figures == ["forest", "rounds", "losses", "cka"]
-    searched = plan(configuration(experiments, tables, **{"tuning": "search"}))
-    assert "trials" in searched.figures
+
+
+def test_trials_are_drawn_of_the_methods_that_are_searched_if_they_are():
+    experiments = {"alone": SCRATCH, "talk": TALKS, "also": {"method": "td", "like": "talk"}}
+    rows = {"Scratch": "alone", "Teacher": "teacher", "Talk": "talk", "Also": "also"}
+    tables = {"main": {"title": "Main", "rows": rows}}
+    found = plan(configuration(experiments, tables, tuning="search"))
+    assert found.searched == {"Scratch": "alone", "Talk": "talk"}
+    assert "trials" in found.figures
+    assert "trials" not in plan(configuration(experiments, tables)).figures
 
 
 def test_every_figure_has_a_rule_a_script_and_a_caption():

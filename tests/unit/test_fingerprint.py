@@ -14,7 +14,14 @@ from talking_models.fingerprint import ROOT, closure, fingerprint
 PACKAGE = "talking_models"
 RULES = ROOT.parents[1] / "rules"
 COMMON = "".join(file.read_text() for file in sorted(RULES.glob("*.smk")))
-DIGEST = r'fingerprint\(\s*"([\w.]+)"'
+
+
+def digested(text):
+    """The modules named in calls of `fingerprint`, those of the functions in `text` included."""
+    for function in re.findall(r"\b(\w+_code)\(", text):
+        text += re.search(rf"def {function}\(.*?\n\n", COMMON, re.DOTALL)[0]
+    calls = re.findall(r"fingerprint\((.*?)\)", text, re.DOTALL)
+    return [name for call in calls for name in re.findall(r'"(talking_models[\w.]*)"', call)]
 
 
 def forget():
@@ -188,9 +195,7 @@ def rules():
 
 @pytest.mark.parametrize(("script", "text"), list(rules()))
 def test_the_digest_in_a_rules_params_covers_what_its_script_imports(script, text):
-    named = re.findall(DIGEST, text)
-    for function in re.findall(r"\b(\w+_code)\(", text):
-        named += re.findall(rf"def {function}\(.*?{DIGEST}", COMMON, re.DOTALL)
+    named = digested(text)
     assert named, "no fingerprint in params"
     covered = set(closure(*named))
     imported = set()

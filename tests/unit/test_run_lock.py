@@ -76,7 +76,7 @@ def test_a_job_that_outlives_a_killed_run_does_not_keep_the_lock(tmp_path, hold)
     path = tmp_path / ".run.lock"
     then = (
         "import subprocess\n"
-        "job = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)'])\n"
+        "job = subprocess.Popen(['sleep', '60'], close_fds=False)\n"
         "print(job.pid, flush=True)\n"
         "time.sleep(600)\n"
     )

@@ -10,7 +10,7 @@ from talking_models.config import Config
 
 WHOLE = "ratings.parquet"
 READS_WHOLE, SPLIT = {"split_movielens"}, "split_movielens"
-READS_EVAL = {"evaluate_students", "evaluate_teacher", "fit_references"}
+READS_EVAL = {"evaluate_students", "evaluate_teacher", "fit_references", "measure_cka"}
 
 
 def is_eval(path):
@@ -112,7 +112,7 @@ def test_only_splitting_reads_the_whole_ratings(dag):
     assert readers == {"split_movielens"}
 
 
-def test_only_evaluation_and_reference_lines_read_eval_rows(dag):
+def test_only_what_measures_reads_eval_rows(dag):
     assert {job.rule for job in dag if any(map(is_eval, job.inputs))} == READS_EVAL
 
 

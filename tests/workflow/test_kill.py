@@ -76,11 +76,12 @@ def test_killed_while_downloading_it_downloads_again(finished, empty):
 def test_one_run_at_a_time_and_the_lock_ends_with_its_process(finished, space):
     model = "movielens/100k/students/td/war/models.safetensors"
     shutil.rmtree(space.path / STUDENTS / "td" / "war")
-    (space.path / "results/tables/talk.md").unlink()
-    first = space.start(pause_at=model)
+    target = "results/tables/talk.md"
+    (space.path / target).unlink()
+    first = space.start(target, pause_at=model)
     job = first.wait_until_paused()
 
-    status, said = space.snakemake()
+    status, said = space.snakemake(target)
     assert status != 0
     assert f"another run (process {first.process.pid})" in said
     assert "--config results=FOLDER" in said
@@ -88,7 +89,7 @@ def test_one_run_at_a_time_and_the_lock_ends_with_its_process(finished, space):
 
     # Only Snakemake itself is killed: its job still waits there, about to write.
     first.kill_snakemake_alone()
-    second = space.start()
+    second = space.start(target)
     deadline = time.monotonic() + 60
     while "rule train_student" not in second.said and time.monotonic() < deadline:
         time.sleep(0.02)
@@ -96,6 +97,6 @@ def test_one_run_at_a_time_and_the_lock_ends_with_its_process(finished, space):
     status, said = second.wait()
     assert status == 0, said
     assert space.results() == finished.results()
-    assert space.due() == set()
+    assert space.due(target) == set()
     leftovers = [path for path in (space.path / "results").rglob("*") if is_leftover(path)]
     assert leftovers == []

@@ -6,6 +6,13 @@ LIBRARY = "workflow/scripts/talking_models"
 METHODS = f"{LIBRARY}/methods"
 TABLES = {"make_table table3", "make_table talk"}
 ALL = ("teacher", "scratch", "fd", "hybrid", "td")
+# What comes behind all tables is looked at on its own, at the end of this file.
+BEHIND = ("draw_", "measure_cka", "make_page", "make_compute", "test_significance", "judge_claims")
+
+
+def due(space):
+    """The jobs that a call would run, up to the tables."""
+    return {name for name in space.due() if not name.startswith(BEHIND)}
 
 
 def training(*ids):
@@ -46,7 +53,7 @@ EVALUATION = {name for name in training(*ALL) if name.startswith("evaluate")}
 )
 def test_editing_code_runs_what_uses_it(space, file, expected):
     space.append(file, "\n# edited\n")
-    assert space.due() == expected
+    assert due(space) == expected
 
 
 def test_editing_code_that_no_job_uses_runs_nothing(space):
@@ -57,14 +64,14 @@ def test_editing_code_that_no_job_uses_runs_nothing(space):
 
 def test_changing_a_setting_of_an_experiment_runs_that_experiment(space):
     space.replace("config/experiments.yaml", "rounds: 1", "rounds: 2")
-    assert space.due() == training("td") | TABLES
+    assert due(space) == training("td") | TABLES
 
 
 def test_changing_the_training_of_an_experiment_runs_that_experiment(space):
     space.replace(
         "config/experiments.yaml", "{method: fd}", "{method: fd, training: {weight_decay: 0.2}}"
     )
-    assert space.due() == training("fd") | {"make_table table3"}
+    assert due(space) == training("fd") | {"make_table table3"}
 
 
 def test_changing_the_students_training_runs_the_students(space):
@@ -72,12 +79,12 @@ def test_changing_the_students_training_runs_the_students(space):
     student = text.index("student:")
     changed = text[:student] + text[student:].replace("batch_size: 32", "batch_size: 31")
     (space.path / "small.yaml").write_text(changed)
-    assert space.due() == training("scratch", "fd", "hybrid", "td") | TABLES
+    assert due(space) == training("scratch", "fd", "hybrid", "td") | TABLES
 
 
 def test_more_seeds_run_everything_that_trains(space):
     space.replace("small.yaml", "seeds: 2", "seeds: 3")
-    assert space.due() == training(*ALL) | TABLES
+    assert due(space) == training(*ALL) | TABLES
 
 
 def test_another_split_runs_everything_but_the_download(space):
@@ -85,12 +92,12 @@ def test_another_split_runs_everything_but_the_download(space):
     space.replace(
         "small.yaml", "genres: [Sci-Fi, War]", "genres: [Sci-Fi, War]\n  val_fraction: 0.2"
     )
-    assert space.due() == training(*ALL) | TABLES | {"split_movielens", "fit_references"}
+    assert due(space) == training(*ALL) | TABLES | {"split_movielens", "fit_references"}
 
 
 def test_editing_the_published_numbers_runs_the_tables_that_show_them(space):
     space.replace("config/paper/table3.csv", "3,TD,Genre 8,1.0485,", "3,TD,Genre 8,1.0486,")
-    assert space.due() == {"make_table table3"}
+    assert due(space) == {"make_table table3"}
 
 
 def test_comments_spelling_and_order_in_the_configuration_run_nothing(space):
@@ -105,10 +112,53 @@ def test_a_result_that_was_deleted_is_made_again_when_it_is_needed(space):
     results = space.path / "results"
     (results / "movielens/100k/students/td/war/metrics.csv").unlink()
     (results / "tables/talk.md").unlink()
-    assert space.due() == {"evaluate_students td"} | TABLES
+    assert due(space) == {"evaluate_students td"} | TABLES
 
 
 @pytest.mark.parametrize("name", ["talk.md", "talk.csv"])
 def test_a_table_that_was_deleted_is_made_again(space, name):
     (space.path / "results/tables" / name).unlink()
-    assert space.due() == {"make_table talk"}
+    assert due(space) == {"make_table talk"}
+
+
+# Behind the tables
+
+
+def pages(*names):
+    return {f"make_page {name}" for name in names}
+
+
+def test_editing_the_look_of_figures_draws_them_again_and_nothing_else(space):
+    space.append(f"{LIBRARY}/report/figures/style.py", "\n# edited\n")
+    figures = {f"draw_{name}" for name in ("forest", "paper", "losses", "cka")}
+    assert space.due() == figures | {"make_compute_table"} | pages("compute")
+
+
+def test_editing_the_similarity_of_states_measures_it_again(space):
+    space.append(f"{LIBRARY}/evaluation/cka.py", "\n# edited\n")
+    measured = {f"measure_cka {name}" for name in ("scratch", "fd", "hybrid", "td")}
+    assert space.due() == measured | {"draw_cka", "make_compute_table"} | pages("compute")
+
+
+def test_another_training_reaches_all_that_shows_it(space):
+    space.append(f"{METHODS}/hybrid.py", "\n# edited\n")
+    behind = {"draw_forest", "draw_paper", "draw_cka", "measure_cka hybrid", "make_compute_table"}
+    behind |= {"test_significance", "judge_claims"}
+    behind |= pages("table3", "significance", "claims", "compute")
+    assert space.due() == training("hybrid") | {"make_table table3"} | behind
+
+
+def test_benchmarks_that_are_gone_run_nothing(space):
+    for path in (space.path / "results" / "benchmarks").rglob("*.tsv"):
+        path.unlink()
+    assert space.due() == set()
+
+
+def test_the_compute_table_made_again_has_the_jobs_of_the_run(finished, space):
+    (space.path / "results/tables/compute.csv").unlink()
+    assert space.due() == {"make_compute_table"} | pages("compute")
+    space.make("results/tables/compute.csv")
+    made = (path / "results/tables/compute.csv" for path in (space.path, finished.path))
+    again, before = (path.read_text() for path in made)
+    assert again == before
+    assert "Students: td,2,2," in again

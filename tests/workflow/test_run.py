@@ -24,6 +24,7 @@ ROWS = {
     "Hybrid": "students/hybrid",
     "TD": "students/td",
 }
+FIGURES = ["forest", "paper", "losses", "cka"]
 SEEDS = 2
 
 
@@ -62,12 +63,22 @@ def test_every_job_leaves_all_its_files_and_no_others(finished, movielens):
         expected |= {f"{job}/{task}/{name}" for job in ("teacher", "references") for name in scores}
         for experiment in EXPERIMENTS:
             expected |= {f"students/{experiment}/{task}/{name}" for name in models | scores}
+    expected |= {f"cka/{experiment}.csv" for experiment in EXPERIMENTS}
     for task in ("all", *GENRES):
         expected |= {f"tasks/{task}/{name}.parquet" for name in ("fit", "val", "eval")}
     found = {str(p.relative_to(movielens)) for p in movielens.rglob("*") if p.is_file()}
     assert found == expected
-    tables = {p.name for p in (finished.path / "results" / "tables").iterdir()}
-    assert tables == {"table3.csv", "table3.md", "talk.csv", "talk.md"}
+    results = finished.path / "results"
+    tables = {"table3", "talk", "significance", "compute"}
+    found = {p.name for p in (results / "tables").iterdir()}
+    assert found == {f"{name}.{form}" for name in tables for form in ("csv", "md")}
+    assert {p.name for p in results.glob("claims.*")} == {"claims.csv", "claims.md"}
+    found = {p.stem for p in (results / "pages").iterdir()}
+    assert found == tables | {"claims"}
+    found = {p.name for p in (results / "figures").iterdir()}
+    assert found == {f"{name}.{form}" for name in FIGURES for form in ("png", "svg")} | {
+        "forest.csv"
+    }
     assert not [p for p in finished.path.rglob("*") if is_leftover(p)]
 
 
@@ -76,7 +87,9 @@ def test_every_job_has_a_log_and_a_benchmark(finished):
     logs = {p.relative_to(folder / "logs").with_suffix("") for p in folder.rglob("*.log")}
     times = {p.relative_to(folder / "benchmarks").with_suffix("") for p in folder.rglob("*.tsv")}
     assert logs == times
-    assert len(logs) == 3 + 2 + 2 * len(EXPERIMENTS) + len(EXPERIMENTS) + 2
+    data, teacher, students = 3, 2, (2 + 1 + 1) * len(EXPERIMENTS)  # trained, evaluated, compared
+    tables, pages, claims = 4, 5, 1
+    assert len(logs) == data + teacher + students + tables + pages + claims + len(FIGURES)
     trained = (folder / "logs/movielens/100k/train_student/td/war.log").read_text()
     assert "step 4/4" in trained
     assert "interact" in trained

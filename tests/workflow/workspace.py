@@ -78,7 +78,7 @@ class Job:
     @property
     def name(self) -> str:
         """The rule with the wildcards that tell its jobs apart: 'train_student td war'."""
-        keys = ("experiment", "task", "table")
+        keys = ("experiment", "task", "table", "page")
         return " ".join([self.rule, *(self.wildcards[k] for k in keys if k in self.wildcards)])
 
 
@@ -189,13 +189,13 @@ class Workspace:
         (self.path / name).write_text(text.replace(old, new))
 
     def results(self) -> dict[str, bytes]:
-        """The result files by path; no logs, benchmarks or leftovers of killed jobs."""
+        """The result files by path; no times (logs, benchmarks, compute) and no leftovers."""
         folder = self.path / "results"
         return {
             str(path.relative_to(folder)): path.read_bytes()
-            for part in ("movielens", "tables")
-            for path in sorted((folder / part).rglob("*"))
-            if path.is_file() and not is_leftover(path)
+            for part in ("movielens", "tables", "figures", "pages", "claims.csv", "claims.md")
+            for path in sorted([folder / part, *(folder / part).rglob("*")])
+            if path.is_file() and not is_leftover(path) and path.stem != "compute"
         }
 
 

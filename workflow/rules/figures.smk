@@ -137,7 +137,7 @@ rule draw_trials:
     input:
         trials=expand(
             f"{BASE}/tuning/{{experiment}}/trials.csv",
-            experiment=PLAN.students.values(),
+            experiment=PLAN.searched.values(),
         ),
     output:
         png=report(
@@ -163,7 +163,7 @@ rule draw_trials:
         mem_mb=500,
         runtime=10,
     params:
-        methods=list(PLAN.students),
+        methods=list(PLAN.searched),
         code=fingerprint("talking_models.report.figures.trials"),
     script:
         "../scripts/draw_trials.py"

@@ -16,7 +16,7 @@ STEPS = {
         rules.train_fold_teachers.benchmark,
     ],
     "Tuning: students": expand(
-        rules.tune_student.benchmark, experiment=SEARCHED, allow_missing=True
+        rules.tune_student.benchmark, experiment=sorted(SEARCHED), allow_missing=True
     ),
     "Teacher": [rules.train_teacher.benchmark],
     **{

@@ -18,7 +18,12 @@ rule test_significance:
         ),
         papers=published_tables(),
     output:
-        csv=f"{RESULTS}/tables/significance.csv",
+        csv=report(
+            f"{RESULTS}/tables/significance.csv",
+            caption="../report/significance.rst",
+            category="Data",
+            labels={"table": "significance"},
+        ),
         md=f"{RESULTS}/tables/significance.md",
     log:
         f"{RESULTS}/logs/test_significance.log",
@@ -51,7 +56,12 @@ rule judge_claims:
         predictions=predictions_of(*JUDGED),
         papers=expand("config/paper/table{number}.csv", number=PAPER_TABLES),
     output:
-        csv=f"{RESULTS}/claims.csv",
+        csv=report(
+            f"{RESULTS}/claims.csv",
+            caption="../report/claims.rst",
+            category="Data",
+            labels={"table": "claims"},
+        ),
         md=f"{RESULTS}/claims.md",
     log:
         f"{RESULTS}/logs/judge_claims.log",

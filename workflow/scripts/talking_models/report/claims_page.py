@@ -43,7 +43,7 @@ def page(
         f'"Spread" is the middle 95% of {draws:,} draws of users and seeds. Differences below are '
         "in RMSE (stars), the mean over the genres with its 95% interval; positive where the claim "
         'holds. "Told apart" is the smallest true difference that would be found with a power of '
-        "80%.",
+        "80%. ‡ the paper's difference is outside our interval.",
     ]
     for claim, rows in groups:
         parts += [
@@ -104,7 +104,7 @@ def _evidence(rows: pd.DataFrame) -> list[str]:
             f"{row.estimate:+.4f} [{row.low:+.4f}, {row.high:+.4f}]",
             f"{row.p:.4f}",
             f"{row.detectable:.4f}",
-            f"{row.paper:+.4f}",
+            f"{row.paper:+.4f}{'' if row.low <= row.paper <= row.high else ' ‡'}",
         ]
         for row in means.itertuples()
     ]

@@ -21,6 +21,7 @@ class Plan:
         td: the id of TD among `methods`.
         rounds: experiment ids of the rounds ablation, by number of rounds: '0', '2 to 3'.
         published: ids of the tables with the paper's numbers beside ours.
+        searched: `methods` whose settings a search chooses, rather than taking another's.
         searches: whether settings are searched in this run.
     """
 
@@ -29,6 +30,7 @@ class Plan:
     td: str | None
     rounds: dict[str, str]
     published: tuple[str, ...]
+    searched: dict[str, str]
     searches: bool
 
     @property
@@ -43,7 +45,7 @@ class Plan:
             "forest": len(self.methods) > 1,
             "rounds": self.scratch and len(self.rounds) > 1,
             "paper": self.published,
-            "trials": self.searches and self.students,
+            "trials": self.searches and self.searched,
             "losses": self.td,
             "cka": self.students,
         }
@@ -80,5 +82,11 @@ def plan(config: Config) -> Plan:
             for id, table in config.tables.items()
             if table.paper and config.movielens.variant == "100k"
         ),
+        searched={
+            name: id
+            for name, id in main.items()
+            if id in config.experiments
+            and (config.experiments[id].like is None or config.experiments[id].choose)
+        },
         searches=config.tuning == "search",
     )
