@@ -132,10 +132,10 @@ def test_without_a_search_the_first_value_of_a_choice_serves():
 
 def test_a_missing_or_broken_tuned_file_is_named(tmp_path):
     path = tmp_path / "tuned.yaml"
-    with pytest.raises(ConfigError, match="tuned.yaml"):
+    with pytest.raises(ConfigError, match=r"tuned\.yaml"):
         read_tuned(path)
     path.write_text("chosen_: {}")
-    with pytest.raises(ConfigError, match="tuned.yaml"):
+    with pytest.raises(ConfigError, match=r"tuned\.yaml"):
         read_tuned(path)
 
 

@@ -143,6 +143,7 @@ def test_the_variance_over_draws_of_users_is_the_textbooks():
     assert found.estimate[0] == pytest.approx(shifts.mean(), abs=1e-6)
     assert found.error[0] == pytest.approx(shifts.std(ddof=1) / 50**0.5, rel=0.03)
     assert found.freedom[0] == pytest.approx(49)
+    assert found.seed_share[0] == 0
     low, high = found.interval
     expected = stats.ttest_1samp(shifts, 0).confidence_interval()
     assert (low[0], high[0]) == pytest.approx(tuple(expected), abs=2e-5)
@@ -159,6 +160,7 @@ def test_the_variance_over_draws_of_seeds_is_the_textbooks():
     assert found.estimate[0] == pytest.approx(shifts.mean())
     assert found.error[0] == pytest.approx(shifts.std(ddof=1) / 5**0.5, rel=0.03)
     assert found.freedom[0] == pytest.approx(4, rel=0.1)
+    assert found.seed_share[0] == pytest.approx(1, abs=0.05)
     assert found.p[0] == pytest.approx(test.pvalue, abs=0.02)
     assert found.p_positive[0] == pytest.approx(test.pvalue / 2, abs=0.01)
     assert found.p_positive[0] + found.p_negative[0] == pytest.approx(1)
@@ -193,16 +195,15 @@ def test_equal_predictions_are_a_tie_without_a_doubt():
 
 
 def test_a_win_needs_the_whole_interval():
-    found = Difference(
-        np.array([1.0, 1.0, -1.0, 0.0]), np.array([0.4, 0.6, 0.4, 0.1]), np.full(4, 99.0)
-    )
+    estimate, error = np.array([1.0, 1.0, -1.0, 0.0]), np.array([0.4, 0.6, 0.4, 0.1])
+    found = Difference(estimate, error, np.full(4, 99.0), np.zeros(4))
     assert found.outcomes == ["win", "tie", "loss", "tie"]
     for p, outcome in zip(found.p, found.outcomes, strict=True):
         assert (p < 0.05) == (outcome != "tie")
 
 
 def test_what_is_called_detectable_is_found_in_80_percent_of_cases():
-    found = Difference(np.zeros(2), np.array([0.5, 2.0]), np.array([1e6, 20.0]))
+    found = Difference(np.zeros(2), np.array([0.5, 2.0]), np.array([1e6, 20.0]), np.zeros(2))
     assert found.detectable()[0] == pytest.approx(0.5 * (1.959964 + 0.841621), rel=1e-4)
     assert found.detectable(8)[0] == pytest.approx(0.5 * (2.734369 + 0.841621), rel=1e-4)
     random = np.random.default_rng(0)

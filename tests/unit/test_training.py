@@ -334,8 +334,8 @@ def test_training_is_in_training_mode_and_ends_in_evaluation_mode():
 @pytest.mark.parametrize("name", ["scratch", "hybrid-gated", "td"])
 def test_the_same_job_twice_gives_the_same_bytes(teacher, tmp_path, name):
     rows, _, movies = movielens()
-    write_ratings(rows[:90], tmp_path / "fit.parquet")
-    write_ratings(rows[90:], tmp_path / "val.parquet")
+    write_ratings(rows[:90], tmp_path / "fit.parquet", slice="fit")
+    write_ratings(rows[90:], tmp_path / "val.parquet", slice="val")
     write_movies(movies, tmp_path / "movies.parquet")
     teacher.save(tmp_path / "teacher")
     config = fit_config(name.split("-")[0], EVERY_METHOD[name])

@@ -70,6 +70,11 @@ def starts_from(experiment):
     return [found.like, *([experiment] if found.choose else [])] if found.like else [experiment]
 
 
+def own_settings(experiment):
+    """What an experiment says itself, where a job lays it on what a search in this run chooses."""
+    return CONFIG.own(experiment) if CONFIG.tuning == "search" else {}
+
+
 def chosen_in_this_run(*experiments):
     """The files of a search in this run that say what it chose for experiments."""
     searched = CONFIG.tuning == "search"
@@ -109,7 +114,11 @@ def training_code(method):
 
 def tuning_code(method):
     """The digest of the code of a search."""
-    return fingerprint("talking_models.tuning.jobs", f"talking_models.methods.{method}")
+    return fingerprint(
+        "talking_models.tuning.jobs",
+        "talking_models.tuning.space",
+        f"talking_models.methods.{method}",
+    )
 
 
 def teacher_of(wildcards):

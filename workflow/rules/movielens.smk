@@ -33,7 +33,7 @@ rule train_teacher:
         runtime=60,
     params:
         config=training_config(configuration.TEACHER),
-        own=CONFIG.own(configuration.TEACHER),
+        own=own_settings(configuration.TEACHER),
         task="all",
         code=training_code("scratch"),
     script:
@@ -69,7 +69,7 @@ rule train_student:
         runtime=60,
     params:
         config=lambda wildcards: training_config(wildcards.experiment, wildcards.task),
-        own=lambda wildcards: CONFIG.own(wildcards.experiment),
+        own=lambda wildcards: own_settings(wildcards.experiment),
         task="{task}",
         code=lambda wildcards: training_code(CONFIG.experiments[wildcards.experiment].method),
     script:

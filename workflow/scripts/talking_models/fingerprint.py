@@ -38,19 +38,21 @@ def _imports(module: str) -> frozenset[str]:
         elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
             found.add(node.module)
             found.update(f"{node.module}.{alias.name}" for alias in node.names)
-    parents = {
-        ".".join(name.split(".")[:i]) for name in found for i in range(1, name.count(".") + 1)
-    }
-    return frozenset(
-        name for name in found | parents if name.split(".")[0] == PACKAGE and _file(name)
-    )
+    names = {parent for name in found for parent in _with_parents(name)}
+    return frozenset(name for name in names if name.split(".")[0] == PACKAGE and _file(name))
+
+
+def _with_parents(module: str) -> list[str]:
+    """A module and the packages above it, whose `__init__` Python runs first."""
+    parts = module.split(".")
+    return [".".join(parts[: i + 1]) for i in range(len(parts))]
 
 
 @cache
 def closure(*modules: str) -> tuple[str, ...]:
     """The given modules and all that they import of this library, sorted."""
     seen: set[str] = set()
-    waiting = list(modules)
+    waiting = [parent for module in modules for parent in _with_parents(module)]
     while waiting:
         module = waiting.pop()
         if module not in seen:

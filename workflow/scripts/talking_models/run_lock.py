@@ -15,7 +15,7 @@ class RunLock:
         self.file = None
 
     def acquire(self) -> None:
-        """Take the lock and hold it until the process ends.
+        """Take the lock and hold it as long as this object, at most until the process ends.
 
         Raises:
             RuntimeError: another process holds it; the message gives its id.

@@ -4,7 +4,8 @@ A user's ratings are not independent of each other, so users are drawn and not r
 the same users in all experiments and genres, and the same seeds in all experiments, so that
 differences are paired. A draw of n users is n - 1 of them with replacement, likewise for seeds
 (Rao and Wu, 1988): the variance over draws is then unbiased, which with 5 seeds would otherwise be
-a fifth too small. `scipy.stats.bootstrap` resamples along one axis only.
+a fifth too small. Drawing both counts more than once what user and seed do together, which makes
+intervals somewhat wide, never narrow (Owen, 2007). `scipy.stats.bootstrap` draws along one axis.
 """
 
 from __future__ import annotations

@@ -37,11 +37,13 @@ class Difference:
         estimate: the difference.
         error: its standard error.
         freedom: the degrees of freedom of that standard error.
+        seed_share: the seeds' share of its square.
     """
 
     estimate: np.ndarray
     error: np.ndarray
     freedom: np.ndarray
+    seed_share: np.ndarray
 
     @property
     def _t(self) -> np.ndarray:
@@ -101,13 +103,11 @@ def difference(errors: Errors, drawn: np.ndarray, one: str, other: str) -> Diffe
     variance = with_mean(drawn[:, a] - drawn[:, b]).var(axis=0)
     of_seeds = per_seed.var(axis=0, ddof=1) / seeds if seeds > 1 else np.zeros_like(variance)
     of_users = np.maximum(variance - of_seeds, 0)
-    with np.errstate(invalid="ignore"):
-        freedom = variance**2 / (
-            of_seeds**2 / max(seeds - 1, 1) + of_users**2 / np.maximum(users - 1, 1)
-        )
-    return Difference(
-        per_seed.mean(axis=0), np.sqrt(variance), np.where(variance > 0, freedom, 1.0)
-    )
+    known = np.where(variance > 0, variance, np.inf)  # equal predictions: nothing varies
+    share, rest = of_seeds / known, of_users / known
+    inverse = share**2 / max(seeds - 1, 1) + rest**2 / np.maximum(users - 1, 1)
+    freedom = 1 / np.where(inverse > 0, inverse, 1.0)
+    return Difference(per_seed.mean(axis=0), np.sqrt(variance), freedom, np.minimum(share, 1))
 
 
 def holm(p: np.ndarray) -> np.ndarray:

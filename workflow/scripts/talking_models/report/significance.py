@@ -36,6 +36,7 @@ COLUMNS = [
     "high",
     "stderr",
     "df",
+    "seed_share",
     "p",
     "p_holm",
     "outcome",
@@ -68,10 +69,11 @@ def compare(
     Returns:
         The columns `COLUMNS`. `difference` is the method's RMSE minus `against`'s, positive where
         `against` is better; `low`, `high` and `stderr` are its 95% interval and standard error
-        over users and seeds, `p_holm` is corrected for the number of genres, `outcome` is
-        `against`'s: win, tie or loss. `detectable` is the smallest difference that would be found
-        with a power of 80%, `detectable_holm` after the correction. `rank` is the method's among
-        the table's rows; of the mean, the mean of its ranks.
+        over users and seeds, `seed_share` the seeds' part in its square; `p_holm` is corrected for
+        the number of genres, `outcome` is `against`'s: win, tie or loss. `detectable` is the
+        smallest difference that would be found with a power of 80%, `detectable_holm` after the
+        correction. `rank` is the method's among the table's rows; of the mean, the mean of its
+        ranks.
     """
     tasks = [*errors.genres, MEAN]
     rmse = with_mean(errors.of(list(rows.values())).rmse)
@@ -101,6 +103,7 @@ def compare(
                 "high": high,
                 "stderr": change.error,
                 "df": change.freedom,
+                "seed_share": change.seed_share,
                 "p": change.p,
                 "p_holm": [*holm(change.p[:-1]), np.nan],  # the mean is one test
                 "outcome": change.outcomes,
