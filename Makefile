@@ -9,7 +9,7 @@ TFDS_DATA_DIR ?= $(abspath data/tfds)
 ZIP ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help table3 quick report test lint format schema tfds test-tfds clean
+.PHONY: help table3 tuned quick report test lint format schema tfds test-tfds clean
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -29,6 +29,10 @@ help: ## list the targets
 
 table3: .venv/.installed ## Table 3 from raw ratings (CORES=2)
 	$(BIN)/snakemake --cores $(CORES) results/tables/table3.md
+
+tuned: .venv/.installed ## search all settings and put the choice into config/tuned/
+	$(BIN)/snakemake --cores $(CORES) tuned
+	cp results/movielens/100k/tuned.yaml config/tuned/movielens-100k.yaml
 
 quick: .venv/.installed ## the whole workflow on two genres, in about a minute
 	$(BIN)/snakemake --cores $(CORES) --configfile config/quick.yaml
