@@ -3,8 +3,10 @@
 All seeds of a job train together. A stack's tensors carry the model as first axis: weights are
 (S, in, out), activations (S, B, features), and one batched matmul serves all. Nothing mixes the
 models, and each draws its random numbers from a stream of its own, so that a model of a stack is
-the model that would train alone. A single model without that axis (a vision model) is the stack of
-shape (): the same layers with no first axis.
+the model that would train alone, up to the rounding of float32: a matmul of another batch size may
+add in another order, and training enlarges the difference. The same stack gives the same bytes. A
+single model without that axis (a vision model) is the stack of shape (): the same layers with no
+first axis.
 """
 
 from __future__ import annotations
