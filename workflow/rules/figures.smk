@@ -1,6 +1,6 @@
 # Figures, for a paper's column and in print: PNG (200 dpi) and SVG.
 #
-# Needs: movielens.smk's predictions, metrics and histories; results.smk's tables;
+# Needs: evaluation.smk's predictions, metrics and histories; results.smk's tables;
 #        tuning.smk's trials, where settings are searched in this run.
 # Makes: {RESULTS}/figures/{name}.png and .svg
 #            forest  RMSE change against training from scratch; forest.csv has its numbers

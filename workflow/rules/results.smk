@@ -1,6 +1,6 @@
 # Results: tables from the metrics of all jobs. Nothing here trains or predicts.
 #
-# Needs: movielens.smk's metrics; CONFIG.tables; config/paper/*.csv, the published numbers.
+# Needs: evaluation.smk's metrics; CONFIG.tables; config/paper/*.csv, the published numbers.
 # Makes: {RESULTS}/tables/{table}.md and .csv
 
 

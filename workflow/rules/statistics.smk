@@ -1,6 +1,6 @@
 # Statistics: what the differences in the tables are worth, and what is left of the paper's claims.
 #
-# Needs: movielens.smk's predictions; CONFIG.tables, CONFIG.experiments, with an experiment `td` for
+# Needs: evaluation.smk's predictions; CONFIG.tables, CONFIG.experiments, with an experiment `td` for
 #        the first rule; config/paper/*.csv, the published numbers.
 # Makes: {RESULTS}/tables/significance.md and .csv
 #            every row of every table against TD: difference, interval, tests, ranks
