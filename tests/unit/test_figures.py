@@ -313,13 +313,18 @@ def similarity():
     )  # fmt: skip
 
 
-def test_cka_bars_are_means_over_genres_of_like_states():
+def test_cka_shows_each_genre_and_their_mean_of_like_states():
     figure = Figure()
     cka.draw(figure, similarity(), {"Scratch": "scratch", "TD": "td"}, GENRES)
     for panel, name in zip(figure.axes, ("lower states", "higher states"), strict=True):
         assert panel.get_title() == name
-        assert [bar.get_width() for bar in panel.patches] == pytest.approx([0.305, 0.405])
-        assert panel.get_xlim() == (0, 1)
+        (means,) = panel.collections
+        found = [segment[0][0] for segment in means.get_segments()]
+        assert found == pytest.approx([0.305, 0.405])
+        assert {line.get_label() for line in panel.get_lines()} == set(GENRES)
+        for line in panel.get_lines():
+            assert list(line.get_xdata(orig=False)) == pytest.approx([0.305, 0.405])
+        assert panel.get_xlim()[1] == 1
     labels = figure.axes[0].get_yticklabels()
     assert [text.get_text() for text in labels] == ["Scratch", "TD"]
 

@@ -16,7 +16,7 @@ PAIRS = (("lower", "lower"), ("higher", "higher"))
 def draw(
     drawn: Figure, similarity: pd.DataFrame, methods: Mapping[str, str], genres: Sequence[str]
 ) -> None:
-    """A panel per state: small marks are genres (mean over seeds), the bar their mean.
+    """A panel per state: marks are genres (mean over seeds), the upright line is their mean.
 
     Args:
         drawn: an empty figure.
@@ -31,7 +31,8 @@ def draw(
     for pair, panel in zip(PAIRS, axes, strict=True):
         cells = scores.loc[pair].unstack("genre").reindex(index=list(methods.values()))
         places = range(len(methods))
-        panel.barh(places, cells.mean(axis=1), height=0.72, color="0.85", edgecolor="0.3")
+        for place in places:
+            panel.axhspan(place - 0.4, place + 0.4, color="0.95", linewidth=0)
         for i, genre in enumerate(genres):
             shift = 0.6 * ((i + 0.5) / len(genres) - 0.5)
             panel.plot(
@@ -39,17 +40,21 @@ def draw(
                 [place + shift for place in places],
                 looks[genre].marker,
                 color=looks[genre].color,
-                markersize=3.5,
+                markersize=4,
                 label=genre,
             )
+        means = cells.mean(axis=1)
+        panel.vlines(
+            means, [y - 0.4 for y in places], [y + 0.4 for y in places], color="black", label="mean"
+        )
         panel.set_yticks(places, list(methods))
         panel.set_title(f"{pair[0]} states")
         panel.set_xlabel("linear CKA with the teacher")
-        panel.set_xlim(0, 1)
+        panel.set_xlim(right=1)
         panel.grid(False, axis="y")
     axes[0].invert_yaxis()
     handles, labels = axes[0].get_legend_handles_labels()
-    drawn.legend(handles, labels, loc="outside upper center", ncols=min(8, len(labels)))
+    drawn.legend(handles, labels, loc="outside upper center", ncols=5)
 
 
 def run(

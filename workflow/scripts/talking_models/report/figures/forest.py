@@ -69,7 +69,7 @@ def plot(drawn: Figure, found: pd.DataFrame) -> None:
         panel.set_title(genre, fontweight="bold" if genre == MEAN else "normal")
         panel.set_yticks(range(len(methods)), methods)
         panel.grid(False, axis="y")
-    panels[0].xaxis.set_major_locator(MaxNLocator(4))
+    panels[0].xaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 5, 10]))
     panels[0].set_ylim(len(methods) - 0.4, -0.6)
     drawn.supxlabel(
         "RMSE minus that of the student from scratch (stars): left of the line is better",
