@@ -17,6 +17,7 @@ p, li { max-width: 60rem; }
 table { border-collapse: collapse; margin: 1rem 0; font-variant-numeric: tabular-nums; }
 th, td { padding: .3rem .7rem; text-align: left; }
 th { border-bottom: 2px solid #444; } td { border-bottom: 1px solid #ddd; }
+td[style*="right"] { white-space: nowrap; }  /* numbers stay in one piece */
 tr:nth-child(even) td { background: #f6f6f6; }
 """
 
