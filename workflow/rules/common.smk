@@ -56,12 +56,18 @@ def movielens_mem_mb(wildcards, attempt):
     return attempt * (6_000 if wildcards.variant in ("20m", "25m") else 1_500)
 
 
+def evaluated(file, experiments):
+    """One file of the evaluation of experiments, or `teacher`, on every genre."""
+    base = MOVIELENS.format(variant=CONFIG.movielens.variant)
+    folders = [
+        id if id == configuration.TEACHER else f"students/{id}" for id in dict.fromkeys(experiments)
+    ]
+    return [f"{base}/{folder}/{task}/{file}" for folder in folders for task in GENRES]
+
+
 def table_metrics(wildcards):
     """The metrics of every cell of a table."""
-    base = MOVIELENS.format(variant=CONFIG.movielens.variant)
-    ids = CONFIG.tables[wildcards.table].rows.values()
-    folders = [id if id == configuration.TEACHER else f"students/{id}" for id in ids]
-    return [f"{base}/{folder}/{task}/metrics.csv" for folder in folders for task in GENRES]
+    return evaluated("metrics.csv", CONFIG.tables[wildcards.table].rows.values())
 
 
 def published(wildcards):
@@ -77,11 +83,7 @@ def published_tables():
 
 def predictions_of(*experiments):
     """The predictions of experiments, or `teacher`, on every genre."""
-    base = MOVIELENS.format(variant=CONFIG.movielens.variant)
-    folders = [
-        id if id == configuration.TEACHER else f"students/{id}" for id in dict.fromkeys(experiments)
-    ]
-    return [f"{base}/{folder}/{task}/predictions.parquet" for folder in folders for task in GENRES]
+    return evaluated("predictions.parquet", experiments)
 
 
 def settings_of(experiment):

@@ -20,6 +20,7 @@ from talking_models.data.tables import read_movies, read_ratings
 from talking_models.io import write_csv
 from talking_models.models.checkpoint import Checkpoint
 from talking_models.training.batches import RatingData
+from talking_models.training.setup import one_thread
 
 COLUMNS = ["experiment", "genre", "seed", "student_state", "teacher_state", "cka", "n_rows"]
 STATES = {"lower": "low", "higher": "high"}
@@ -96,7 +97,7 @@ def run(
         movies: the movies' table.
         csv: file to write, in the columns `COLUMNS`.
     """
-    torch.set_num_threads(1)
+    one_thread()
     taught, movie_table = Checkpoint.load(teacher), read_movies(movies)
     frames = [
         similarity(Checkpoint.load(path), taught, read_ratings(slice), movie_table).assign(

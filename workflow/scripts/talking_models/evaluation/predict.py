@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import torch
 
 from talking_models.data.features import encode
 from talking_models.data.tables import read_movies, read_ratings
@@ -14,6 +13,7 @@ from talking_models.evaluation.metrics import predictions_frame, score
 from talking_models.io import write_csv, write_parquet
 from talking_models.models.checkpoint import Checkpoint
 from talking_models.training.batches import RatingData, predict_all
+from talking_models.training.setup import one_thread
 
 
 def predict(checkpoint: Checkpoint, rows: pd.DataFrame, movies: pd.DataFrame) -> np.ndarray:
@@ -50,7 +50,7 @@ def run(
         movies: the movies' table.
         predictions, metrics: files to write.
     """
-    torch.set_num_threads(1)
+    one_thread()
     checkpoint = Checkpoint.load(models)
     eval_rows = read_ratings(rows)
     frame = predictions_frame(

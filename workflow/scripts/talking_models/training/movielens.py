@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-import torch
 
 from talking_models import methods
 from talking_models.data.features import Vocabulary, encode
@@ -22,6 +21,7 @@ from talking_models.models.mlp import RatingMLP
 from talking_models.tasks import Rating
 from talking_models.training.batches import RatingData, predict_all, shuffled_rows
 from talking_models.training.loop import train
+from talking_models.training.setup import one_thread
 from talking_models.training.teacher import FrozenTeacher
 
 
@@ -173,8 +173,7 @@ def run(
         log: gets the progress.
         teacher: the teacher's checkpoint.
     """
-    torch.set_num_threads(1)  # two jobs of one thread beat one job of two
-    torch.use_deterministic_algorithms(True)
+    one_thread()
     checkpoint, history = fit(
         read_rows(rows),
         read_movies(movies),

@@ -14,7 +14,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import torch
 
 from talking_models.changes import changed
 from talking_models.data.names import slug
@@ -23,6 +22,7 @@ from talking_models.data.tables import read_movies
 from talking_models.io import write_csv, write_yaml
 from talking_models.models.checkpoint import Checkpoint
 from talking_models.training.movielens import Validation, fit, read_rows
+from talking_models.training.setup import one_thread
 from talking_models.tuning.choose import choices, chosen_score, held_out_scores
 from talking_models.tuning.folds import fold_rows
 from talking_models.tuning.search import run_search
@@ -83,8 +83,7 @@ def search(
         outputs: files `curves`, `trials` and `chosen`.
         log: gets a line for each trial.
     """
-    torch.set_num_threads(1)
-    torch.use_deterministic_algorithms(True)
+    one_thread()
     train, movie_table = read_rows(rows), read_movies(movies)
     quiet = logging.getLogger("talking_models.tuning.trial")
     quiet.setLevel(logging.WARNING)
@@ -182,8 +181,7 @@ def train_fold_teachers(
         outputs: a checkpoint for each fold.
         log: gets the progress.
     """
-    torch.set_num_threads(1)
-    torch.use_deterministic_algorithms(True)
+    one_thread()
     train, movie_table = read_rows(rows), read_movies(movies)
     for fold, path in enumerate(outputs):
         checkpoint, _ = fit(
