@@ -238,6 +238,44 @@ def test_the_collected_file_can_be_read_back(tmp_path):
     assert read_tuned(tmp_path / "tuned.yaml") == {"teacher": {"all": {"training": {"steps": 1}}}}
 
 
+def test_a_search_does_not_go_on_from_the_journal_of_another_start(tmp_path, monkeypatch):
+    # what was chosen before it, or its teachers, may have changed although its own key did not
+    rows = pd.DataFrame({"user": [1], "movie": [1], "rating": [3.0], "timestamp": [1]})
+    write_ratings(rows, tmp_path / "rows.parquet", slice="fit")
+    movies = pd.DataFrame({"movie": [1], "title": ["A (1990)"], "genres": [["War"]]})
+    write_movies(movies, tmp_path / "movies.parquet")
+    identities = []
+
+    def stop(*arguments):
+        identities.append(arguments[5])
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("talking_models.tuning.jobs.run_search", stop)
+    monkeypatch.setattr("talking_models.tuning.jobs.Checkpoint.load", lambda path: None)
+    monkeypatch.setattr("talking_models.tuning.jobs.fold_rows", lambda train, n, k: (train, train))
+    settings = {"folds": 1, "seeds": 1, "steps": 1, "every": 1, "scope": "shared"}
+    other = {**BASE, "training": {"id_dropout": 0.5, "steps": 9}}
+    for config, weights in ((BASE, b"a"), (BASE, b"a"), (other, b"a"), (BASE, b"b")):
+        (tmp_path / "teacher").write_bytes(weights)
+        with pytest.raises(KeyboardInterrupt):
+            search(
+                [tmp_path / "rows.parquet"],
+                tmp_path / "movies.parquet",
+                ["War"],
+                {"war": config},
+                LIST,
+                settings,
+                [tmp_path / "teacher"],
+                tmp_path / "journal.log",
+                "a",
+                {},
+                LOG,
+            )
+    assert identities[0] == identities[1]
+    assert identities[0] != identities[2]
+    assert identities[0] != identities[3]
+
+
 @pytest.mark.parametrize("slice", ["eval", None])
 def test_a_search_that_is_given_eval_rows_fails(tmp_path, slice):
     rows = pd.DataFrame({"user": [1], "movie": [1], "rating": [3.0], "timestamp": [1]})

@@ -20,7 +20,7 @@ search(
     search=params.search,
     teachers=teachers,
     journal=Path(files["curves"]).with_name("journal.log"),
-    identity=[params.config, params.search, params.code],
+    code=params.code,
     outputs=files,
     log=log,
 )

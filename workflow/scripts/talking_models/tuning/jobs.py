@@ -9,6 +9,7 @@ from __future__ import annotations
 import copy
 import logging
 from collections.abc import Mapping, Sequence
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -64,7 +65,7 @@ def search(
     search: Mapping[str, Any],
     teachers: Sequence[str | Path],
     journal: str | Path,
-    identity: Any,
+    code: str,
     outputs: Mapping[str, str | Path],
     log: logging.Logger,
 ) -> None:
@@ -79,7 +80,8 @@ def search(
         search: `folds`, `seeds`, `steps` (the most that a choice can have), `every`, `scope`.
             With `steps` and `every` None, steps are not chosen: those of the configs stay.
         teachers: one checkpoint per fold; none for what has no teacher.
-        journal, identity: see `run_search`.
+        journal: see `run_search`; the search's identity there is the content of all that it reads.
+        code: digest of the code.
         outputs: files `curves`, `trials` and `chosen`.
         log: gets a line for each trial.
     """
@@ -114,6 +116,13 @@ def search(
             curves.append(np.mean(validation.curve, 1))
         return np.array(curves)
 
+    files = [*rows, movies, *teachers]
+    identity = [
+        configs,
+        search,
+        code,
+        [sha256(Path(file).read_bytes()).hexdigest() for file in files],
+    ]
     curves = run_search(trials, evaluate, list(tasks), search["folds"], journal, identity, log)
     write_csv(outputs["curves"], curves)
     chosen = choices(curves, search["scope"])
