@@ -53,6 +53,7 @@ def test_the_training_loop_takes_a_plain_torch_model(name):
         steps=5,
         learning_rate=0.01,
         weight_decay=0.1,
+        precision="float32",
         seeds=(0,),
         setting="a test",
         log=LOG,

@@ -76,6 +76,7 @@ def students(name, seeds, checkpoint, teacher_class=None, steps=12):
         steps=steps,
         learning_rate=TRAINING["learning_rate"],
         weight_decay=TRAINING["weight_decay"],
+        precision="float32",
         seeds=tuple(seeds),
         setting=name,
         log=LOG,

@@ -33,6 +33,7 @@ def run(problem, steps):
         steps=steps,
         learning_rate=TRAINING["learning_rate"],
         weight_decay=0.1,  # must not touch what is not trained
+        precision="float32",
         seeds=(0, 1, 2),
         setting="a test",
         log=LOG,

@@ -47,6 +47,7 @@ def run(problem, steps=3, batches=None, learning_rate=0.01, weight_decay=0.0, **
         steps=steps,
         learning_rate=learning_rate,
         weight_decay=weight_decay,
+        precision="float32",
         seeds=seeds,
         setting=options.pop("setting", "a test"),
         log=LOG,
@@ -372,6 +373,23 @@ def test_watching_a_validation_slice_gives_its_rmse_and_does_not_disturb_trainin
     for i, found in enumerate(validation.curve[1]):
         errors = PlainMLP(short.stack(), i)(batch).output - batch.target
         assert found == pytest.approx(errors.square().mean().sqrt().item(), rel=1e-5)
+
+
+@pytest.mark.parametrize("method", ["scratch", "td"])
+def test_products_in_bfloat16_train_to_nearly_the_same_weights(teacher, method):
+    """A rounded copy of the weights kept over a step would train to others."""
+    rows, _, movies = movielens()
+    config = fit_config(method, EVERY_METHOD[method], steps=40, learning_rate=0.01)
+    taught = teacher if method == "td" else None
+    exact, _ = job.fit(rows, movies, config, taught, LOG)
+    rounded, _ = job.fit(rows, movies, config | {"precision": "bfloat16"}, taught, LOG)
+    start, _ = job.fit(
+        rows, movies, config | {"training": config["training"] | {"steps": 1}}, taught, LOG
+    )
+    for name, tensor in exact.weights.items():
+        assert rounded.weights[name].dtype == torch.float32
+        moved = (tensor - start.weights[name]).norm()
+        assert (rounded.weights[name] - tensor).norm() < 0.1 * moved, name
 
 
 def test_training_lowers_the_error_on_the_training_rows():

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 import yaml
 
+from talking_models.config import Config
 from talking_models.data.tables import write_movies, write_ratings
 from talking_models.tuning.choose import choices, chosen_score, held_out_scores
 from talking_models.tuning.folds import fold_bounds, fold_rows
@@ -42,9 +43,14 @@ def test_too_many_folds_are_refused(n, folds):
 # --- spaces
 
 
+def job(method):
+    """An experiment's config before any search, as `space.trials` takes it."""
+    return Config(experiments={"x": {"method": method}}).training_job("x")
+
+
 @pytest.mark.parametrize("method", ["scratch", "ld", "fd", "fitnet", "hybrid", "td"])
 def test_every_method_is_tried_as_often_and_within_its_space(method):
-    found = trials(method, 12, with_id_dropout=False)
+    found = trials(job(method), 12, with_id_dropout=False)
     assert len(found) == 12
     for trial in found:
         assert set(trial["training"]) == {"learning_rate", "dropout", "weight_decay"}
@@ -59,11 +65,12 @@ def test_every_method_is_tried_as_often_and_within_its_space(method):
 
 
 def test_trials_are_the_same_every_time_and_a_longer_list_starts_with_a_shorter_one():
-    assert trials("td", 6, False) == trials("td", 6, False) == trials("td", 20, False)[:6]
+    td = job("td")
+    assert trials(td, 6, False) == trials(td, 6, False) == trials(td, 20, False)[:6]
 
 
 def test_trials_cover_the_choices_and_the_zeros():
-    found = [trial["settings"] for trial in trials("td", 64, False)]
+    found = [trial["settings"] for trial in trials(job("td"), 64, False)]
     assert {settings["rounds"] for settings in found} == {0, 1, 2, 3}
     zeros = np.mean([settings["w2"] == 0 for settings in found])
     assert 0.05 < zeros < 0.3
@@ -71,7 +78,14 @@ def test_trials_cover_the_choices_and_the_zeros():
 
 
 def test_id_dropout_is_searched_where_it_is_asked_for():
-    assert "id_dropout" in trials("scratch", 1, True)[0]["training"]
+    assert "id_dropout" in trials(job("scratch"), 1, True)[0]["training"]
+
+
+def test_the_first_trial_is_what_stands_without_a_search():
+    td = job("td")
+    first = trials(td, 2, False)[0]
+    assert first["training"].items() <= td["training"].items()
+    assert first["settings"] == {name: td["settings"][name] for name in settings_space("td")}
 
 
 def test_a_grid_has_every_combination():

@@ -105,6 +105,7 @@ def fit_config(
     """An effective config as `movielens.fit` takes it."""
     return {
         "seeds": seeds,
+        "precision": "float32",
         "features": FEATURES,
         "hidden": hidden,
         "training": TRAINING | training,

@@ -16,7 +16,7 @@ search(
     genres=params.genres,
     configs=configs_of_tasks(params.config, params.genres, chosen, bool(params.choose)),
     trials=grid(params.choose)
-    or trials(params.config["method"], params.search["trials"], with_id_dropout=not chosen),
+    or trials(params.config, params.search["trials"], with_id_dropout=not chosen),
     search=params.search,
     teachers=teachers,
     journal=Path(files["curves"]).with_name("journal.log"),

@@ -24,6 +24,7 @@ from talking_models.config_sections import (
     Features,
     Identifier,
     MovieLens,
+    Precision,
     Search,
     Strict,
     Student,
@@ -44,6 +45,10 @@ class Config(Strict):
         description="Folder of everything that a run makes, but for the downloaded data.",
     )
     seeds: int = Field(5, ge=1, description="Runs of each cell, with the seeds 0 to n-1.")
+    precision: Precision = Field(
+        "float32",
+        description="Of the matrix products of final training, see `search.precision`.",
+    )
     movielens: MovieLens = Field(default_factory=MovieLens, description="The MovieLens tasks.")
     features: Features = Field(default_factory=Features, description="Embedding widths.")
     teacher: Teacher = Field(default_factory=Teacher, description="The teacher.")
@@ -118,6 +123,7 @@ class Config(Strict):
         method = "scratch" if experiment == TEACHER else self.experiments[experiment].method
         config = {
             "seeds": self.seeds,
+            "precision": self.precision,
             "features": self.features.model_dump(),
             "hidden": list(model.hidden),
             "training": model.training.model_dump(),

@@ -35,6 +35,7 @@ Identifier = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$")]
 Width = Annotated[int, Field(ge=1)]
 Hidden = Annotated[tuple[Width, Width], Field(strict=False, description="The two hidden widths.")]
 Steps = Annotated[int, Field(ge=1, description="Optimiser steps.")]
+Precision = Literal["float32", "bfloat16"]
 
 
 class Strict(BaseModel):
@@ -189,6 +190,11 @@ class Search(Strict):
     steps: int = Field(400, ge=1, description="Most steps that a student can be given.")
     teacher_steps: int = Field(800, ge=1, description="Most steps that the teacher can be given.")
     every: int = Field(25, ge=1, description="Steps between two looks at the validation rows.")
+    precision: Precision = Field(
+        "float32",
+        description="Of the trials' matrix products: `bfloat16` is faster where the CPU has it. "
+        "Weights, losses and scores stay float32.",
+    )
     scope: Literal["shared", "genre"] = Field(
         "shared", description="One choice for all genres, or one for each."
     )

@@ -80,7 +80,8 @@ class _MeanSquaredDifference(torch.autograd.Function):
         ctx.save_for_backward(a, b)
         models = (a - b).flatten(stack).unsqueeze(-2)  # (*stack, 1, n)
         ctx.n = models.shape[-1]
-        return (models @ models.mT).flatten(stack).squeeze(-1) / ctx.n
+        with torch.autocast(a.device.type, enabled=False):
+            return (models @ models.mT).flatten(stack).squeeze(-1) / ctx.n
 
     @staticmethod
     def backward(ctx, gradient: Tensor) -> tuple[Tensor | None, Tensor | None, None]:
@@ -201,13 +202,14 @@ class Layers:
         return x.flatten(1).mean(1) if self.stacked else x.mean()
 
     def mean_squared(self, a: Tensor, b: Tensor) -> Tensor:
-        """The mean of (a - b)^2 over everything but the stack.
+        """The mean of (a - b)^2 over everything but the stack, in float32 at least.
 
         Raises:
             ValueError: the shapes differ (broadcasting here would hide a mistake).
         """
         if a.shape != b.shape:
             raise ValueError(f"distance between shapes {tuple(a.shape)} and {tuple(b.shape)}")
+        a, b = (x.to(torch.promote_types(x.dtype, torch.float32)) for x in (a, b))
         return _MeanSquaredDifference.apply(a, b, int(self.stacked))
 
     def spread(self, x: Tensor) -> Tensor:

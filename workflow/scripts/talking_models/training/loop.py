@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from talking_models.methods import Method
 from talking_models.models.base import LayeredModel
+from talking_models.training.setup import products_in
 
 LOG_LINES = 10
 
@@ -70,6 +71,7 @@ def train(
     steps: int,
     learning_rate: float,
     weight_decay: float,
+    precision: str,
     seeds: tuple[int, ...],
     setting: Any,
     log: logging.Logger,
@@ -85,6 +87,7 @@ def train(
         steps: optimiser steps.
         learning_rate: constant.
         weight_decay: of AdamW, for weights and embeddings.
+        precision: of the matrix products, see `setup.products_in`.
         seeds: of the models of the stack, for messages.
         setting: what to name in an error: the effective settings.
         log: gets about ten progress lines.
@@ -107,7 +110,8 @@ def train(
     history = []
     started = time.monotonic()
     for step in range(steps):
-        loss = method.loss(next(batches), student, teacher, step)
+        with products_in(precision):
+            loss = method.loss(next(batches), student, teacher, step)
         total = loss.total
         if not torch.isfinite(total).all():
             check_finite(loss.parts | {"total": total}, step, seeds, setting)

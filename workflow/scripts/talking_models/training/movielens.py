@@ -90,8 +90,8 @@ def fit(
     Args:
         rows: training rows.
         movies: the movies' table.
-        config: the effective config: `seeds` (how many), `features`, `hidden`, `training` (the
-            keys of `config.Training`), `method`, and `settings` of that method.
+        config: the effective config: `seeds` (how many), `precision`, `features`, `hidden`,
+            `training` (the keys of `config.Training`), `method`, and `settings` of that method.
         teacher: a trained teacher, the first of whose models teaches; None where there is none.
         log: gets the progress.
         validation: rows to watch while training; its curve is filled.
@@ -145,6 +145,7 @@ def fit(
         steps=training["steps"],
         learning_rate=training["learning_rate"],
         weight_decay=training["weight_decay"],
+        precision=config["precision"],
         seeds=seeds,
         setting={key: config[key] for key in ("method", "settings", "training")},
         log=log,

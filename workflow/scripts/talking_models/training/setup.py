@@ -1,4 +1,4 @@
-"""How torch runs in every job: on one thread, with the same bytes each time."""
+"""How torch runs in every job: on one thread, with the same bytes each time, in which precision."""
 
 from __future__ import annotations
 
@@ -9,3 +9,12 @@ def one_thread() -> None:
     """One thread, as two jobs of one thread beat one job of two; deterministic algorithms only."""
     torch.set_num_threads(1)
     torch.use_deterministic_algorithms(True)
+
+
+def products_in(precision: str) -> torch.autocast:
+    """A context for one forward pass whose products are in `precision`, float32 or bfloat16.
+
+    Weights, optimiser and losses stay float32. It must be left before the weights change, as it
+    keeps their rounded copies.
+    """
+    return torch.autocast("cpu", torch.bfloat16, enabled=precision == "bfloat16")

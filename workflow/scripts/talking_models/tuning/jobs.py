@@ -77,7 +77,8 @@ def search(
         genres: the genres to train on; none for the teacher, which trains on all rows.
         configs: the config of each task (a genre's slug, or `all`), which each trial changes.
         trials: changes to try, see `space.trials`.
-        search: `folds`, `seeds`, `steps` (the most that a choice can have), `every`, `scope`.
+        search: `folds`, `seeds`, `precision`, `steps` (the most that a choice can have), `every`,
+            `scope`.
             With `steps` and `every` None, steps are not chosen: those of the configs stay.
         teachers: one checkpoint per fold; none for what has no teacher.
         journal: see `run_search`; the search's identity there is the content of all that it reads.
@@ -106,7 +107,8 @@ def search(
     def evaluate(change: dict[str, Any], fold: int) -> np.ndarray:
         curves = []
         for task in tasks:
-            config = changed(configs[task], change) | {"seeds": search["seeds"]}
+            config = changed(configs[task], change)
+            config |= {"seeds": search["seeds"], "precision": search["precision"]}
             if search["steps"] is not None:
                 config["training"] = config["training"] | {"steps": search["steps"]}
             fit_rows, val_rows = cut[fold][task]

@@ -1,9 +1,10 @@
 """What a search varies, and the list of settings that it tries.
 
 Every method has the same training space and its own settings' space, the same number of trials, the
-same sampler and the same seed. The sampler is a scrambled Sobol sequence (Optuna's `QMCSampler`):
-its points cover the space evenly and do not depend on earlier scores, so that the list is known in
-advance, is the same for every genre, and trials can run in any order and go on after a kill.
+same sampler and the same seed. The first trial is what the configuration says without a search. The
+others are a scrambled Sobol sequence (Optuna's `QMCSampler`): its points cover the space evenly and
+do not depend on earlier scores, so that the list is known in advance, is the same for every genre,
+and trials can run in any order and go on after a kill.
 """
 
 from __future__ import annotations
@@ -16,11 +17,11 @@ from typing import Any
 from talking_models.methods import settings_class
 
 TRAINING_SPACE: dict[str, dict[str, Any]] = {
-    "learning_rate": {"low": 3e-4, "high": 3e-3, "log": True},
-    "dropout": {"low": 0.1, "high": 0.7, "log": False},
-    "weight_decay": {"low": 0.01, "high": 1.0, "log": True},
+    "learning_rate": {"low": 5e-4, "high": 3e-3, "log": True},
+    "dropout": {"low": 0.3, "high": 0.7, "log": False},
+    "weight_decay": {"low": 0.03, "high": 1.0, "log": True},
 }
-ID_DROPOUT_SPACE = {"id_dropout": {"low": 0.05, "high": 0.5, "log": False}}
+ID_DROPOUT_SPACE = {"id_dropout": {"low": 0.05, "high": 0.4, "log": False}}
 """Searched for the teacher and for training from scratch, whose choice serves all methods."""
 
 ZERO_SHARE = 0.15  # of the trials of a weight that may be zero
@@ -52,11 +53,13 @@ def _value(space: dict[str, Any], point: float) -> Any:
     return float(f"{value:.3g}")  # three digits, so that a chosen value can be read and typed
 
 
-def trials(method: str, n: int, with_id_dropout: bool, seed: int = 0) -> list[dict[str, Any]]:
+def trials(
+    config: dict[str, Any], n: int, with_id_dropout: bool, seed: int = 0
+) -> list[dict[str, Any]]:
     """The settings to try: `n` dicts with the keys `training` and `settings`.
 
     Args:
-        method: its name.
+        config: of the job before the search: its `method`, `training` and `settings`.
         n: number of trials.
         with_id_dropout: whether `id_dropout` is searched too.
         seed: of the scrambled Sobol sequence.
@@ -64,7 +67,7 @@ def trials(method: str, n: int, with_id_dropout: bool, seed: int = 0) -> list[di
     import optuna
 
     training = TRAINING_SPACE | (ID_DROPOUT_SPACE if with_id_dropout else {})
-    settings = settings_space(method)
+    settings = settings_space(config["method"])
     unit = {
         f"{part}.{name}": optuna.distributions.FloatDistribution(0, 1)
         for part, space in (("training", training), ("settings", settings))
@@ -75,8 +78,13 @@ def trials(method: str, n: int, with_id_dropout: bool, seed: int = 0) -> list[di
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
         sampler = optuna.samplers.QMCSampler(scramble=True, seed=seed)
     study = optuna.create_study(sampler=sampler)
-    found = []
-    for _ in range(n):
+    found = [
+        {
+            "training": {name: config["training"][name] for name in training},
+            "settings": {name: config["settings"][name] for name in settings},
+        }
+    ]
+    while len(found) < n:
         point = study.ask(unit).params
         found.append(
             {
