@@ -266,7 +266,7 @@ def test_a_search_does_not_go_on_from_the_journal_of_another_start(tmp_path, mon
 
     monkeypatch.setattr("talking_models.tuning.jobs.run_search", stop)
     monkeypatch.setattr("talking_models.tuning.jobs.Checkpoint.load", lambda path: None)
-    monkeypatch.setattr("talking_models.tuning.jobs.fold_rows", lambda train, n, k: (train, train))
+    monkeypatch.setattr("talking_models.tuning.score.fold_rows", lambda train, n, k: (train, train))
     settings = {"folds": 1, "seeds": 1, "steps": 1, "every": 1, "scope": "shared"}
     other = {**BASE, "training": {"id_dropout": 0.5, "steps": 9}}
     for config, weights in ((BASE, b"a"), (BASE, b"a"), (other, b"a"), (BASE, b"b")):
