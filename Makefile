@@ -32,7 +32,9 @@ table3: .venv/.installed ## Table 3 from raw ratings (CORES=2)
 
 tuned: .venv/.installed ## search all settings and put the choice into config/tuned/
 	$(BIN)/snakemake --cores $(CORES) tuned
+	mkdir -p config/tuned
 	cp results/movielens/100k/tuned.yaml config/tuned/movielens-100k.yaml
+	cp results/movielens/100k/tuned.csv config/tuned/movielens-100k.csv
 
 quick: .venv/.installed ## Table 3 on two genres with few steps, in about a minute
 	$(BIN)/snakemake --cores $(CORES) --configfile config/quick.yaml results/quick/tables/table3.md

@@ -14,7 +14,7 @@ from talking_models.tuning.folds import fold_bounds, fold_rows
 from talking_models.tuning.jobs import configs_of_tasks, search
 from talking_models.tuning.search import run_search
 from talking_models.tuning.space import grid, settings_space, trials
-from talking_models.tuning.tuned import collect, with_chosen
+from talking_models.tuning.tuned import collect, collect_trials, with_chosen
 
 LOG = logging.getLogger("test")
 
@@ -241,6 +241,18 @@ def test_what_an_experiment_says_itself_wins_over_what_was_chosen(tmp_path):
     assert found["settings"] == {"w": 0.0, "v": 3.0}
     assert found["training"] == {"id_dropout": 0.2, "steps": 1}
     assert with_chosen(BASE, [], "war", own) == BASE
+
+
+def test_the_collected_trials_keep_every_column_of_every_search(tmp_path):
+    pd.DataFrame({"trial": [0, 1], "score": [1.0, 1.1], "w1": [1, 2]}).to_csv(tmp_path / "td")
+    pd.DataFrame({"trial": [0], "score": [1.2]}).to_csv(tmp_path / "scratch")
+    collect_trials({id: tmp_path / id for id in ("scratch", "td")}, tmp_path / "all.csv")
+    found = pd.read_csv(tmp_path / "all.csv")
+    assert next(iter(found.columns)) == "experiment"
+    assert found["experiment"].tolist() == ["scratch", "td", "td"]
+    assert found["score"].tolist() == [1.2, 1.0, 1.1]
+    assert np.isnan(found["w1"][0])
+    assert found["w1"].tolist()[1:] == [1, 2]
 
 
 def test_the_collected_file_can_be_read_back(tmp_path):

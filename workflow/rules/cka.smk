@@ -1,6 +1,7 @@
 # Likeness of student and teacher states (the paper's CKA case study), and its figure.
 #
-# Needs: movielens.smk's models, data.smk's eval rows and movies; figures.smk's PLAN.
+# Needs: movielens.smk's models, data.smk's eval rows and movies; figures.smk's
+#        drawing(); common.smk's PLAN.
 # Makes: {RESULTS}/movielens/{variant}/cka/{experiment}.csv
 #            linear CKA of a student's states with the teacher's, per genre and seed
 #        {RESULTS}/figures/cka.png and .svg
@@ -43,24 +44,7 @@ rule draw_cka:
     input:
         similarity=expand(f"{BASE}/cka/{{experiment}}.csv", experiment=PLAN.students.values()),
     output:
-        png=report(
-            f"{FIGURES}/cka.png",
-            caption="../report/cka.rst",
-            category="Figures",
-            labels={
-                "figure": "Likeness of student and teacher states",
-                "format": "PNG",
-            },
-        ),
-        svg=report(
-            f"{FIGURES}/cka.svg",
-            caption="../report/cka.rst",
-            category="Figures",
-            labels={
-                "figure": "Likeness of student and teacher states",
-                "format": "SVG",
-            },
-        ),
+        **drawing("cka", "Likeness of student and teacher states"),
     log:
         f"{RESULTS}/logs/draw_cka.log",
     benchmark:

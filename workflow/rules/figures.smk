@@ -1,7 +1,7 @@
 # Figures, for a paper's column and in print: PNG (200 dpi) and SVG.
 #
 # Needs: evaluation.smk's predictions, metrics and histories; results.smk's tables;
-#        tuning.smk's trials, where settings are searched in this run.
+#        the trials of the search for settings, of this run or beside the committed choice.
 # Makes: {RESULTS}/figures/{name}.png and .svg
 #            forest  RMSE change against training from scratch; forest.csv has its numbers
 #            rounds  RMSE by number of rounds
@@ -13,6 +13,19 @@
 # PLAN leaves out a figure whose experiments the configuration lacks.
 
 BASE = MOVIELENS.format(variant=CONFIG.movielens.variant)
+
+
+def drawing(name, what):
+    """The two files of a figure, as the report shows them."""
+    return {
+        form: report(
+            f"{FIGURES}/{name}.{form}",
+            caption=f"../report/{name}.rst",
+            category="Figures",
+            labels={"figure": what, "format": form.upper()},
+        )
+        for form in ("png", "svg")
+    }
 
 
 rule figures:
@@ -27,19 +40,8 @@ rule draw_forest:
     input:
         predictions=predictions_of(*PLAN.methods.values()),
     output:
+        **drawing("forest", "RMSE against training from scratch"),
         csv=f"{FIGURES}/forest.csv",
-        png=report(
-            f"{FIGURES}/forest.png",
-            caption="../report/forest.rst",
-            category="Figures",
-            labels={"figure": "RMSE against training from scratch", "format": "PNG"},
-        ),
-        svg=report(
-            f"{FIGURES}/forest.svg",
-            caption="../report/forest.rst",
-            category="Figures",
-            labels={"figure": "RMSE against training from scratch", "format": "SVG"},
-        ),
     log:
         f"{RESULTS}/logs/draw_forest.log",
     benchmark:
@@ -68,18 +70,7 @@ rule draw_rounds:
             task=GENRES,
         ),
     output:
-        png=report(
-            f"{FIGURES}/rounds.png",
-            caption="../report/rounds.rst",
-            category="Figures",
-            labels={"figure": "RMSE by number of rounds", "format": "PNG"},
-        ),
-        svg=report(
-            f"{FIGURES}/rounds.svg",
-            caption="../report/rounds.rst",
-            category="Figures",
-            labels={"figure": "RMSE by number of rounds", "format": "SVG"},
-        ),
+        **drawing("rounds", "RMSE by number of rounds"),
     log:
         f"{RESULTS}/logs/draw_rounds.log",
     benchmark:
@@ -104,18 +95,7 @@ rule draw_paper:
     input:
         tables=expand(f"{RESULTS}/tables/{{table}}.csv", table=PLAN.published),
     output:
-        png=report(
-            f"{FIGURES}/paper.png",
-            caption="../report/paper.rst",
-            category="Figures",
-            labels={"figure": "Ours against the paper's", "format": "PNG"},
-        ),
-        svg=report(
-            f"{FIGURES}/paper.svg",
-            caption="../report/paper.rst",
-            category="Figures",
-            labels={"figure": "Ours against the paper's", "format": "SVG"},
-        ),
+        **drawing("paper", "Ours against the paper's"),
     log:
         f"{RESULTS}/logs/draw_paper.log",
     benchmark:
@@ -135,23 +115,9 @@ rule draw_paper:
 rule draw_trials:
     """Draw the best validation score by number of trials."""
     input:
-        trials=expand(
-            f"{BASE}/tuning/{{experiment}}/trials.csv",
-            experiment=PLAN.searched.values(),
-        ),
+        trials=PLAN.trials or [],
     output:
-        png=report(
-            f"{FIGURES}/trials.png",
-            caption="../report/trials.rst",
-            category="Figures",
-            labels={"figure": "Validation score by number of trials", "format": "PNG"},
-        ),
-        svg=report(
-            f"{FIGURES}/trials.svg",
-            caption="../report/trials.rst",
-            category="Figures",
-            labels={"figure": "Validation score by number of trials", "format": "SVG"},
-        ),
+        **drawing("trials", "Validation score by number of trials"),
     log:
         f"{RESULTS}/logs/draw_trials.log",
     benchmark:
@@ -163,7 +129,7 @@ rule draw_trials:
         mem_mb=500,
         runtime=10,
     params:
-        methods=list(PLAN.searched),
+        methods=PLAN.searched,
         code=fingerprint("talking_models.report.figures.trials"),
     script:
         "../scripts/draw_trials.py"
@@ -178,18 +144,7 @@ rule draw_losses:
             task=GENRES,
         ),
     output:
-        png=report(
-            f"{FIGURES}/losses.png",
-            caption="../report/losses.rst",
-            category="Figures",
-            labels={"figure": "TD's loss parts over training", "format": "PNG"},
-        ),
-        svg=report(
-            f"{FIGURES}/losses.svg",
-            caption="../report/losses.rst",
-            category="Figures",
-            labels={"figure": "TD's loss parts over training", "format": "SVG"},
-        ),
+        **drawing("losses", "TD's loss parts over training"),
     log:
         f"{RESULTS}/logs/draw_losses.log",
     benchmark:

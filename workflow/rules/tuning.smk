@@ -7,7 +7,8 @@
 #            chosen.yaml  the choice for each genre
 #            journal.log  what a killed search goes on from
 #        {RESULTS}/movielens/{variant}/tuning/teacher/fold{fold}.safetensors
-#        {RESULTS}/movielens/{variant}/tuned.yaml, all choices: config/tuned/ keeps a copy
+#        {RESULTS}/movielens/{variant}/tuned.yaml, all choices, and tuned.csv, all trials:
+#            config/tuned/ keeps a copy of both
 #
 # No rule here has an eval row among its inputs.
 
@@ -106,15 +107,19 @@ rule tune_student:
 
 
 rule collect_tuned:
-    """Collect what all searches chose."""
+    """Collect what all searches tried and chose."""
     input:
-        expand(
-            f"{TUNING}/{{experiment}}/chosen.yaml",
-            experiment=[configuration.TEACHER, *SEARCHED],
-            allow_missing=True,
-        ),
+        **{
+            name: expand(
+                f"{TUNING}/{{experiment}}/{file}",
+                experiment=[configuration.TEACHER, *SEARCHED],
+                allow_missing=True,
+            )
+            for name, file in (("chosen", "chosen.yaml"), ("trials", "trials.csv"))
+        },
     output:
-        f"{MOVIELENS}/tuned.yaml",
+        chosen=f"{MOVIELENS}/tuned.yaml",
+        trials=f"{MOVIELENS}/tuned.csv",
     log:
         f"{RESULTS}/logs/movielens/{{variant}}/collect_tuned.log",
     benchmark:
