@@ -10,6 +10,7 @@ import sys
 sys.path.insert(0, str(Path(workflow.basedir) / "scripts"))
 
 from snakemake.exceptions import WorkflowError
+from snakemake.logging import logger
 from talking_models import config as configuration
 from talking_models import methods
 from talking_models.data.names import SLICES, TRAIN_SLICES, slug, task_names
@@ -22,6 +23,7 @@ from talking_models.run_lock import RunLock
 
 try:
     CONFIG = configuration.load(config)
+    TUNED = configuration.read_tuned(CONFIG.tuned) if CONFIG.tuning == "committed" else {}
 except configuration.ConfigError as error:
     raise WorkflowError(str(error)) from None
 
@@ -34,7 +36,8 @@ FOLD_TEACHERS = [f"{TUNING}/teacher/fold{fold}.safetensors" for fold in range(CO
 SEARCHED = [id for id, e in CONFIG.experiments.items() if e.like is None or e.choose]
 # training from scratch, whose search also chooses what all methods share
 SCRATCH = next((id for id in SEARCHED if CONFIG.experiments[id].method == "scratch"), None)
-TUNED = configuration.read_tuned(CONFIG.tuned) if CONFIG.tuning == "committed" else {}
+if CONFIG.tuning == "committed" and (untuned := [id for id in SEARCHED if id not in TUNED]):
+    logger.warning(f"{CONFIG.tuned} has no choice for {', '.join(untuned)}: not tuned")
 MODELS = ["models.safetensors", "history.csv", "config.yaml"]
 SHOWN = list(dict.fromkeys(id for table in CONFIG.tables.values() for id in table.rows.values()))
 COMPARED_WITH = "td"

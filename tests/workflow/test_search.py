@@ -1,0 +1,105 @@
+"""`tuning: search`: settings are searched in the run, and a killed search goes on to the same."""
+
+import time
+
+import pytest
+import yaml
+from workspace import SECONDS
+
+SEARCH = """\
+tuning: search
+search: {trials: 3, folds: 2, seeds: 1, steps: 4, teacher_steps: 4, every: 2}
+experiments:
+  td-rounds: {method: td, like: td, choose: {rounds: [0, 2]}}
+"""
+BASE = "results/movielens/100k"
+TARGETS = [
+    f"{BASE}/tuned.yaml",
+    *(f"{BASE}/students/{id}/war/models.safetensors" for id in ("td", "td-rounds")),
+]
+OPTIONS = {"configs": ("search.yaml",)}
+
+
+def made(space):
+    """What the searches and the students with their choices wrote, but for the journals."""
+    found = {
+        path.relative_to(space.path / BASE): path.read_bytes()
+        for part in ("tuning", "students", "tuned.yaml", "tuned.csv")
+        for path in sorted([space.path / BASE / part, *(space.path / BASE / part).rglob("*")])
+        if path.is_file() and path.name != "journal.log"
+    }
+    assert found
+    return found
+
+
+def read(space, path):
+    return yaml.safe_load((space.path / BASE / path).read_text())
+
+
+def journal(space, experiment):
+    path = space.path / BASE / "tuning" / experiment / "journal.log"
+    return path.read_text().replace(" ", "") if path.exists() else ""
+
+
+@pytest.fixture(scope="module")
+def searched(finished, tmp_path_factory):
+    """An undisturbed run, from the downloaded data on."""
+    space = finished.copy(tmp_path_factory.mktemp("searched") / "repository", results=False)
+    (space.path / "search.yaml").write_text(SEARCH)
+    space.make(*TARGETS, **OPTIONS)
+    return space
+
+
+def test_students_are_trained_with_what_the_search_chose(searched):
+    chosen = read(searched, "tuning/td/chosen.yaml")["war"]
+    td = read(searched, "students/td/war/config.yaml")
+    assert chosen["training"].items() <= td["training"].items()
+    assert chosen["settings"].items() <= td["settings"].items()
+    scratch = read(searched, "tuning/scratch/chosen.yaml")["war"]
+    assert td["training"]["id_dropout"] == scratch["training"]["id_dropout"]
+
+    ablation = read(searched, "students/td-rounds/war/config.yaml")
+    rounds = read(searched, "tuning/td-rounds/chosen.yaml")["war"]["settings"]["rounds"]
+    assert rounds in (0, 2)
+    assert ablation == {**td, "settings": td["settings"] | {"rounds": rounds}}
+
+    collected = read(searched, "tuned.yaml")
+    assert collected["about"]["search"]["trials"] == 3
+    assert collected["chosen"]["td"]["war"] == chosen
+
+
+def test_the_committed_choice_trains_the_same_students(searched, tmp_path):
+    space = searched.copy(tmp_path / "repository")
+    (space.path / "kept.yaml").write_bytes((space.path / BASE / "tuned.yaml").read_bytes())
+    text = SEARCH.replace("tuning: search", "tuning: committed\ntuned: kept.yaml")
+    (space.path / "search.yaml").write_text(text)
+    models = [target for target in TARGETS if target.endswith("safetensors")]
+    before = [(space.path / model).read_bytes() for model in models]
+    for model in models:
+        (space.path / model).unlink()
+    said = space.make(*models, **OPTIONS)
+    assert "rule tune" not in said
+    assert [(space.path / model).read_bytes() for model in models] == before
+
+    (space.path / "search.yaml").write_text(text + "movielens: {genres: [War, Drama]}\n")
+    status, said = space.snakemake(models[0].replace("war", "drama"), **OPTIONS)
+    assert status != 0
+    assert "kept.yaml has no choice for td on 'drama', only on sci-fi, war" in said
+
+
+def test_a_killed_search_goes_on_to_the_same_choice(searched, tmp_path):
+    space = searched.copy(tmp_path / "repository", results=False)
+    for experiment, moment in (("teacher", '"index":1'), ("td", '"fold0"'), ("td", '"index":2')):
+        run = space.start(*TARGETS, **OPTIONS)
+        end = time.monotonic() + SECONDS
+        while moment not in journal(space, experiment) and time.monotonic() < end:
+            assert run.process.poll() is None, run.said
+            time.sleep(0.01)
+        run.kill()
+        assert not (space.path / BASE / "tuning" / experiment / "chosen.yaml").exists()
+    space.make(*TARGETS, **OPTIONS)
+    assert made(space) == made(searched)
+    for experiment in ("teacher", "td"):
+        kept = journal(space, experiment)
+        assert kept.count('"index":0') == 1, "a finished trial was scored again"
+    assert space.due(*TARGETS, **OPTIONS) == set()
