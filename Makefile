@@ -9,7 +9,7 @@ TFDS_DATA_DIR ?= $(abspath data/tfds)
 ZIP ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help table3 tuned quick report test lint format schema tfds test-tfds clean
+.PHONY: help table3 tuned quick report test bench lint format schema tfds test-tfds clean
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -45,6 +45,9 @@ report: .venv/.installed ## all tables and figures, and results/report.html to l
 
 test: .venv/.installed ## all tests
 	$(BIN)/python -m pytest
+
+bench: .venv/.installed ## what a training step costs, into benchmarks/RESULTS.md
+	PYTHONPATH=workflow/scripts $(BIN)/python benchmarks/movielens.py
 
 lint: .venv/.installed ## ruff, snakefmt, snakemake --lint
 	$(BIN)/ruff check .
