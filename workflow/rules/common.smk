@@ -106,6 +106,19 @@ def figures():
     return expand(f"{FIGURES}/{{name}}.{{form}}", name=PLAN.figures, form=["png", "svg"])
 
 
+def drawing(name, what):
+    """The two files of a figure, as the report shows them."""
+    return {
+        form: report(
+            f"{FIGURES}/{name}.{form}",
+            caption=f"../report/{name}.rst",
+            category="Figures",
+            labels={"figure": what, "format": form.upper()},
+        )
+        for form in ("png", "svg")
+    }
+
+
 def pages():
     """The report's pages, each with the Markdown that it shows."""
     tables = expand(f"{RESULTS}/tables/{{table}}.md", table=[*CONFIG.tables, "compute"])

@@ -15,19 +15,6 @@
 BASE = MOVIELENS.format(variant=CONFIG.movielens.variant)
 
 
-def drawing(name, what):
-    """The two files of a figure, as the report shows them."""
-    return {
-        form: report(
-            f"{FIGURES}/{name}.{form}",
-            caption=f"../report/{name}.rst",
-            category="Figures",
-            labels={"figure": what, "format": form.upper()},
-        )
-        for form in ("png", "svg")
-    }
-
-
 rule figures:
     """Every figure."""
     input:
