@@ -32,7 +32,6 @@ table3: .venv/.installed ## Table 3 from raw ratings (CORES=2)
 
 tuned: .venv/.installed ## search all settings and put the choice into config/tuned/
 	$(BIN)/snakemake --cores $(CORES) tuned
-	mkdir -p config/tuned
 	cp results/movielens/100k/tuned.yaml config/tuned/movielens-100k.yaml
 	cp results/movielens/100k/tuned.csv config/tuned/movielens-100k.csv
 

@@ -219,30 +219,27 @@ def growth(of: str, base: str, measures: dict[str, Callable[[], float]]) -> str:
     return grid([of, "ms per model and step", f"ratio to {base}"], lines)
 
 
-def seeds() -> str:
-    """Scratch and TD by number of seeds in a stack."""
+def by(option: str, base: int, values: tuple[int, ...]) -> str:
+    """Scratch and TD by one option of `Jobs.stacked`."""
     jobs = Jobs()
     return "\n\n".join(
         growth(
-            f"{method}, seeds",
-            "5",
-            {str(n): jobs.stacked(method, seeds=n) for n in (1, 5, 20)},
+            f"{method}, {option}",
+            str(base),
+            {str(n): jobs.stacked(method, **{option: n}) for n in values},
         )
         for method in ("scratch", "td")
     )
+
+
+def seeds() -> str:
+    """Scratch and TD by number of seeds in a stack."""
+    return by("seeds", 5, (1, 5, 20))
 
 
 def batches() -> str:
     """Scratch and TD by batch size."""
-    jobs = Jobs()
-    return "\n\n".join(
-        growth(
-            f"{method}, batch",
-            "256",
-            {str(n): jobs.stacked(method, batch=n) for n in (64, 256, 1024)},
-        )
-        for method in ("scratch", "td")
-    )
+    return by("batch", 256, (64, 256, 1024))
 
 
 def tables() -> str:
@@ -250,8 +247,8 @@ def tables() -> str:
     size = max(LARGE["users"], SHAPE["ratings"])
     shapes = {
         "100k's users and movies": {},
-        "25m's number of ratings in a genre, 100k's users and movies": {"ratings": 10 * size},
-        "25m's users and movies": {"ratings": size, **LARGE},
+        f"{10 * size:,} ratings, 100k's users and movies": {"ratings": 10 * size},
+        f"{size:,} ratings, 25m's users and movies": {"ratings": size, **LARGE},
     }
     measures = {name: Jobs(**shape).stacked("scratch", seeds=1) for name, shape in shapes.items()}
     return growth("scratch, one seed", "100k's users and movies", measures)

@@ -1,10 +1,7 @@
 """`tuning: search`: settings are searched in the run, and a killed search goes on to the same."""
 
-import time
-
 import pytest
 import yaml
-from workspace import SECONDS
 
 SEARCH = """\
 tuning: search
@@ -18,18 +15,6 @@ TARGETS = [
     *(f"{BASE}/students/{id}/war/models.safetensors" for id in ("td", "td-rounds")),
 ]
 OPTIONS = {"configs": ("search.yaml",)}
-
-
-def made(space):
-    """What the searches and the students with their choices wrote, but for the journals."""
-    found = {
-        path.relative_to(space.path / BASE): path.read_bytes()
-        for part in ("tuning", "students", "tuned.yaml", "tuned.csv")
-        for path in sorted([space.path / BASE / part, *(space.path / BASE / part).rglob("*")])
-        if path.is_file() and path.name != "journal.log"
-    }
-    assert found
-    return found
 
 
 def read(space, path):
@@ -91,14 +76,14 @@ def test_a_killed_search_goes_on_to_the_same_choice(searched, tmp_path):
     space = searched.copy(tmp_path / "repository", results=False)
     for experiment, moment in (("teacher", '"index":1'), ("td", '"fold0"'), ("td", '"index":2')):
         run = space.start(*TARGETS, **OPTIONS)
-        end = time.monotonic() + SECONDS
-        while moment not in journal(space, experiment) and time.monotonic() < end:
-            assert run.process.poll() is None, run.said
-            time.sleep(0.01)
+        run.wait_until(
+            lambda experiment=experiment, moment=moment: moment in journal(space, experiment),
+            f"the search of {experiment} did not come to {moment}",
+        )
         run.kill()
         assert not (space.path / BASE / "tuning" / experiment / "chosen.yaml").exists()
     space.make(*TARGETS, **OPTIONS)
-    assert made(space) == made(searched)
+    assert space.results() == searched.results()
     # trials that were finished at a kill: the teacher's first, TD's second
     for experiment, finished in (("teacher", '"index":0'), ("td", '"index":1')):
         assert journal(space, experiment).count(finished) == 1, "scored again"

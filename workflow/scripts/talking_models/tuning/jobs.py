@@ -77,8 +77,7 @@ def search(
         configs: the config of each task (a genre's slug, or `all`), which each trial changes.
         trials: changes to try, see `space.trials`.
         search: `folds`, `seeds`, `precision`, `steps` (the most that a choice can have), `every`,
-            `scope`.
-            With `steps` and `every` None, steps are not chosen: those of the configs stay.
+            `scope`. With `steps` and `every` None, steps are not chosen: those of the configs stay.
         teachers: one checkpoint per fold; none for what has no teacher.
         journal: see `run_search`; the search's identity there is the content of all that it reads.
         code: digest of the code.

@@ -44,15 +44,8 @@ def collect_trials(trials: Mapping[str, str | Path], path: str | Path) -> None:
         trials: experiment ids with the files of their trials (`jobs.summary`).
         path: the file; its first column is `experiment`.
     """
-    write_csv(
-        path,
-        pd.concat(
-            [pd.read_csv(file).assign(experiment=id) for id, file in trials.items()],
-            ignore_index=True,
-        )
-        .set_index("experiment")
-        .reset_index(),
-    )
+    found = {id: pd.read_csv(file) for id, file in trials.items()}
+    write_csv(path, pd.concat(found, names=["experiment"]).reset_index("experiment"))
 
 
 def collect(chosen: Mapping[str, str | Path], about: Mapping[str, Any], path: str | Path) -> None:
