@@ -79,7 +79,8 @@ def search(
         search: `folds`, `seeds`, `precision`, `steps` (the most that a choice can have), `every`,
             `scope`. With `steps` and `every` None, steps are not chosen: those of the configs stay.
         teachers: one checkpoint per fold; none for what has no teacher.
-        journal: see `run_search`; the search's identity there is the content of all that it reads.
+        journal: see `run_search`; the search's identity there is the content of all that it reads,
+            but for the scope, so that another scope chooses anew without training.
         code: digest of the code.
         outputs: files `curves`, `trials` and `chosen`.
         log: gets a line for each trial.
@@ -95,7 +96,8 @@ def search(
     )
     files = [*rows, movies, *teachers]
     digests = [sha256(Path(file).read_bytes()).hexdigest() for file in files]
-    identity = [configs, search, code, digests]
+    scored_by = {key: value for key, value in search.items() if key != "scope"}
+    identity = [configs, scored_by, code, digests]
     curves = run_search(trials, score, list(configs), search["folds"], journal, identity, log)
     write_csv(outputs["curves"], curves)
     write_csv(outputs["trials"], summary(curves, trials, search))
@@ -116,18 +118,19 @@ def described(
 ) -> dict[str, dict[str, Any]]:
     """What is chosen for each task: the change of its config, and its score in stars.
 
-    With the steps comes the share of dropped ids that the trials had, which other searches take
-    from here.
+    With the steps comes the share of dropped ids, which other searches take from here. It is one
+    for all tasks whatever the scope: that of the trial which the `shared` rule chooses.
     """
     chosen = choices(curves, search["scope"])
+    shared = choices(curves, "shared")
     scores = chosen_score(curves, chosen)
     found = {}
     for task, (trial, look) in chosen.items():
         change = {"training": {}, "settings": {}} | copy.deepcopy(trials[trial])
         if search["steps"] is not None:
             change["training"]["steps"] = int((look + 1) * search["every"])
-            effective = changed(configs[task], change)
-            change["training"]["id_dropout"] = effective["training"]["id_dropout"]
+            common = changed(configs[task], trials[shared[task][0]])
+            change["training"]["id_dropout"] = common["training"]["id_dropout"]
         found[task] = {**change, "validation_rmse": round(float(scores[task]), 6)}
         log.info("%s: trial %d, %s", task, trial, found[task])
     return found
