@@ -9,7 +9,7 @@ TFDS_DATA_DIR ?= $(abspath data/tfds)
 ZIP ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help table3 tuned quick report test lint format schema tfds test-tfds clean
+.PHONY: help table3 tuned quick report test test-slurm lint format schema tfds test-tfds clean
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -43,6 +43,10 @@ report: .venv/.installed ## all tables and figures, and results/report.html to l
 
 test: .venv/.installed ## all tests
 	$(BIN)/python -m pytest
+
+# Debian 12, as root: apt-get install -y --no-install-recommends slurmctld slurmd slurm-client munge slurm-wlm-basic-plugins
+test-slurm: .venv/.installed ## the Slurm profile, on a Slurm that is started for it and stopped again
+	$(BIN)/python -m pytest tests/slurm/check_slurm.py
 
 lint: .venv/.installed ## ruff, snakefmt, snakemake --lint
 	$(BIN)/ruff check .

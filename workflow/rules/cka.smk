@@ -29,8 +29,8 @@ rule measure_cka:
         "../../envs/movielens.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=10,
+        mem_mb=per_attempt(2000),
+        runtime=per_attempt(10),
     params:
         genres=list(GENRES.values()),
         code=fingerprint("talking_models.evaluation.cka"),
@@ -69,8 +69,8 @@ rule draw_cka:
         "../../envs/results.yaml"
     threads: 1
     resources:
-        mem_mb=500,
-        runtime=10,
+        mem_mb=per_attempt(500),
+        runtime=per_attempt(10),
     params:
         methods=PLAN.students,
         genres=list(GENRES.values()),

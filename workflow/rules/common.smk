@@ -51,6 +51,11 @@ wildcard_constraints:
     page="[a-z0-9-]+",
 
 
+def per_attempt(amount):
+    """A resource that grows when a profile has `retries`, as clusters kill what asked too little."""
+    return lambda wildcards, attempt: attempt * amount
+
+
 def movielens_mem_mb(wildcards, attempt):
     """Measured: 170 MB for 100k, 620 MB for 5 million ratings. TensorFlow, if it runs, adds 1 GB."""
     return attempt * (6_000 if wildcards.variant in ("20m", "25m") else 1_500)
@@ -78,7 +83,8 @@ def published(wildcards):
 def published_tables():
     """The paper's numbers for all tables; they are about 100k alone."""
     papers = dict.fromkeys(table.paper for table in CONFIG.tables.values())
-    return [p for p in papers if p and CONFIG.movielens.variant == "100k"]
+    # local: part of the repository, even where all else is in a bucket
+    return [local(p) for p in papers if p and CONFIG.movielens.variant == "100k"]
 
 
 def predictions_of(*experiments):

@@ -25,7 +25,7 @@ rule download_movielens:
     threads: 1
     resources:
         mem_mb=movielens_mem_mb,
-        runtime=240,
+        runtime=per_attempt(240),
     params:
         source=CONFIG.movielens.source,
         code=fingerprint("talking_models.data.sources"),
@@ -54,7 +54,7 @@ rule split_movielens:
     threads: 1
     resources:
         mem_mb=movielens_mem_mb,
-        runtime=30,
+        runtime=per_attempt(30),
     params:
         genres=list(CONFIG.movielens.genres),
         eval_fraction=CONFIG.movielens.eval_fraction,

@@ -38,8 +38,8 @@ rule evaluate_students:
         "../../envs/movielens.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=10,
+        mem_mb=per_attempt(2000),
+        runtime=per_attempt(10),
     params:
         experiment="{experiment}",
         genres=list(GENRES.values()),
@@ -73,8 +73,8 @@ rule evaluate_teacher:
         "../../envs/movielens.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=10,
+        mem_mb=per_attempt(2000),
+        runtime=per_attempt(10),
     params:
         experiment=configuration.TEACHER,
         genres=list(GENRES.values()),
@@ -109,8 +109,8 @@ rule fit_references:
         "../../envs/movielens.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=10,
+        mem_mb=per_attempt(2000),
+        runtime=per_attempt(10),
     params:
         genres=list(GENRES.values()),
         code=fingerprint("talking_models.evaluation.references"),

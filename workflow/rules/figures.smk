@@ -48,8 +48,8 @@ rule draw_forest:
         "../../envs/results.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=10,
+        mem_mb=per_attempt(2000),
+        runtime=per_attempt(10),
     params:
         methods=PLAN.methods,
         scratch=PLAN.scratch,
@@ -88,8 +88,8 @@ rule draw_rounds:
         "../../envs/results.yaml"
     threads: 1
     resources:
-        mem_mb=500,
-        runtime=10,
+        mem_mb=per_attempt(500),
+        runtime=per_attempt(10),
     params:
         rounds=PLAN.rounds,
         scratch=PLAN.scratch,
@@ -124,8 +124,8 @@ rule draw_paper:
         "../../envs/results.yaml"
     threads: 1
     resources:
-        mem_mb=500,
-        runtime=10,
+        mem_mb=per_attempt(500),
+        runtime=per_attempt(10),
     params:
         code=fingerprint("talking_models.report.figures.paper"),
     script:
@@ -160,8 +160,8 @@ rule draw_trials:
         "../../envs/results.yaml"
     threads: 1
     resources:
-        mem_mb=500,
-        runtime=10,
+        mem_mb=per_attempt(500),
+        runtime=per_attempt(10),
     params:
         methods=list(PLAN.searched),
         code=fingerprint("talking_models.report.figures.trials"),
@@ -198,8 +198,8 @@ rule draw_losses:
         "../../envs/results.yaml"
     threads: 1
     resources:
-        mem_mb=500,
-        runtime=10,
+        mem_mb=per_attempt(500),
+        runtime=per_attempt(10),
     params:
         code=fingerprint("talking_models.report.figures.losses"),
     script:

@@ -25,8 +25,8 @@ rule train_teacher:
         "../../envs/movielens.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=60,
+        mem_mb=per_attempt(2000),
+        runtime=per_attempt(60),
     params:
         config=training_config(configuration.TEACHER),
         own=own_settings(configuration.TEACHER),
@@ -61,8 +61,8 @@ rule train_student:
         "../../envs/movielens.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=60,
+        mem_mb=per_attempt(2000),
+        runtime=per_attempt(60),
     params:
         config=lambda wildcards: training_config(wildcards.experiment, wildcards.task),
         own=lambda wildcards: own_settings(wildcards.experiment),

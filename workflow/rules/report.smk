@@ -73,8 +73,8 @@ rule make_compute_table:
         "../../envs/results.yaml"
     threads: 1
     resources:
-        mem_mb=500,
-        runtime=5,
+        mem_mb=per_attempt(500),
+        runtime=per_attempt(5),
     params:
         steps={
             step: expand(files, variant=CONFIG.movielens.variant) for step, files in STEPS.items()
@@ -107,8 +107,8 @@ rule make_page:
         "../../envs/results.yaml"
     threads: 1
     resources:
-        mem_mb=500,
-        runtime=5,
+        mem_mb=per_attempt(500),
+        runtime=per_attempt(5),
     params:
         about=lambda wildcards: SHOWS[wildcards.page],
         code=fingerprint("talking_models.report.pages"),

@@ -29,8 +29,8 @@ rule make_table:
         "../../envs/results.yaml"
     threads: 1
     resources:
-        mem_mb=500,
-        runtime=5,
+        mem_mb=per_attempt(500),
+        runtime=per_attempt(5),
     params:
         table=lambda wildcards: CONFIG.tables[wildcards.table].model_dump(),
         genres=list(GENRES.values()),

@@ -33,8 +33,8 @@ rule test_significance:
         "../../envs/results.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
-        runtime=10,
+        mem_mb=per_attempt(1000),
+        runtime=per_attempt(10),
     params:
         tables={
             id: table.model_dump(include={"title", "rows", "paper"})
@@ -54,7 +54,7 @@ rule judge_claims:
     """Judge each of the paper's claims by the experiments that the configuration has."""
     input:
         predictions=predictions_of(*JUDGED),
-        papers=expand("config/paper/table{number}.csv", number=PAPER_TABLES),
+        papers=local(expand("config/paper/table{number}.csv", number=PAPER_TABLES)),
     output:
         csv=report(
             f"{RESULTS}/claims.csv",
@@ -71,8 +71,8 @@ rule judge_claims:
         "../../envs/results.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
-        runtime=10,
+        mem_mb=per_attempt(1000),
+        runtime=per_attempt(10),
     params:
         genres=list(GENRES.values()),
         stamp=stamp(CONFIG),

@@ -36,8 +36,8 @@ rule tune_teacher:
         "../../envs/movielens.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=240,
+        mem_mb=per_attempt(2000),
+        runtime=per_attempt(240),
     params:
         genres=[],
         config=CONFIG.training_job(configuration.TEACHER),
@@ -64,8 +64,8 @@ rule train_fold_teachers:
         "../../envs/movielens.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=60,
+        mem_mb=per_attempt(2000),
+        runtime=per_attempt(60),
     params:
         config=CONFIG.training_job(configuration.TEACHER),
         own=CONFIG.own(configuration.TEACHER),
@@ -93,8 +93,8 @@ rule tune_student:
         "../../envs/movielens.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=720,
+        mem_mb=per_attempt(2000),
+        runtime=per_attempt(720),
     params:
         genres=list(GENRES.values()),
         config=lambda wildcards: CONFIG.training_job(wildcards.experiment),
@@ -123,8 +123,8 @@ rule collect_tuned:
         "../../envs/results.yaml"
     threads: 1
     resources:
-        mem_mb=500,
-        runtime=5,
+        mem_mb=per_attempt(500),
+        runtime=per_attempt(5),
     params:
         experiments=[configuration.TEACHER, *SEARCHED],
         search=CONFIG.search.model_dump(),
