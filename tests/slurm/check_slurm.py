@@ -1,9 +1,9 @@
-"""The workflow through `--profile workflow/profiles/slurm`, on a real Slurm of one node on loopback.
+"""The workflow through its Slurm profile, on a real Slurm of one node on loopback.
 
 make test-slurm
 
-Needs root and Slurm from Debian (start-slurm.sh names the packages). The jobs are the workflow's own on
-real MovieLens-100K with few steps, and one more that asks for a GPU. No part of `make test`.
+Needs root and Slurm from Debian (start-slurm.sh names the packages). The jobs are the workflow's
+own on real MovieLens-100K with few steps, and one more that asks for a GPU. No part of `make test`.
 """
 
 import re
