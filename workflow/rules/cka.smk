@@ -27,6 +27,8 @@ rule measure_cka:
         f"{RESULTS}/benchmarks/movielens/{{variant}}/measure_cka/{{experiment}}.tsv"
     conda:
         "../../envs/movielens.yaml"
+    container:
+        image("movielens")
     threads: 1
     resources:
         mem_mb=per_attempt(2000),
@@ -67,6 +69,8 @@ rule draw_cka:
         f"{RESULTS}/benchmarks/draw_cka.tsv"
     conda:
         "../../envs/results.yaml"
+    container:
+        image("results")
     threads: 1
     resources:
         mem_mb=per_attempt(500),

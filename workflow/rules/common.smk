@@ -2,8 +2,8 @@
 #
 # Needs: `config`, as Snakemake merged it.
 # Makes: CONFIG, the validated configuration; RESULTS, where results go, and paths below it;
-#        fingerprint(), the digest of library code for a rule's params; inputs that take more than
-#        a line; the constraints of all wildcards; one run at a time.
+#        fingerprint(), the digest of library code for a rule's params; image(), its container;
+#        inputs that take more than a line; the constraints of all wildcards; one run at a time.
 
 import sys
 
@@ -15,6 +15,7 @@ from talking_models import methods
 from talking_models.data.names import SLICES, TRAIN_SLICES, slug, task_names
 from talking_models.evaluation.names import REFERENCES
 from talking_models.fingerprint import fingerprint
+from talking_models.images import image as image_name
 from talking_models.report.claim_list import EXPERIMENTS as CLAIMED, PAPER_TABLES
 from talking_models.report.figures.plan import plan
 from talking_models.report.stamp import stamp
@@ -49,6 +50,11 @@ wildcard_constraints:
     task="|".join(task_names(CONFIG.movielens.genres)),
     table="|".join(CONFIG.tables) or "none",
     page="[a-z0-9-]+",
+
+
+def image(step):
+    """The image of a kind of step, used with `--sdm apptainer`: containers/ has what it is made of."""
+    return f"docker://{image_name(step, CONFIG.images)}"
 
 
 def per_attempt(amount):

@@ -22,6 +22,8 @@ rule download_movielens:
         f"{RESULTS}/benchmarks/movielens/{{variant}}/download_movielens.tsv"
     conda:
         "../../envs/data.yaml"
+    container:
+        image("data")
     threads: 1
     resources:
         mem_mb=movielens_mem_mb,
@@ -51,6 +53,8 @@ rule split_movielens:
         f"{RESULTS}/benchmarks/movielens/{{variant}}/split_movielens.tsv"
     conda:
         "../../envs/data.yaml"
+    container:
+        image("data")
     threads: 1
     resources:
         mem_mb=movielens_mem_mb,

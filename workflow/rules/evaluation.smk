@@ -36,6 +36,8 @@ rule evaluate_students:
         f"{RESULTS}/benchmarks/movielens/{{variant}}/evaluate_students/{{experiment}}.tsv"
     conda:
         "../../envs/movielens.yaml"
+    container:
+        image("movielens")
     threads: 1
     resources:
         mem_mb=per_attempt(2000),
@@ -71,6 +73,8 @@ rule evaluate_teacher:
         f"{RESULTS}/benchmarks/movielens/{{variant}}/evaluate_teacher.tsv"
     conda:
         "../../envs/movielens.yaml"
+    container:
+        image("movielens")
     threads: 1
     resources:
         mem_mb=per_attempt(2000),
@@ -107,6 +111,8 @@ rule fit_references:
         f"{RESULTS}/benchmarks/movielens/{{variant}}/fit_references.tsv"
     conda:
         "../../envs/movielens.yaml"
+    container:
+        image("movielens")
     threads: 1
     resources:
         mem_mb=per_attempt(2000),

@@ -46,6 +46,8 @@ rule draw_forest:
         f"{RESULTS}/benchmarks/draw_forest.tsv"
     conda:
         "../../envs/results.yaml"
+    container:
+        image("results")
     threads: 1
     resources:
         mem_mb=per_attempt(2000),
@@ -86,6 +88,8 @@ rule draw_rounds:
         f"{RESULTS}/benchmarks/draw_rounds.tsv"
     conda:
         "../../envs/results.yaml"
+    container:
+        image("results")
     threads: 1
     resources:
         mem_mb=per_attempt(500),
@@ -122,6 +126,8 @@ rule draw_paper:
         f"{RESULTS}/benchmarks/draw_paper.tsv"
     conda:
         "../../envs/results.yaml"
+    container:
+        image("results")
     threads: 1
     resources:
         mem_mb=per_attempt(500),
@@ -158,6 +164,8 @@ rule draw_trials:
         f"{RESULTS}/benchmarks/draw_trials.tsv"
     conda:
         "../../envs/results.yaml"
+    container:
+        image("results")
     threads: 1
     resources:
         mem_mb=per_attempt(500),
@@ -196,6 +204,8 @@ rule draw_losses:
         f"{RESULTS}/benchmarks/draw_losses.tsv"
     conda:
         "../../envs/results.yaml"
+    container:
+        image("results")
     threads: 1
     resources:
         mem_mb=per_attempt(500),

@@ -23,6 +23,8 @@ rule train_teacher:
         f"{RESULTS}/benchmarks/movielens/{{variant}}/train_teacher.tsv"
     conda:
         "../../envs/movielens.yaml"
+    container:
+        image("movielens")
     threads: 1
     resources:
         mem_mb=per_attempt(2000),
@@ -59,6 +61,8 @@ rule train_student:
         f"{RESULTS}/benchmarks/movielens/{{variant}}/train_student/{{experiment}}/{{task}}.tsv"
     conda:
         "../../envs/movielens.yaml"
+    container:
+        image("movielens")
     threads: 1
     resources:
         mem_mb=per_attempt(2000),

@@ -71,6 +71,8 @@ rule make_compute_table:
         f"{RESULTS}/benchmarks/make_compute_table.tsv"
     conda:
         "../../envs/results.yaml"
+    container:
+        image("results")
     threads: 1
     resources:
         mem_mb=per_attempt(500),
@@ -105,6 +107,8 @@ rule make_page:
         f"{RESULTS}/benchmarks/make_page/{{page}}.tsv"
     conda:
         "../../envs/results.yaml"
+    container:
+        image("results")
     threads: 1
     resources:
         mem_mb=per_attempt(500),

@@ -27,6 +27,8 @@ rule make_table:
         f"{RESULTS}/benchmarks/make_table/{{table}}.tsv"
     conda:
         "../../envs/results.yaml"
+    container:
+        image("results")
     threads: 1
     resources:
         mem_mb=per_attempt(500),

@@ -31,6 +31,8 @@ rule test_significance:
         f"{RESULTS}/benchmarks/test_significance.tsv"
     conda:
         "../../envs/results.yaml"
+    container:
+        image("results")
     threads: 1
     resources:
         mem_mb=per_attempt(1000),
@@ -69,6 +71,8 @@ rule judge_claims:
         f"{RESULTS}/benchmarks/judge_claims.tsv"
     conda:
         "../../envs/results.yaml"
+    container:
+        image("results")
     threads: 1
     resources:
         mem_mb=per_attempt(1000),

@@ -34,6 +34,8 @@ rule tune_teacher:
         f"{RESULTS}/benchmarks/movielens/{{variant}}/tune_teacher.tsv"
     conda:
         "../../envs/movielens.yaml"
+    container:
+        image("movielens")
     threads: 1
     resources:
         mem_mb=per_attempt(2000),
@@ -62,6 +64,8 @@ rule train_fold_teachers:
         f"{RESULTS}/benchmarks/movielens/{{variant}}/train_fold_teachers.tsv"
     conda:
         "../../envs/movielens.yaml"
+    container:
+        image("movielens")
     threads: 1
     resources:
         mem_mb=per_attempt(2000),
@@ -91,6 +95,8 @@ rule tune_student:
         f"{RESULTS}/benchmarks/movielens/{{variant}}/tune_student/{{experiment}}.tsv"
     conda:
         "../../envs/movielens.yaml"
+    container:
+        image("movielens")
     threads: 1
     resources:
         mem_mb=per_attempt(2000),
@@ -121,6 +127,8 @@ rule collect_tuned:
         f"{RESULTS}/benchmarks/movielens/{{variant}}/collect_tuned.tsv"
     conda:
         "../../envs/results.yaml"
+    container:
+        image("results")
     threads: 1
     resources:
         mem_mb=per_attempt(500),
