@@ -124,8 +124,11 @@ def pip_of_this_host():
     (STORE / "pip.conf").write_text(
         "[global]\n" + "".join(f"{name} = {value}\n" for name, value in settings.items())
     )
-    named = [word.removeprefix("file://") for value in settings.values() for word in value.split()]
-    paths = [Path(word) for word in named if word.startswith("/") and Path(word).exists()]
+    words = [word for value in settings.values() for word in value.split()]
+    paths = [Path(word) for word in words if word.startswith("/")]
+    # the pages of an index in a folder link to packages beside it
+    paths += [Path(word.removeprefix("file://")).parent for word in words if "file://" in word]
+    paths = [path for path in dict.fromkeys(paths) if path.exists()]
     mounts = [f"{STORE / 'pip.conf'}:/etc/pip.conf:ro", *(f"{path}:{path}:ro" for path in paths)]
     return [word for mount in mounts for word in ("--volume", mount)]
 
