@@ -9,7 +9,7 @@ TFDS_DATA_DIR ?= $(abspath data/tfds)
 ZIP ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help table3 tuned quick report test bench lint format schema tfds test-tfds clean
+.PHONY: help table3 tuned quick report images test test-slurm test-containers bench lint format schema tfds test-tfds clean
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -42,8 +42,20 @@ report: .venv/.installed ## all tables and figures, and results/report.html to l
 	$(BIN)/snakemake --cores $(CORES)
 	$(BIN)/snakemake --report results/report.html
 
+images: ## build the container images with podman (PREFIX=registry/folder)
+	PYTHONPATH=workflow/scripts $(PYTHON) -m talking_models.images $(PREFIX) | while read -r name file; do \
+	  podman build --tag $$name --file $$file . || exit; done
+
 test: .venv/.installed ## all tests
 	$(BIN)/python -m pytest
+
+# Debian 12, as root: apt-get install -y --no-install-recommends slurmctld slurmd slurm-client munge slurm-wlm-basic-plugins
+test-slurm: .venv/.installed ## the Slurm profile, on a Slurm that is started for it and stopped again
+	$(BIN)/python -m pytest tests/slurm/check_slurm.py
+
+# Debian 12, as root: apt-get install -y --no-install-recommends podman buildah runc conmon netavark aardvark-dns iptables uidmap fuse-overlayfs catatonit mmdebstrap
+test-containers: .venv/.installed ## the quick workflow in containers, built for it, against a run without
+	$(BIN)/python -m pytest tests/containers/check_containers.py
 
 bench: .venv/.installed ## what a training step costs, into benchmarks/RESULTS.md
 	PYTHONPATH=workflow/scripts $(BIN)/python benchmarks/movielens.py

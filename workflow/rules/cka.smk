@@ -28,10 +28,12 @@ rule measure_cka:
         f"{RESULTS}/benchmarks/movielens/{{variant}}/measure_cka/{{experiment}}.tsv"
     conda:
         "../../envs/movielens.yaml"
+    container:
+        image("movielens")
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=10,
+        mem_mb=per_attempt(2000),
+        runtime=per_attempt(10),
     params:
         genres=list(GENRES.values()),
         code=fingerprint("talking_models.evaluation.cka"),
@@ -51,10 +53,12 @@ rule draw_cka:
         f"{RESULTS}/benchmarks/draw_cka.tsv"
     conda:
         "../../envs/results.yaml"
+    container:
+        image("results")
     threads: 1
     resources:
-        mem_mb=500,
-        runtime=10,
+        mem_mb=per_attempt(500),
+        runtime=per_attempt(10),
     params:
         methods=PLAN.students,
         genres=list(GENRES.values()),

@@ -2,8 +2,8 @@
 #
 # Needs: `config`, as Snakemake merged it.
 # Makes: CONFIG, the validated configuration; RESULTS, where results go, and paths below it;
-#        fingerprint(), the digest of library code for a rule's params; inputs that take more than
-#        a line; the constraints of all wildcards; one run at a time.
+#        fingerprint(), the digest of library code for a rule's params; image(), its container;
+#        inputs that take more than a line; the constraints of all wildcards; one run at a time.
 
 import sys
 
@@ -16,6 +16,7 @@ from talking_models import methods
 from talking_models.data.names import SLICES, TRAIN_SLICES, slug, task_names
 from talking_models.evaluation.names import REFERENCES
 from talking_models.fingerprint import fingerprint
+from talking_models.images import image as image_name
 from talking_models.report.claim_list import EXPERIMENTS as CLAIMED, PAPER_TABLES
 from talking_models.report.figures.plan import plan
 from talking_models.report.stamp import stamp
@@ -54,6 +55,16 @@ wildcard_constraints:
     page="[a-z0-9-]+",
 
 
+def image(step):
+    """The image of a kind of step, used with `--sdm apptainer`: containers/ has what it is made of."""
+    return f"docker://{image_name(step, CONFIG.images)}"
+
+
+def per_attempt(amount):
+    """A resource that grows when a profile has `retries`, as clusters kill what asked too little."""
+    return lambda wildcards, attempt: attempt * amount
+
+
 def movielens_mem_mb(wildcards, attempt):
     """Measured: 170 MB for 100k, 620 MB for 5 million ratings. TensorFlow, if it runs, adds 1 GB."""
     return attempt * (6_000 if wildcards.variant in ("20m", "25m") else 1_500)
@@ -81,7 +92,8 @@ def published(wildcards):
 def published_tables():
     """The paper's numbers for all tables; they are about 100k alone."""
     papers = dict.fromkeys(table.paper for table in CONFIG.tables.values())
-    return [p for p in papers if p and CONFIG.movielens.variant == "100k"]
+    # local: part of the repository, even where all else is in a bucket
+    return [local(p) for p in papers if p and CONFIG.movielens.variant == "100k"]
 
 
 def predictions_of(*experiments):

@@ -35,10 +35,12 @@ rule draw_forest:
         f"{RESULTS}/benchmarks/draw_forest.tsv"
     conda:
         "../../envs/results.yaml"
+    container:
+        image("results")
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=10,
+        mem_mb=per_attempt(2000),
+        runtime=per_attempt(10),
     params:
         methods=PLAN.methods,
         scratch=PLAN.scratch,
@@ -64,10 +66,12 @@ rule draw_rounds:
         f"{RESULTS}/benchmarks/draw_rounds.tsv"
     conda:
         "../../envs/results.yaml"
+    container:
+        image("results")
     threads: 1
     resources:
-        mem_mb=500,
-        runtime=10,
+        mem_mb=per_attempt(500),
+        runtime=per_attempt(10),
     params:
         rounds=PLAN.rounds,
         scratch=PLAN.scratch,
@@ -89,10 +93,12 @@ rule draw_paper:
         f"{RESULTS}/benchmarks/draw_paper.tsv"
     conda:
         "../../envs/results.yaml"
+    container:
+        image("results")
     threads: 1
     resources:
-        mem_mb=500,
-        runtime=10,
+        mem_mb=per_attempt(500),
+        runtime=per_attempt(10),
     params:
         code=fingerprint("talking_models.report.figures.paper"),
     script:
@@ -111,10 +117,12 @@ rule draw_trials:
         f"{RESULTS}/benchmarks/draw_trials.tsv"
     conda:
         "../../envs/results.yaml"
+    container:
+        image("results")
     threads: 1
     resources:
-        mem_mb=500,
-        runtime=10,
+        mem_mb=per_attempt(500),
+        runtime=per_attempt(10),
     params:
         methods=PLAN.searched,
         code=fingerprint("talking_models.report.figures.trials"),
@@ -138,10 +146,12 @@ rule draw_losses:
         f"{RESULTS}/benchmarks/draw_losses.tsv"
     conda:
         "../../envs/results.yaml"
+    container:
+        image("results")
     threads: 1
     resources:
-        mem_mb=500,
-        runtime=10,
+        mem_mb=per_attempt(500),
+        runtime=per_attempt(10),
     params:
         code=fingerprint("talking_models.report.figures.losses"),
     script:

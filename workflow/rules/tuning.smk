@@ -35,10 +35,12 @@ rule tune_teacher:
         f"{RESULTS}/benchmarks/movielens/{{variant}}/tune_teacher.tsv"
     conda:
         "../../envs/movielens.yaml"
+    container:
+        image("movielens")
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=240,
+        mem_mb=per_attempt(2000),
+        runtime=per_attempt(240),
     params:
         genres=[],
         config=CONFIG.training_job(configuration.TEACHER),
@@ -63,10 +65,12 @@ rule train_fold_teachers:
         f"{RESULTS}/benchmarks/movielens/{{variant}}/train_fold_teachers.tsv"
     conda:
         "../../envs/movielens.yaml"
+    container:
+        image("movielens")
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=60,
+        mem_mb=per_attempt(2000),
+        runtime=per_attempt(60),
     params:
         config=CONFIG.training_job(configuration.TEACHER),
         own=CONFIG.own(configuration.TEACHER),
@@ -92,10 +96,12 @@ rule tune_student:
         f"{RESULTS}/benchmarks/movielens/{{variant}}/tune_student/{{experiment}}.tsv"
     conda:
         "../../envs/movielens.yaml"
+    container:
+        image("movielens")
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=720,
+        mem_mb=per_attempt(2000),
+        runtime=per_attempt(720),
     params:
         genres=list(GENRES.values()),
         config=lambda wildcards: CONFIG.training_job(wildcards.experiment),
@@ -126,10 +132,12 @@ rule collect_tuned:
         f"{RESULTS}/benchmarks/movielens/{{variant}}/collect_tuned.tsv"
     conda:
         "../../envs/results.yaml"
+    container:
+        image("results")
     threads: 1
     resources:
-        mem_mb=500,
-        runtime=5,
+        mem_mb=per_attempt(500),
+        runtime=per_attempt(5),
     params:
         experiments=[configuration.TEACHER, *SEARCHED],
         search=CONFIG.search.model_dump(),
