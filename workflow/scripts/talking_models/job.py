@@ -1,4 +1,4 @@
-"""What every adapter in `workflow/scripts/` does first: send its log to the rule's log file."""
+"""What every adapter in `workflow/scripts/` does first: its log and its record get their places."""
 
 from __future__ import annotations
 
@@ -7,11 +7,14 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from talking_models.provenance import follow
+
 
 def start(snakemake: Any) -> logging.Logger:
     """Log to the rule's `log:` file, an uncaught error included, and return the logger.
 
-    The last line of an error also goes to standard error, where Snakemake shows it.
+    The last line of an error also goes to standard error, where Snakemake shows it. At its end the
+    job leaves a record of what made its outputs, see `talking_models.provenance`.
     """
     path = Path(snakemake.log[0])
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -30,4 +33,5 @@ def start(snakemake: Any) -> logging.Logger:
         print(f"{kind.__name__}: {error}\n(details in {path})", file=sys.stderr)
 
     sys.excepthook = report
+    follow(snakemake)
     return log
