@@ -6,7 +6,7 @@
 #        the targets data, teacher and students: what `all` needs of each and no more, so that each
 #            stage has the whole of its folder. The stage of the rest is `all` itself.
 
-EVALUATED = [*SHOWN, *JUDGED, *([COMPARED_WITH] if COMPARED_WITH in CONFIG.experiments else [])]
+NEEDED = [*SHOWN, *JUDGED, *([COMPARED_WITH] if COMPARED_WITH in CONFIG.experiments else [])]
 
 
 rule data:
@@ -23,14 +23,14 @@ rule teacher:
     """The teacher, and its predictions."""
     input:
         expand(rules.train_teacher.output, variant=CONFIG.movielens.variant),
-        evaluated("metrics.csv", {configuration.TEACHER} & set(EVALUATED)),
+        evaluated("metrics.csv", [configuration.TEACHER]),
     localrule: True
 
 
 rule students:
     """The students of every experiment that a table or a claim needs, and their predictions."""
     input:
-        evaluated("metrics.csv", [id for id in EVALUATED if id != configuration.TEACHER]),
+        evaluated("metrics.csv", [id for id in NEEDED if id != configuration.TEACHER]),
     localrule: True
 
 

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from talking_models.provenance import follow
+from talking_models.provenance import follow, give_up
 
 
 def start(snakemake: Any) -> logging.Logger:
@@ -29,6 +29,7 @@ def start(snakemake: Any) -> logging.Logger:
     log = logging.getLogger("talking_models")
 
     def report(kind: type[BaseException], error: BaseException, trace: Any) -> None:
+        give_up()
         log.critical("%s: %s", kind.__name__, error, exc_info=(kind, error, trace))
         print(f"{kind.__name__}: {error}\n(details in {path})", file=sys.stderr)
 

@@ -15,6 +15,7 @@ import atexit
 import hashlib
 import importlib.metadata
 import json
+import os
 import platform
 import resource
 import subprocess
@@ -29,10 +30,10 @@ from talking_models.fingerprint import PACKAGE, ROOT, fingerprint
 from talking_models.io import write_text
 from talking_models.machine import cores, processor
 
-BEGAN = time.time()  # adapters import this before the packages that take seconds
 RAW = "data/"  # below it lies what was downloaded; everything else is made from that
-NOTE = ".run.json"
+NOTE = "logs/run.json"
 RECORDS = "provenance"
+IMPORTED = time.time()
 MADE_BY_RUNS = ("results", "dvc.lock")  # in git, and no part of what a run is made from
 
 
@@ -43,7 +44,7 @@ def note_run(results: str | Path, config: Mapping[str, Any]) -> None:
     """Note commit, configuration and library for the jobs of the run that starts now.
 
     Args:
-        results: the folder of results; the note is a hidden file in it.
+        results: the folder of results; the note goes into its `logs/`.
         config: the effective configuration, in types that JSON has.
     """
     commit, dirty = git_state(results)
@@ -107,6 +108,11 @@ def follow(snakemake: Any) -> None:
     atexit.register(finish, snakemake, results, path)
 
 
+def give_up() -> None:
+    """Write no record: the job has failed, though its outputs may be there."""
+    atexit.unregister(finish)
+
+
 def finish(snakemake: Any, results: Path, path: Path) -> None:
     """Write the record, if the job made all its outputs."""
     if all(Path(output).exists() for output in snakemake.output):
@@ -130,6 +136,7 @@ def record(snakemake: Any, results: Path) -> dict[str, Any]:
     note = results / NOTE
     run = json.loads(note.read_text(encoding="utf-8")) if note.is_file() else {}
     used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    began = start_of_process()
     return {
         "rule": snakemake.rule,
         "wildcards": dict(snakemake.wildcards.items()),
@@ -144,10 +151,20 @@ def record(snakemake: Any, results: Path) -> dict[str, Any]:
         "processor": processor(),
         "cores": cores(),
         "threads": snakemake.threads,
-        "started": datetime.fromtimestamp(BEGAN, UTC).isoformat(timespec="seconds"),
-        "wall_seconds": round(time.time() - BEGAN, 2),
+        "started": datetime.fromtimestamp(began, UTC).isoformat(timespec="seconds"),
+        "wall_seconds": round(time.time() - began, 2),
         "cpu_seconds": round(sum(part.ru_utime + part.ru_stime for part in used), 2),
     }
+
+
+def start_of_process() -> float:
+    """When this process began, in seconds since 1970; where unknown, when this was imported."""
+    try:
+        ticks = Path("/proc/self/stat").read_text().rpartition(")")[2].split()[19]  # since boot
+    except OSError:
+        return IMPORTED
+    age = time.clock_gettime(time.CLOCK_BOOTTIME) - int(ticks) / os.sysconf("SC_CLK_TCK")
+    return time.time() - age
 
 
 def digests(paths: Iterable[str | Path]) -> dict[str, str]:

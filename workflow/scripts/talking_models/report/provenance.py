@@ -84,7 +84,9 @@ def summary(records: Sequence[Mapping[str, Any]], unknown: Sequence[str]) -> dic
         "Jobs": _jobs(records),
     }
     if unknown:
-        found["No record"] = f"{len(unknown)} files, the first is {unknown[0]}"
+        found["No record"] = ", ".join(
+            [unknown[0], *([f"{len(unknown) - 1} more"] if unknown[1:] else [])]
+        )
     return {name: text or UNKNOWN for name, text in found.items()}
 
 
