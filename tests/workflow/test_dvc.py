@@ -145,6 +145,13 @@ def test_a_finished_run_is_recorded_without_making_anything_again(finished, reco
     assert all(name.removeprefix("results/").startswith(PUSHED_BY_GIT) for name in tracked)
 
 
+def test_every_file_that_snakemake_makes_is_an_output_of_a_stage(recorded):
+    outs = [Path(out["path"]) for stage in recorded.lock().values() for out in stage["outs"]]
+    made = {path for job in jobs(recorded.make("--dry-run", "--forceall")) for path in job.outputs}
+    assert "results/tables/talk.csv" in made
+    assert [path for path in made if not any(Path(path).is_relative_to(out) for out in outs)] == []
+
+
 def test_after_clone_and_pull_nothing_is_due(finished, pulled):
     assert pulled.due() == set()
     assert pulled.changed() == []
