@@ -196,7 +196,7 @@ def test_repro_makes_what_snakemake_would_and_another_commit_is_taken_over(finis
     assert pulled.changed() == ["students", "results"]
 
     said = pulled.dvc("repro")
-    assert {job.name for job in jobs(said)} == due
+    assert {job.name for job in jobs(said)} - set(STAGES) == due  # but for the targets' own
     assert pulled.due() == set()
     assert pulled.changed() == []
     made = pulled.results()
