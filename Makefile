@@ -9,7 +9,7 @@ TFDS_DATA_DIR ?= $(abspath data/tfds)
 ZIP ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help table3 tuned quick report images test test-slurm test-containers bench lint format schema tfds test-tfds clean
+.PHONY: help table3 tuned quick report pull checkout repro images test test-slurm test-containers bench lint format schema tfds test-tfds clean
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -45,6 +45,15 @@ report: .venv/.installed ## all tables and figures, and results/report.html to l
 images: ## build the container images with podman (PREFIX=registry/folder)
 	PYTHONPATH=workflow/scripts $(PYTHON) -m talking_models.images $(PREFIX) | while read -r name file; do \
 	  podman build --tag $$name --file $$file . || exit; done
+
+pull: .venv/.installed ## fetch this commit's results from the DVC remote; Snakemake takes them over
+	$(BIN)/python workflow/scripts/bring_results.py pull
+
+checkout: .venv/.installed ## the same from DVC's cache, after git checkout
+	$(BIN)/python workflow/scripts/bring_results.py checkout
+
+repro: .venv/.installed ## bring all results up to date and record them in dvc.lock
+	PATH=$(abspath $(BIN)):$$PATH CORES=$(CORES) $(BIN)/dvc repro
 
 test: .venv/.installed ## all tests
 	$(BIN)/python -m pytest
@@ -83,4 +92,4 @@ test-tfds: .venv/.installed .venv-tfds/.installed ## TFDS and the wheel give the
 	PYTHONPATH=workflow/scripts $(BIN)/python tests/tfds/check_sources.py --tfds-python $(TFDS_BIN)/python
 
 clean: ## remove what runs made, but for the downloaded data, the environments and committed tables
-	rm -rf results/movielens results/quick results/pages results/report.html results/logs results/benchmarks .snakemake
+	rm -rf results/movielens results/quick results/pages results/report.html results/logs results/benchmarks results/provenance results/provenance.* .snakemake

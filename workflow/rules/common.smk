@@ -17,6 +17,7 @@ from talking_models.data.names import SLICES, TRAIN_SLICES, slug, task_names
 from talking_models.evaluation.names import REFERENCES
 from talking_models.fingerprint import fingerprint
 from talking_models.images import image as image_name
+from talking_models.provenance import note_run
 from talking_models.report.claim_list import EXPERIMENTS as CLAIMED, PAPER_TABLES
 from talking_models.report.figures.plan import plan
 from talking_models.report.stamp import stamp
@@ -144,3 +145,4 @@ run_lock = RunLock(f"{RESULTS}/.run.lock")
 
 onstart:
     run_lock.acquire()
+    note_run(RESULTS, CONFIG.model_dump(mode="json"))
