@@ -97,6 +97,14 @@ def published_tables():
     return [local(p) for p in papers if p and CONFIG.movielens.variant == "100k"]
 
 
+def trials_shown():
+    """The trials of the search for settings, if there was one."""
+    if not PLAN.trials:
+        return []
+    # local: as the published tables
+    return local(PLAN.trials) if CONFIG.tuning == "committed" else PLAN.trials
+
+
 def predictions_of(*experiments):
     """The predictions of experiments, or `teacher`, on every genre."""
     return evaluated("predictions.parquet", experiments)

@@ -108,7 +108,7 @@ rule draw_paper:
 rule draw_trials:
     """Draw the best validation score by number of trials."""
     input:
-        trials=PLAN.trials or [],
+        trials=trials_shown(),
     output:
         **drawing("trials", "Validation score by number of trials"),
     log:

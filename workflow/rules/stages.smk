@@ -13,8 +13,15 @@ rule data:
     """MovieLens in canonical form, and each task's rows."""
     input:
         expand(
-            [*rules.download_movielens.output, *rules.split_movielens.output],
+            "data/movielens/{variant}/{file}.parquet",
             variant=CONFIG.movielens.variant,
+            file=["ratings", "movies"],
+        ),
+        expand(
+            f"{TASKS}/{{task}}/{{slice}}.parquet",
+            variant=CONFIG.movielens.variant,
+            task=task_names(CONFIG.movielens.genres),
+            slice=SLICES,
         ),
     localrule: True
 
@@ -22,7 +29,7 @@ rule data:
 rule teacher:
     """The teacher, and its predictions."""
     input:
-        expand(rules.train_teacher.output, variant=CONFIG.movielens.variant),
+        expand(f"{MOVIELENS}/teacher/{{file}}", variant=CONFIG.movielens.variant, file=MODELS),
         evaluated("metrics.csv", [configuration.TEACHER]),
     localrule: True
 
