@@ -14,6 +14,9 @@ ROOT = Path(__file__).parents[2]
 ENVS = sorted((ROOT / "envs").glob("*.yaml"))
 RULES = sorted((ROOT / "workflow" / "rules").glob("*.smk"))
 COMMON = "".join(file.read_text() for file in RULES)
+# A vision rule's environment is the accelerator's. XLA's torch is older than the main one.
+ACCELERATORS = [env for env in ENVS if env.stem.startswith("vision-")]
+OLDER = {"vision-tpu": {"torch": "==2.9.1", "torch-xla": "==2.9.0", "torchvision": "==0.24.1"}}
 
 
 def pins(lines):
@@ -21,7 +24,7 @@ def pins(lines):
     found = {}
     for line in lines:
         line = line.split(" #")[0].strip()
-        if line and not line.startswith("#"):
+        if line and not line.startswith(("#", "--")):
             requirement = Requirement(line)
             found[canonicalize_name(requirement.name)] = str(requirement.specifier)
     return found
@@ -47,7 +50,15 @@ def test_there_are_environments():
 def test_an_environment_has_the_versions_of_the_main_one(env):
     found = packages(env)
     assert found
-    assert found == {name: PINNED.get(name, "not in requirements.txt") for name in found}
+    pinned = PINNED | OLDER.get(env.stem, {})
+    assert found == {name: pinned.get(name, "not in requirements.txt") for name in found}
+
+
+def test_the_environments_of_vision_differ_in_torch_alone():
+    assert {env.stem for env in ACCELERATORS} == {"vision-cpu", "vision-cuda", "vision-tpu"}
+    found = [packages(env).items() - OLDER.get(env.stem, {}).items() for env in ACCELERATORS]
+    torch = {("torch", PINNED["torch"]), ("torchvision", PINNED["torchvision"])}
+    assert found[0] == found[1] == found[2] | torch
 
 
 @pytest.mark.parametrize("env", ENVS, ids=lambda env: env.stem)
@@ -69,10 +80,10 @@ def environments():
 
 @pytest.mark.parametrize(("file", "text"), list(environments()))
 def test_a_rule_has_an_environment_with_what_its_code_imports(file, text):
-    env = re.search(r'conda:\s+"(.+)"', text)
+    env = re.search(r'conda:\s+(?:"(.+)"|VISION_ENV)', text)
     assert env, "no conda directive"
-    path = (file.parent / env[1]).resolve()
-    assert path in ENVS
+    paths = [(file.parent / env[1]).resolve()] if env[1] else ACCELERATORS
+    assert set(paths) <= set(ENVS)
     for function in re.findall(r"\b(\w+_code)\(", text):
         text += re.search(rf"def {function}\(.*?\n\n", COMMON, re.DOTALL)[0]
     calls = re.findall(r"fingerprint\((.*?)\)", text, re.DOTALL)
@@ -88,4 +99,5 @@ def test_a_rule_has_an_environment_with_what_its_code_imports(file, text):
             if package and canonicalize_name(package) in PINNED:
                 needed.add(canonicalize_name(package))
     assert needed
-    assert needed <= set(packages(path))
+    for path in paths:
+        assert needed <= set(packages(path)), path

@@ -13,11 +13,12 @@ from snakemake.exceptions import WorkflowError
 from talking_models import config as configuration
 from talking_models import methods
 from talking_models.data.names import SLICES, TRAIN_SLICES, slug, task_names
+from talking_models.data.vision_sets import SLICES as VISION_SLICES
 from talking_models.evaluation.names import REFERENCES
 from talking_models.fingerprint import fingerprint
 from talking_models.report.claim_list import EXPERIMENTS as CLAIMED, PAPER_TABLES
 from talking_models.report.figures.plan import plan
-from talking_models.report.stamp import stamp
+from talking_models.report.stamp import stamp, vision_stamp
 from talking_models.run_lock import RunLock
 
 try:

@@ -8,7 +8,8 @@ in two by position, which TFDS has shuffled once and for all: first `fit`, then 
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -126,23 +127,18 @@ class Images:
         return [(_rgb(example["image"]), int(example["label"])) for example in examples]
 
 
-class reading:  # noqa: N801 - a context manager
+@contextmanager
+def reading(folder: Path) -> Iterator[None]:
     """Errors of reading prepared files as `SourceError`s."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-
-    def __enter__(self) -> None: ...
-
-    def __exit__(self, kind: type | None, error: BaseException | None, trace: Any) -> None:
-        # array_record, protobuf and TFDS each raise kinds of their own
-        if isinstance(error, Exception):
-            raise SourceError(
-                f"{self.folder} cannot be read",
-                expected="an image data set that TFDS prepared as array_record, whole",
-                found=f"{type(error).__name__}: {error}",
-                advice="delete that folder and prepare it again",
-            ) from error
+    try:
+        yield
+    except Exception as error:  # array_record, protobuf and TFDS each raise kinds of their own
+        raise SourceError(
+            f"{folder} cannot be read",
+            expected="an image data set that TFDS prepared as array_record, whole",
+            found=f"{type(error).__name__}: {error}",
+            advice="delete that folder and prepare it again",
+        ) from error
 
 
 def _rgb(image: np.ndarray) -> np.ndarray:

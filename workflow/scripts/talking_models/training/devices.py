@@ -31,9 +31,7 @@ def fabric_of(device: Mapping[str, Any]) -> Fabric:
     several = devices > 1 and accelerator != "tpu"
     # Inside a Slurm job Fabric would take Slurm's word for the number of processes: one.
     here = LightningEnvironment()
-    ddp = DDPStrategy(
-        cluster_environment=here, start_method="spawn", find_unused_parameters=True
-    )
+    ddp = DDPStrategy(cluster_environment=here, start_method="spawn", find_unused_parameters=True)
     return Fabric(
         accelerator=accelerator,
         devices=devices,

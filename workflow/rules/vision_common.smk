@@ -1,0 +1,96 @@
+# What the rules of vision share.
+#
+# Needs: common.smk; CONFIG.vision.
+# Makes: paths below {RESULTS}/vision, inputs that take more than a line, what jobs run on, the
+#        constraints of the wildcards dataset, model, seed.
+
+VISION = f"{RESULTS}/vision"
+VISION_STUDENT = f"{VISION}/{{dataset}}/students/{{experiment}}/seed{{seed}}"
+BACKBONE = f"{VISION}/teacher/backbone.safetensors"
+VISION_MODELS = {
+    "models": "models.safetensors",
+    "history": "history.csv",
+    "throughput": "throughput.csv",
+    "config": "config.yaml",
+}
+VISION_EXPERIMENTS = "|".join(CONFIG.vision.experiments) or "none"
+VISION_TABLES = "|".join(CONFIG.vision.tables) or "none"
+VISION_ENV = (
+    "../../envs/vision-"
+    f"{'cpu' if CONFIG.vision.device.accelerator == 'auto' else CONFIG.vision.device.accelerator}"
+    ".yaml"
+)
+VISION_THREADS = CONFIG.vision.device.threads + CONFIG.vision.device.workers
+
+
+wildcard_constraints:
+    dataset="|".join(CONFIG.vision.datasets),
+    model=r"[\w.-]+",
+    seed=r"\d+",
+
+
+def vision_device(devices):
+    """The resources that a job asks of a cluster for its devices."""
+    kind = {"cuda": "gpu", "tpu": "tpu"}.get(CONFIG.vision.device.accelerator)
+    return {kind: devices} if kind else {}
+
+
+def teacher_weights():
+    """The file with the teacher's pre-trained weights; none where they are random."""
+    weights, name = CONFIG.vision.model.weights, CONFIG.vision.model.name
+    if weights == "random":
+        return []
+    return f"data/vision/weights/{name}.safetensors" if weights == "hub" else weights
+
+
+def vision_code(method):
+    """The digest of the code of a training job, its own method's file among it."""
+    return fingerprint("talking_models.training.vision", f"talking_models.methods.{method}")
+
+
+def vision_training_inputs(wildcards):
+    """What a student's training reads: a teacher's classifier only if its method has a teacher."""
+    method = methods.method_class(CONFIG.vision.experiments[wildcards.experiment].method)
+    inputs = {
+        "fit": f"{VISION}/{{dataset}}/slices/fit.yaml",
+        "minival": f"{VISION}/{{dataset}}/slices/minival.yaml",
+        "backbone": BACKBONE,
+    }
+    if method.has_teacher:
+        inputs["probe"] = f"{VISION}/{{dataset}}/teacher/probe.safetensors"
+    return {name: path.format(dataset=wildcards.dataset) for name, path in inputs.items()}
+
+
+def vision_files(file, experiments):
+    """One file of every student of some experiments, for all data sets and seeds."""
+    return expand(
+        f"{VISION_STUDENT}/{file}",
+        dataset=CONFIG.vision.datasets,
+        experiment=dict.fromkeys(experiments),
+        seed=range(CONFIG.vision.seeds),
+    )
+
+
+def vision_tables():
+    """All vision tables."""
+    return expand(
+        f"{RESULTS}/tables/{{table}}.{{form}}",
+        table=CONFIG.vision.tables,
+        form=["csv", "md"],
+    )
+
+
+def vision_against():
+    """The experiment that others are compared with, if the configuration has it."""
+    return COMPARED_WITH if COMPARED_WITH in CONFIG.vision.experiments else None
+
+
+def vision_rows(wildcards):
+    """The experiments that a table needs: its rows', and what they are compared with."""
+    against = vision_against()
+    return [*CONFIG.vision.tables[wildcards.table].rows.values(), *([against] if against else [])]
+
+
+def vision_published(table):
+    """The paper's numbers for a table."""
+    return [table.paper] if table.paper else []
