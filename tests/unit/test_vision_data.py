@@ -6,6 +6,7 @@ import sys
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from vision_toys import pixels, write_tfds
 
 from talking_models.data.errors import SourceError
@@ -163,10 +164,8 @@ def test_evaluation_sees_whole_images_scaled_to_one(slices):
 
 
 def test_crops_are_random_parts_and_half_of_the_images_are_mirrored():
-    from PIL import Image
-
-    ramp = Image.fromarray(np.tile(np.arange(64, dtype=np.uint8)[:, None], (1, 64, 3)).reshape(64, 64, 3))
-    ramp = Image.fromarray(np.repeat(np.tile(np.arange(64, dtype=np.uint8) * 4, (64, 1))[..., None], 3, 2))
+    levels = np.tile(4 * np.arange(64, dtype=np.uint8), (64, 1))
+    ramp = Image.fromarray(np.repeat(levels[..., None], 3, 2))
     crop = augmented(LOOK, 0.05, True)
     torch.manual_seed(0)
     found = torch.stack([crop(ramp) for _ in range(400)])

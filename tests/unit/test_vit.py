@@ -1,4 +1,4 @@
-"""Vision transformers: cut as timm computes them, weights loaded strictly, students from teachers."""
+"""Vision transformers: cut as timm computes them, weights loaded strictly, first students."""
 
 from types import SimpleNamespace
 
@@ -71,7 +71,7 @@ def test_gradients_are_compared_over_what_the_states_depend_on():
 
 def test_only_vision_transformers_can_be_cut():
     with pytest.raises(ValueError, match="only timm's VisionTransformer"):
-        Architecture("deit_tiny_distilled_patch16_224", 224, {"embed_dim": 12}).build().run
+        Architecture("deit_tiny_distilled_patch16_224", 224, {"embed_dim": 12}).build()
     with pytest.raises(RuntimeError, match="no_such_model"):
         Architecture("no_such_model", 8).build()
 

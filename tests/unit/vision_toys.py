@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from pathlib import Path
 
@@ -38,9 +39,7 @@ def inputs(folder: Path, probe: bool = True) -> vision.Inputs:
             "bias": torch.randn(10, generator=draw),
         }
         save(classifier, "probe", weights, {"dataset": "digits"})
-    return vision.Inputs(
-        paths["fit"], paths["minival"], backbone, classifier if probe else None
-    )
+    return vision.Inputs(paths["fit"], paths["minival"], backbone, classifier if probe else None)
 
 
 def config(method: str, settings: dict | None = None, devices: int = 1, **training) -> dict:
@@ -102,7 +101,7 @@ def images(n: int = 5, size: int = SIZE) -> torch.Tensor:
 def write_tfds(data_dir: Path, name: str, splits: dict[str, int], classes: list[str]) -> Path:
     """A small image data set in TFDS's own format, without TensorFlow: colours that tell labels."""
     from array_record.python.array_record_module import ArrayRecordWriter
-    from tensorflow_datasets.proto import tf_example_pb2 as proto
+    from tensorflow_datasets.proto import tf_example_pb2
 
     folder = data_dir / name / "1.0.0"
     folder.mkdir(parents=True)
@@ -110,11 +109,10 @@ def write_tfds(data_dir: Path, name: str, splits: dict[str, int], classes: list[
         path = folder / f"{name}-{part}.array_record-00000-of-00001"
         writer = ArrayRecordWriter(str(path), "group_size:1")
         for row in range(n):
-            feature = {
-                "image": proto.Feature(bytes_list=proto.BytesList(value=[png(row)])),
-                "label": proto.Feature(int64_list=proto.Int64List(value=[row % len(classes)])),
-            }
-            example = proto.Example(features=proto.Features(feature=feature))
+            example = tf_example_pb2.Example()
+            feature = example.features.feature
+            feature["image"].bytes_list.value.append(png(row))
+            feature["label"].int64_list.value.append(row % len(classes))
             writer.write(example.SerializeToString())
         writer.close()
     core = "tensorflow_datasets.core.features"
@@ -162,8 +160,6 @@ def pixels(row: int) -> np.ndarray:
 
 def png(row: int) -> bytes:
     """`pixels` as a PNG file."""
-    import io
-
     file = io.BytesIO()
     Image.fromarray(pixels(row)).save(file, "png")
     return file.getvalue()
