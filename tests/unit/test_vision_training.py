@@ -5,11 +5,13 @@ import multiprocessing
 import os
 import re
 import signal
+from types import SimpleNamespace
 
 import pandas as pd
 import pytest
 import torch
 import yaml
+from PIL import Image
 from safetensors.torch import load_file
 from vision_toys import (
     NO_WEIGHTS,
@@ -23,10 +25,13 @@ from vision_toys import (
     outputs,
 )
 
+from talking_models.data.vision import Images
+from talking_models.data.vision_loader import plain
 from talking_models.evaluation import vision as evaluation
 from talking_models.evaluation.vision import score
 from talking_models.models.layers import Layers
 from talking_models.models.vit import FrozenViT
+from talking_models.models.vit_files import load_student
 from talking_models.training import vision, vision_loop
 from talking_models.training.draws import PlacedStreams
 from talking_models.training.loop import TrainingDiverged
@@ -78,9 +83,9 @@ def test_every_method_trains_the_student_and_leaves_the_teacher_as_it_was(
     }  # fmt: skip
     history = pd.read_csv(tmp_path / "history.csv")
     assert set(history.loc[history["name"] == "minival_accuracy", "step"]) == {3, 6}
-    parts = history[history["gradient_norm"].notna()]
-    assert "label" in set(parts["name"])
-    assert (parts["gradient_norm"] > 0).all()
+    label = history[(history["name"] == "label") & (history["step"] > 1)]
+    assert (label["gradient_norm"] > 0).all()  # from step 1 on: the classifier starts at zero
+    assert history.loc[history["name"] == "label", "gradient_norm"].iloc[0] == 0
     pace = pd.read_csv(tmp_path / "throughput.csv")
     assert (pace["images_per_second"] > 0).all()
     assert yaml.safe_load((tmp_path / "config.yaml").read_text())["method"] == method
@@ -200,8 +205,10 @@ def test_the_gradient_is_clipped_and_momentum_is_sgds(made, tmp_path):
 
 
 def test_a_diverging_job_says_where(made, tmp_path):
-    with pytest.raises(TrainingDiverged, match=r"at step \d, seed 3, with .*'learning_rate': 1"):
+    said = r"is (nan|inf) at step \d, seed 3, with .*'learning_rate': 1"
+    with pytest.raises(TrainingDiverged, match=said):
         job(tmp_path, made, config("fd", {"weight": 1e38}, learning_rate=1.0, clip=1e38))
+    assert not (tmp_path / "models.safetensors").exists()
 
 
 def test_noise_depends_on_the_place_alone():
@@ -240,7 +247,7 @@ def test_the_teachers_outputs_are_the_probes(made):
 
 
 def test_predictions_are_of_the_whole_eval_slice_in_order(made, tmp_path):
-    job(tmp_path, made, config("scratch", steps=40, learning_rate=0.3))
+    job(tmp_path, made, config("scratch"))
     evaluation.run(
         tmp_path / "models.safetensors",
         made.fit.with_name("eval.yaml"),
@@ -257,7 +264,13 @@ def test_predictions_are_of_the_whole_eval_slice_in_order(made, tmp_path):
     right = (frame["label"] == frame["predicted"]).mean()
     assert (row["n_eval"], row["accuracy"]) == (360, pytest.approx(right))
     assert pd.isna(row["n_first"])
-    assert right > 0.15, "forty steps taught nothing"
+    student, look, _ = load_student(tmp_path / "models.safetensors")
+    read = Images("digits", "test").read(range(360))
+    whole = torch.stack([plain(look)(Image.fromarray(image)) for image, _ in read])
+    with torch.no_grad():
+        expected = student(SimpleNamespace(images=whole)).output.argmax(-1)
+    assert (expected.numpy() == frame["predicted"]).mean() > 0.99  # other batches round otherwise
+    assert list(frame["label"]) == [label for _, label in read]
 
 
 def test_the_papers_accuracy_is_on_the_first_examples():

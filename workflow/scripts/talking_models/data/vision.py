@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import yaml
@@ -72,8 +72,11 @@ class Images:
     """One split of a data set, read by position.
 
     The files are opened where they are first read, and again in each worker process: a reader
-    does not survive a fork.
+    does not survive a fork, nor does a process that is forked from one with an open reader.
     """
+
+    opened_in: ClassVar[int | None] = None
+    """The process that has opened a reader."""
 
     def __init__(self, dataset: str, split: str, data_dir: str | Path | None = None) -> None:
         self.dataset, self.split = dataset, split
@@ -97,6 +100,7 @@ class Images:
         # Not at the top: seconds of imports.
         import tensorflow_datasets as tfds
 
+        Images.opened_in = os.getpid()
         with reading(self.folder):
             builder = tfds.builder_from_directory(str(self.folder))
             if self.split not in builder.info.splits:

@@ -6,6 +6,7 @@ training that is resumed, or shared by several processes, sees the images of one
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 from typing import NamedTuple
@@ -89,9 +90,16 @@ def collate(examples: list[tuple[Tensor, int]]) -> ImageBatch:
 
 
 def _load(data: Transformed, batches: Iterable, workers: int) -> Iterator[ImageBatch]:
-    # a worker would change nothing but the time: random numbers come with the places
+    # Workers change nothing but the time: random numbers come with the places.
+    fresh = workers > 0 and Images.opened_in == os.getpid()
     return iter(
-        DataLoader(data, batch_sampler=batches, num_workers=workers, collate_fn=collate),
+        DataLoader(
+            data,
+            batch_sampler=batches,
+            num_workers=workers,
+            collate_fn=collate,
+            multiprocessing_context="spawn" if fresh else None,
+        )
     )
 
 

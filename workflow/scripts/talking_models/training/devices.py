@@ -41,6 +41,18 @@ def fabric_of(device: Mapping[str, Any]) -> Fabric:
     )
 
 
+def reduce_gradients(fabric: Fabric, optimizer: torch.optim.Optimizer) -> None:
+    """Give all processes the mean gradient, where the backward pass has not done so.
+
+    Only XLA leaves it to the optimizer's step. Clipping needs it before, and a mean of equal
+    gradients changes nothing.
+    """
+    if fabric.device.type == "xla" and fabric.world_size > 1:
+        import torch_xla.core.xla_model as xm
+
+        xm.reduce_gradients(optimizer)
+
+
 def launch(device: Mapping[str, Any], function: Callable, *arguments: Any) -> Any:
     """Call `function(fabric, *arguments)` in as many processes as there are devices.
 

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from talking_models.methods import Method
 from talking_models.models.vit import FrozenViT, LayeredViT
+from talking_models.training.devices import reduce_gradients
 from talking_models.training.draws import PlacedStreams
 from talking_models.training.loop import LOG_LINES, check_finite, gradient_norms
 from talking_models.training.vision_checkpoint import Checkpoint
@@ -143,6 +144,7 @@ def train(
         TrainingDiverged: a loss part became NaN or infinite.
     """
     student, own, method = learner.student, learner.own, learner.method
+    learner.to(fabric.device)  # before the optimizer: XLA makes new parameters
     sgd = optimizer_of(learner, training)
     module, optimizer = fabric.setup(learner, sgd)
     prepare()
@@ -178,7 +180,12 @@ def train(
         for part, trained in zip((student, own), method.trains(step), strict=True):
             if not trained:  # SGD passes over parameters without a gradient
                 part.zero_grad(set_to_none=True)
-        fabric.clip_gradients(module, optimizer, max_norm=training["clip"])
+        reduce_gradients(fabric, sgd)
+        norm = fabric.clip_gradients(
+            module, optimizer, max_norm=training["clip"], error_if_nonfinite=False
+        )
+        if not torch.isfinite(norm):
+            check_finite({"gradient norm": norm}, step, (seed,), setting)
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
         if shown:
