@@ -67,16 +67,19 @@ def launch(device: Mapping[str, Any], function: Callable, *arguments: Any) -> An
         for handler in logging.getLogger().handlers
         if isinstance(handler, logging.FileHandler)
     ]
-    return fabric_of(device).launch(_in_process, dict(device), files, function, arguments)
+    return fabric_of(device).launch(_in_process, dict(device), files, Call(function, arguments))
 
 
-def _in_process(
-    fabric: Fabric,
-    device: dict[str, Any],
-    log_files: list[str],
-    function: Callable,
-    arguments: tuple[Any, ...],
-) -> Any:
+class Call:
+    """A function and its arguments; Fabric looks for models in all that it knows to be made of
+    parts, and stops at frozen ones.
+    """
+
+    def __init__(self, function: Callable, arguments: tuple[Any, ...]) -> None:
+        self.function, self.arguments = function, arguments
+
+
+def _in_process(fabric: Fabric, device: dict[str, Any], log_files: list[str], call: Call) -> Any:
     if fabric.world_size != device["devices"]:
         raise RuntimeError(
             f"{device['devices']} devices asked for, but {fabric.world_size} processes run"
@@ -91,4 +94,4 @@ def _in_process(
             handler = logging.FileHandler(path, mode="a")
             handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
             root.addHandler(handler)
-    return function(fabric, *arguments)
+    return call.function(fabric, *call.arguments)
