@@ -5,7 +5,9 @@
 All loops train the same student on the same random images in the same process, taking turns. The
 plain loop is what one writes by hand: timm model, cross-entropy, SGD with momentum, clipping.
 Costs are in images per second: of CPU time on a CPU, so that other work on the machine does not
-count, and of wall time on a GPU. FLOPs are torch's count of the products of one step.
+count, and of wall time on a GPU. FLOPs are torch's count of the products of one step. Ours include
+the gradient norms of the loss parts, which a job takes in ten of its steps, but so short a loop in
+every one: real jobs cost less than this.
 """
 
 from __future__ import annotations

@@ -141,12 +141,23 @@ def test_nothing_that_trains_reads_the_eval_slice(shipped):
 
 def test_a_job_asks_for_the_device_that_the_configuration_names(shipped):
     target = f"{STUDENTS}/scratch/seed0/models.safetensors".replace("digits", "cifar10")
-    command = [sys.executable, "-m", "snakemake", "--dry-run", target, "--config"]
+    command = [
+        sys.executable,
+        "-m",
+        "snakemake",
+        "--dry-run",
+        target,
+        "--configfile",
+        "device.yaml",
+    ]
     for accelerator, resource in (("cuda", "gpu=2"), ("tpu", "tpu=2"), ("cpu", None)):
-        device = f"vision={{device: {{accelerator: {accelerator}, devices: 2}}}}"
-        said = subprocess.run(
-            [*command, device], cwd=shipped.path, capture_output=True, text=True, timeout=300
-        ).stdout
+        device = {"accelerator": accelerator, "devices": 2}
+        (shipped.path / "device.yaml").write_text(yaml.safe_dump({"vision": {"device": device}}))
+        result = subprocess.run(
+            command, cwd=shipped.path, capture_output=True, text=True, timeout=300
+        )
+        said = result.stdout + result.stderr
+        assert result.returncode == 0, said
         block = said[said.index("rule train_vision_student") :]
         assert (resource or "mem_mb") in block
         assert ("gpu=" in block or "tpu=" in block) == (resource is not None)
