@@ -10,7 +10,7 @@ TFDS_DATA_DIR ?= $(abspath data/tfds)
 ZIP ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help table3 tuned quick report test lint format schema tfds tfds-images test-tfds clean
+.PHONY: help table3 tuned quick report pull checkout repro images test test-slurm test-containers bench lint format schema tfds tfds-images test-tfds clean
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -34,6 +34,7 @@ table3: .venv/.installed ## Table 3 from raw ratings (CORES=2)
 tuned: .venv/.installed ## search all settings and put the choice into config/tuned/
 	$(BIN)/snakemake --cores $(CORES) tuned
 	cp results/movielens/100k/tuned.yaml config/tuned/movielens-100k.yaml
+	cp results/movielens/100k/tuned.csv config/tuned/movielens-100k.csv
 
 quick: .venv/.installed ## Table 3 on two genres with few steps, in about a minute
 	$(BIN)/snakemake --cores $(CORES) --configfile config/quick.yaml results/quick/tables/table3.md
@@ -42,8 +43,32 @@ report: .venv/.installed ## all tables and figures, and results/report.html to l
 	$(BIN)/snakemake --cores $(CORES)
 	$(BIN)/snakemake --report results/report.html
 
+images: ## build the container images with podman (PREFIX=registry/folder)
+	PYTHONPATH=workflow/scripts $(PYTHON) -m talking_models.images $(PREFIX) | while read -r name file; do \
+	  podman build --tag $$name --file $$file . || exit; done
+
+pull: .venv/.installed ## fetch this commit's results from the DVC remote; Snakemake takes them over
+	$(BIN)/python workflow/scripts/bring_results.py pull
+
+checkout: .venv/.installed ## the same from DVC's cache, after git checkout
+	$(BIN)/python workflow/scripts/bring_results.py checkout
+
+repro: .venv/.installed ## bring all results up to date and record them in dvc.lock
+	PATH=$(abspath $(BIN)):$$PATH CORES=$(CORES) $(BIN)/dvc repro
+
 test: .venv/.installed ## all tests
 	$(BIN)/python -m pytest
+
+# Debian 12, as root: apt-get install -y --no-install-recommends slurmctld slurmd slurm-client munge slurm-wlm-basic-plugins
+test-slurm: .venv/.installed ## the Slurm profile, on a Slurm that is started for it and stopped again
+	$(BIN)/python -m pytest tests/slurm/check_slurm.py
+
+# Debian 12, as root: apt-get install -y --no-install-recommends podman buildah runc conmon netavark aardvark-dns iptables uidmap fuse-overlayfs catatonit mmdebstrap
+test-containers: .venv/.installed ## the quick workflow in containers, built for it, against a run without
+	$(BIN)/python -m pytest tests/containers/check_containers.py
+
+bench: .venv/.installed ## what a training step costs, into benchmarks/RESULTS.md
+	PYTHONPATH=workflow/scripts $(BIN)/python benchmarks/movielens.py
 
 lint: .venv/.installed ## ruff, snakefmt, snakemake --lint
 	$(BIN)/ruff check .
@@ -72,4 +97,4 @@ test-tfds: .venv/.installed .venv-tfds/.installed ## TFDS and the wheel give the
 	PYTHONPATH=workflow/scripts $(BIN)/python tests/tfds/check_sources.py --tfds-python $(TFDS_BIN)/python
 
 clean: ## remove what runs made, but for the downloaded data, the environments and committed tables
-	rm -rf results/movielens results/quick results/pages results/report.html results/logs results/benchmarks .snakemake
+	rm -rf results/movielens results/quick results/pages results/report.html results/logs results/benchmarks results/provenance results/provenance.* .snakemake

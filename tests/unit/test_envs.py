@@ -1,6 +1,8 @@
-"""The environments of the rules are made from the pins of requirements.txt."""
+"""The environments and images of the rules are made from the pins of requirements.txt."""
 
 import re
+import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -9,6 +11,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from talking_models.fingerprint import closure
+from talking_models.images import image
 
 ROOT = Path(__file__).parents[2]
 ENVS = sorted((ROOT / "envs").glob("*.yaml"))
@@ -101,3 +104,93 @@ def test_a_rule_has_an_environment_with_what_its_code_imports(file, text):
     assert needed
     for path in paths:
         assert needed <= set(packages(path)), path
+
+
+# Images are made from the same files.
+
+CONTAINERFILES = sorted((ROOT / "containers").glob("*.Containerfile"))
+
+
+def test_every_environment_has_an_image_and_one_image_has_everything():
+    assert {file.stem for file in CONTAINERFILES} == {"workflow", *(env.stem for env in ENVS)}
+
+
+@pytest.mark.parametrize(("file", "text"), list(environments()))
+def test_a_rule_has_the_image_of_its_environment(file, text):
+    env = re.search(r'conda:\s+(?:"(.+)"|VISION_ENV)', text)[1]
+    found = re.search(r'container:\s+(?:image\("(.+)"\)|VISION_IMAGE)', text)
+    assert found, "no container directive"
+    assert found[1] == (env and (file.parent / env).stem)
+
+
+@pytest.mark.parametrize("file", CONTAINERFILES, ids=lambda file: file.stem)
+def test_an_image_installs_the_pins_and_nothing_else(file):
+    text = file.read_text().replace("\\\n", "")
+    assert re.findall(r"^FROM (.+)$", text, re.M) == ["docker.io/library/python:3.11-slim"]
+    (install,) = re.findall(r"pip install (.+)", text)
+    words = [Path(word).name for word in install.split()]
+    assert words[0] == "--no-cache-dir"
+    options = list(zip(words[1::2], words[2::2], strict=True))
+    if file.stem == "workflow":
+        assert options == [("--requirement", "requirements.txt")]
+        return
+    more = [("--requirement", "requirements-tfds.txt")] if file.stem == "data" else []
+    constraints = "constraints.txt" if file.stem in OLDER else "requirements.txt"
+    assert options == [
+        ("--requirement", "packages.txt"),
+        *more,
+        ("--constraint", constraints),
+    ]
+    if file.stem in OLDER:  # the pins but for those of torch, and of what torch alone pulls in
+        expression = re.search(r"sed -E '(.+)' requirements.txt > constraints.txt", text)[1]
+        command = ["sed", "-E", expression, ROOT / "requirements.txt"]
+        left = subprocess.run(command, check=True, capture_output=True)
+        gone = PINNED.keys() - pins(left.stdout.decode().splitlines())
+        assert {name for name in gone if not name.startswith("nvidia-")} == {
+            "torch", "torchvision", "triton"
+        }  # fmt: skip
+    # packages.txt is what sed takes from the environment
+    expression, source = re.search(r"sed -n '(.+)' (\S+) > packages.txt", text).groups()
+    env = ROOT / "envs" / source
+    assert env.stem == file.stem
+    taken = subprocess.run(["sed", "-n", expression, env], check=True, capture_output=True)
+    assert pins(taken.stdout.decode().splitlines()) == packages(env)
+
+
+@pytest.mark.parametrize("file", CONTAINERFILES, ids=lambda file: file.stem)
+def test_an_image_holds_package_lists_alone_and_does_not_run_as_root(file):
+    instructions = re.findall(r"^([A-Z]+) (.+)$", file.read_text(), re.M)
+    assert {name for name, _ in instructions} <= {"FROM", "COPY", "RUN", "USER", "WORKDIR"}
+    copied = [word for name, rest in instructions if name == "COPY" for word in rest.split()[:-1]]
+    assert copied
+    assert {ROOT / name for name in copied} <= {*ROOT.glob("requirements*.txt"), *ENVS}
+    users = [rest for name, rest in instructions if name == "USER"]
+    assert users == ["worker"]
+    ignored = (ROOT / ".dockerignore").read_text().splitlines()
+    ignored = [line for line in ignored if line and not line.startswith("#")]
+    assert ignored[0] == "*"
+    assert set(ignored[1:]) == {"!requirements.txt", "!requirements-tfds.txt", "!envs/*.yaml"}
+
+
+def test_both_requirement_files_pin_the_same_versions():
+    tfds = pins((ROOT / "requirements-tfds.txt").read_text().splitlines())
+    both = tfds.keys() & PINNED.keys()
+    assert len(both) > 10
+    assert {name: tfds[name] for name in both} == {name: PINNED[name] for name in both}
+
+
+def test_an_image_has_another_name_when_its_pins_change(tmp_path):
+    for folder in ("containers", "envs"):
+        shutil.copytree(ROOT / folder, tmp_path / folder)
+    for name in ("requirements.txt", "requirements-tfds.txt"):
+        shutil.copy(ROOT / name, tmp_path / name)
+    before = {step: image(step, "r.org:5000/me", tmp_path) for step in ("data", "results")}
+    assert all(
+        re.fullmatch(rf"r\.org:5000/me/{step}:[0-9a-f]{{12}}", name)
+        for step, name in before.items()
+    )
+    assert image("data", root=tmp_path) == image("data", root=ROOT)
+    env = tmp_path / "envs" / "results.yaml"
+    env.write_text(env.read_text().replace("scipy==", "scipy==9"))
+    assert image("results", "r.org:5000/me", tmp_path) != before["results"]
+    assert image("data", "r.org:5000/me", tmp_path) == before["data"]

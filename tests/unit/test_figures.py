@@ -368,14 +368,21 @@ def test_figures_follow_the_tables():
     assert other.figures == ["forest", "rounds", "losses", "cka"]
 
 
-def test_trials_are_drawn_of_the_methods_that_are_searched_if_they_are():
+def test_trials_are_drawn_of_the_methods_that_were_searched_if_they_are_kept(tmp_path):
     experiments = {"alone": SCRATCH, "talk": TALKS, "also": {"method": "td", "like": "talk"}}
     rows = {"Scratch": "alone", "Teacher": "teacher", "Talk": "talk", "Also": "also"}
     tables = {"main": {"title": "Main", "rows": rows}}
     found = plan(configuration(experiments, tables, tuning="search"))
     assert found.searched == {"Scratch": "alone", "Talk": "talk"}
     assert "trials" in found.figures
-    assert "trials" not in plan(configuration(experiments, tables)).figures
+    assert found.trials == "results/movielens/100k/tuned.csv"
+    assert "trials" not in plan(configuration(experiments, tables, tuning="none")).figures
+    committed = {"tuning": "committed", "tuned": str(tmp_path / "kept.yaml")}
+    assert "trials" not in plan(configuration(experiments, tables, **committed)).figures
+    (tmp_path / "kept.csv").touch()
+    found = plan(configuration(experiments, tables, **committed))
+    assert "trials" in found.figures
+    assert found.trials == str(tmp_path / "kept.csv")
 
 
 def test_every_figure_has_a_rule_a_script_and_a_caption():
@@ -409,8 +416,8 @@ def draw_all(folder):
     similarity().to_csv(folder / "cka.csv")
     cka.run([folder / "cka.csv"], {"S": "scratch", "TD": "td"}, GENRES, **out["cka"])
     tried = pd.DataFrame({"trial": range(3), "state": "complete", "score": [1.2, 1.0, 1.1]})
-    tried.to_csv(folder / "trials.csv")
-    trials.run(dict.fromkeys(["LD", "TD"], folder / "trials.csv"), **out["trials"])
+    pd.concat([tried.assign(experiment=id) for id in ("a", "b")]).to_csv(folder / "tuned.csv")
+    trials.run(folder / "tuned.csv", {"LD": "a", "TD": "b"}, **out["trials"])
 
 
 if __name__ == "__main__":

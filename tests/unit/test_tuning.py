@@ -11,10 +11,10 @@ from talking_models.config import Config
 from talking_models.data.tables import write_movies, write_ratings
 from talking_models.tuning.choose import choices, chosen_score, held_out_scores
 from talking_models.tuning.folds import fold_bounds, fold_rows
-from talking_models.tuning.jobs import configs_of_tasks, search
+from talking_models.tuning.jobs import configs_of_tasks, described, search
 from talking_models.tuning.search import run_search
 from talking_models.tuning.space import grid, settings_space, trials
-from talking_models.tuning.tuned import collect, with_chosen
+from talking_models.tuning.tuned import collect, collect_trials, with_chosen
 
 LOG = logging.getLogger("test")
 
@@ -243,6 +243,31 @@ def test_what_an_experiment_says_itself_wins_over_what_was_chosen(tmp_path):
     assert with_chosen(BASE, [], "war", own) == BASE
 
 
+@pytest.mark.parametrize("scope", ["shared", "genre"])
+def test_id_dropout_is_one_choice_whatever_the_scope(scope):
+    found = [
+        {"training": {"learning_rate": rate, "id_dropout": share}}
+        for rate, share in ((1e-3, 0.1), (2e-3, 0.3))
+    ]
+    search = {"scope": scope, "steps": 50, "every": 25}
+    chosen = described(TABLE, found, dict.fromkeys("tu", BASE), search, LOG)
+    rates = {task: change["training"]["learning_rate"] for task, change in chosen.items()}
+    assert rates == {"t": 2e-3 if scope == "genre" else 1e-3, "u": 1e-3}
+    assert {c["training"]["id_dropout"] for c in chosen.values()} == {0.1}
+
+
+def test_the_collected_trials_keep_every_column_of_every_search(tmp_path):
+    pd.DataFrame({"trial": [0, 1], "score": [1.0, 1.1], "w1": [1, 2]}).to_csv(tmp_path / "td")
+    pd.DataFrame({"trial": [0], "score": [1.2]}).to_csv(tmp_path / "scratch")
+    collect_trials({id: tmp_path / id for id in ("scratch", "td")}, tmp_path / "all.csv")
+    found = pd.read_csv(tmp_path / "all.csv")
+    assert next(iter(found.columns)) == "experiment"
+    assert found["experiment"].tolist() == ["scratch", "td", "td"]
+    assert found["score"].tolist() == [1.2, 1.0, 1.1]
+    assert np.isnan(found["w1"][0])
+    assert found["w1"].tolist()[1:] == [1, 2]
+
+
 def test_the_collected_file_can_be_read_back(tmp_path):
     path = tmp_path / "chosen.yaml"
     path.write_text(yaml.safe_dump({"all": {"training": {"steps": 1}}}))
@@ -266,10 +291,16 @@ def test_a_search_does_not_go_on_from_the_journal_of_another_start(tmp_path, mon
 
     monkeypatch.setattr("talking_models.tuning.jobs.run_search", stop)
     monkeypatch.setattr("talking_models.tuning.jobs.Checkpoint.load", lambda path: None)
-    monkeypatch.setattr("talking_models.tuning.jobs.fold_rows", lambda train, n, k: (train, train))
-    settings = {"folds": 1, "seeds": 1, "steps": 1, "every": 1, "scope": "shared"}
+    monkeypatch.setattr("talking_models.tuning.score.fold_rows", lambda train, n, k: (train, train))
+    settings = {"folds": 1, "seeds": 1, "steps": 1, "every": 1}
     other = {**BASE, "training": {"id_dropout": 0.5, "steps": 9}}
-    for config, weights in ((BASE, b"a"), (BASE, b"a"), (other, b"a"), (BASE, b"b")):
+    for config, weights, scope in (
+        (BASE, b"a", "shared"),
+        (BASE, b"a", "shared"),
+        (other, b"a", "shared"),
+        (BASE, b"b", "shared"),
+        (BASE, b"a", "genre"),
+    ):
         (tmp_path / "teacher").write_bytes(weights)
         with pytest.raises(KeyboardInterrupt):
             search(
@@ -278,7 +309,7 @@ def test_a_search_does_not_go_on_from_the_journal_of_another_start(tmp_path, mon
                 ["War"],
                 {"war": config},
                 LIST,
-                settings,
+                settings | {"scope": scope},
                 [tmp_path / "teacher"],
                 tmp_path / "journal.log",
                 "a",
@@ -288,6 +319,7 @@ def test_a_search_does_not_go_on_from_the_journal_of_another_start(tmp_path, mon
     assert identities[0] == identities[1]
     assert identities[0] != identities[2]
     assert identities[0] != identities[3]
+    assert identities[0] == identities[4], "another scope chooses anew among the same scores"
 
 
 @pytest.mark.parametrize("slice", ["eval", None])

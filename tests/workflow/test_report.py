@@ -107,13 +107,15 @@ def by_name(seen, suffix):
 def test_it_opens_without_errors_and_says_what_it_is(seen):
     assert seen["errors"] == []
     assert "Talking Models" in seen["start"]
+    for what in ("Commit", "Configuration", "Data", "Library", "numpy 2", "cores", "of CPU time"):
+        assert what in seen["start"]
     assert set(seen["categories"]) == {"Figures", "Tables", "Data"}
 
 
 def test_it_has_every_figure_and_table(seen):
     assert set(by_name(seen, ".png")) == set(by_name(seen, ".svg")) == FIGURES
     assert set(by_name(seen, ".html")) == TABLES
-    assert set(by_name(seen, ".csv")) == TABLES
+    assert set(by_name(seen, ".csv")) == TABLES | {"provenance"}
 
 
 def test_each_is_listed_by_its_labels_and_has_a_caption(seen):

@@ -88,8 +88,9 @@ def test_every_job_has_a_log_and_a_benchmark(finished):
     times = {p.relative_to(folder / "benchmarks").with_suffix("") for p in folder.rglob("*.tsv")}
     assert logs == times
     data, teacher, students = 3, 2, (2 + 1 + 1) * len(EXPERIMENTS)  # trained, evaluated, compared
-    tables, pages, claims = 4, 5, 1
-    assert len(logs) == data + teacher + students + tables + pages + claims + len(FIGURES)
+    tables, pages, claims, collected = 4, 5, 1, 2
+    made = data + teacher + students + tables + pages + claims + collected
+    assert len(logs) == made + len(FIGURES)
     trained = (folder / "logs/movielens/100k/train_student/td/war.log").read_text()
     assert "step 4/4" in trained
     assert "interact" in trained

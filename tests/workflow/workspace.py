@@ -8,9 +8,10 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from talking_models.config import Config
 
@@ -189,13 +190,14 @@ class Workspace:
         (self.path / name).write_text(text.replace(old, new))
 
     def results(self) -> dict[str, bytes]:
-        """The result files by path; no times (logs, benchmarks, compute) and no leftovers."""
+        """The result files by path; no times (logs, journals, compute) and no leftovers."""
         folder = self.path / "results"
         return {
             str(path.relative_to(folder)): path.read_bytes()
             for part in ("movielens", "tables", "figures", "pages", "claims.csv", "claims.md")
             for path in sorted([folder / part, *(folder / part).rglob("*")])
-            if path.is_file() and not is_leftover(path) and path.stem != "compute"
+            if path.is_file() and not is_leftover(path)
+            if path.stem != "compute" and path.name != "journal.log"
         }
 
 
@@ -234,16 +236,21 @@ class Run:
             self.kill()
             raise
 
-    def wait_until_paused(self) -> int:
-        """Wait until a job stops at `pause_at`; its process id."""
+    def wait_until(self, found: Callable[[], Any], otherwise: str) -> Any:
+        """Wait until `found` gives something true, and return it; the run must not end before."""
         end = time.monotonic() + SECONDS
         while time.monotonic() < end and self.process.poll() is None:
-            text = _read(self.here / "paused")
-            if text:
-                return int(text)
+            value = found()
+            if value:
+                return value
             time.sleep(0.02)
         self.kill()
-        raise AssertionError(f"no job came to the file to stop at:\n{self.said}")
+        raise AssertionError(f"{otherwise}:\n{self.said}")
+
+    def wait_until_paused(self) -> int:
+        """Wait until a job stops at `pause_at`; its process id."""
+        paused = self.here / "paused"
+        return int(self.wait_until(lambda: _read(paused), "no job came to the file to stop at"))
 
     def kill(self) -> None:
         """SIGKILL Snakemake and all its children at once."""

@@ -1,6 +1,7 @@
 # Likeness of student and teacher states (the paper's CKA case study), and its figure.
 #
-# Needs: movielens.smk's models, data.smk's eval rows and movies; figures.smk's PLAN.
+# Needs: movielens.smk's models, data.smk's eval rows and movies; common.smk's
+#        drawing() and PLAN.
 # Makes: {RESULTS}/movielens/{variant}/cka/{experiment}.csv
 #            linear CKA of a student's states with the teacher's, per genre and seed
 #        {RESULTS}/figures/cka.png and .svg
@@ -27,10 +28,12 @@ rule measure_cka:
         f"{RESULTS}/benchmarks/movielens/{{variant}}/measure_cka/{{experiment}}.tsv"
     conda:
         "../../envs/movielens.yaml"
+    container:
+        image("movielens")
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=10,
+        mem_mb=per_attempt(2000),
+        runtime=per_attempt(10),
     params:
         genres=list(GENRES.values()),
         code=fingerprint("talking_models.evaluation.cka"),
@@ -43,34 +46,19 @@ rule draw_cka:
     input:
         similarity=expand(f"{BASE}/cka/{{experiment}}.csv", experiment=PLAN.students.values()),
     output:
-        png=report(
-            f"{FIGURES}/cka.png",
-            caption="../report/cka.rst",
-            category="Figures",
-            labels={
-                "figure": "Likeness of student and teacher states",
-                "format": "PNG",
-            },
-        ),
-        svg=report(
-            f"{FIGURES}/cka.svg",
-            caption="../report/cka.rst",
-            category="Figures",
-            labels={
-                "figure": "Likeness of student and teacher states",
-                "format": "SVG",
-            },
-        ),
+        **drawing("cka", "Likeness of student and teacher states"),
     log:
         f"{RESULTS}/logs/draw_cka.log",
     benchmark:
         f"{RESULTS}/benchmarks/draw_cka.tsv"
     conda:
         "../../envs/results.yaml"
+    container:
+        image("results")
     threads: 1
     resources:
-        mem_mb=500,
-        runtime=10,
+        mem_mb=per_attempt(500),
+        runtime=per_attempt(10),
     params:
         methods=PLAN.students,
         genres=list(GENRES.values()),

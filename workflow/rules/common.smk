@@ -2,20 +2,23 @@
 #
 # Needs: `config`, as Snakemake merged it.
 # Makes: CONFIG, the validated configuration; RESULTS, where results go, and paths below it;
-#        fingerprint(), the digest of library code for a rule's params; inputs that take more than
-#        a line; the constraints of all wildcards; one run at a time.
+#        fingerprint(), the digest of library code for a rule's params; image(), its container;
+#        inputs that take more than a line; the constraints of all wildcards; one run at a time.
 
 import sys
 
 sys.path.insert(0, str(Path(workflow.basedir) / "scripts"))
 
 from snakemake.exceptions import WorkflowError
+from snakemake.logging import logger
 from talking_models import config as configuration
 from talking_models import methods
 from talking_models.data.names import SLICES, TRAIN_SLICES, slug, task_names
 from talking_models.data.vision_sets import SLICES as VISION_SLICES
 from talking_models.evaluation.names import REFERENCES
 from talking_models.fingerprint import fingerprint
+from talking_models.images import image as image_name
+from talking_models.provenance import note_run
 from talking_models.report.claim_list import EXPERIMENTS as CLAIMED, PAPER_TABLES
 from talking_models.report.figures.plan import plan
 from talking_models.report.stamp import stamp, vision_stamp
@@ -23,6 +26,7 @@ from talking_models.run_lock import RunLock
 
 try:
     CONFIG = configuration.load(config)
+    TUNED = configuration.read_tuned(CONFIG.tuned) if CONFIG.tuning == "committed" else {}
 except configuration.ConfigError as error:
     raise WorkflowError(str(error)) from None
 
@@ -35,7 +39,8 @@ FOLD_TEACHERS = [f"{TUNING}/teacher/fold{fold}.safetensors" for fold in range(CO
 SEARCHED = [id for id, e in CONFIG.experiments.items() if e.like is None or e.choose]
 # training from scratch, whose search also chooses what all methods share
 SCRATCH = next((id for id in SEARCHED if CONFIG.experiments[id].method == "scratch"), None)
-TUNED = configuration.read_tuned(CONFIG.tuned) if CONFIG.tuning == "committed" else {}
+if CONFIG.tuning == "committed" and (untuned := [id for id in SEARCHED if id not in TUNED]):
+    logger.warning(f"{CONFIG.tuned} has no choice for {', '.join(untuned)}: not tuned")
 MODELS = ["models.safetensors", "history.csv", "config.yaml"]
 SHOWN = list(dict.fromkeys(id for table in CONFIG.tables.values() for id in table.rows.values()))
 COMPARED_WITH = "td"
@@ -50,6 +55,16 @@ wildcard_constraints:
     task="|".join(task_names(CONFIG.movielens.genres)),
     table="|".join(CONFIG.tables) or "none",
     page="[a-z0-9-]+",
+
+
+def image(step):
+    """The image of a kind of step, used with `--sdm apptainer`: containers/ has what it is made of."""
+    return f"docker://{image_name(step, CONFIG.images)}"
+
+
+def per_attempt(amount):
+    """A resource that grows when a profile has `retries`, as clusters kill what asked too little."""
+    return lambda wildcards, attempt: attempt * amount
 
 
 def movielens_mem_mb(wildcards, attempt):
@@ -79,7 +94,8 @@ def published(wildcards):
 def published_tables():
     """The paper's numbers for all tables; they are about 100k alone."""
     papers = dict.fromkeys(table.paper for table in CONFIG.tables.values())
-    return [p for p in papers if p and CONFIG.movielens.variant == "100k"]
+    # local: part of the repository, even where all else is in a bucket
+    return [local(p) for p in papers if p and CONFIG.movielens.variant == "100k"]
 
 
 def predictions_of(*experiments):
@@ -104,6 +120,19 @@ def figures():
     return expand(f"{FIGURES}/{{name}}.{{form}}", name=PLAN.figures, form=["png", "svg"])
 
 
+def drawing(name, what):
+    """The two files of a figure, as the report shows them."""
+    return {
+        form: report(
+            f"{FIGURES}/{name}.{form}",
+            caption=f"../report/{name}.rst",
+            category="Figures",
+            labels={"figure": what, "format": form.upper()},
+        )
+        for form in ("png", "svg")
+    }
+
+
 def pages():
     """The report's pages, each with the Markdown that it shows."""
     tables = expand(f"{RESULTS}/tables/{{table}}.md", table=[*CONFIG.tables, "compute"])
@@ -117,3 +146,4 @@ run_lock = RunLock(f"{RESULTS}/.run.lock")
 
 onstart:
     run_lock.acquire()
+    note_run(RESULTS, CONFIG.model_dump(mode="json"))

@@ -22,10 +22,12 @@ rule download_movielens:
         f"{RESULTS}/benchmarks/movielens/{{variant}}/download_movielens.tsv"
     conda:
         "../../envs/data.yaml"
+    container:
+        image("data")
     threads: 1
     resources:
         mem_mb=movielens_mem_mb,
-        runtime=240,
+        runtime=per_attempt(240),
     params:
         source=CONFIG.movielens.source,
         code=fingerprint("talking_models.data.sources"),
@@ -51,10 +53,12 @@ rule split_movielens:
         f"{RESULTS}/benchmarks/movielens/{{variant}}/split_movielens.tsv"
     conda:
         "../../envs/data.yaml"
+    container:
+        image("data")
     threads: 1
     resources:
         mem_mb=movielens_mem_mb,
-        runtime=30,
+        runtime=per_attempt(30),
     params:
         genres=list(CONFIG.movielens.genres),
         eval_fraction=CONFIG.movielens.eval_fraction,

@@ -36,10 +36,12 @@ rule evaluate_students:
         f"{RESULTS}/benchmarks/movielens/{{variant}}/evaluate_students/{{experiment}}.tsv"
     conda:
         "../../envs/movielens.yaml"
+    container:
+        image("movielens")
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=10,
+        mem_mb=per_attempt(2000),
+        runtime=per_attempt(10),
     params:
         experiment="{experiment}",
         genres=list(GENRES.values()),
@@ -71,10 +73,12 @@ rule evaluate_teacher:
         f"{RESULTS}/benchmarks/movielens/{{variant}}/evaluate_teacher.tsv"
     conda:
         "../../envs/movielens.yaml"
+    container:
+        image("movielens")
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=10,
+        mem_mb=per_attempt(2000),
+        runtime=per_attempt(10),
     params:
         experiment=configuration.TEACHER,
         genres=list(GENRES.values()),
@@ -107,10 +111,12 @@ rule fit_references:
         f"{RESULTS}/benchmarks/movielens/{{variant}}/fit_references.tsv"
     conda:
         "../../envs/movielens.yaml"
+    container:
+        image("movielens")
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=10,
+        mem_mb=per_attempt(2000),
+        runtime=per_attempt(10),
     params:
         genres=list(GENRES.values()),
         code=fingerprint("talking_models.evaluation.references"),

@@ -1,7 +1,7 @@
 # Figures, for a paper's column and in print: PNG (200 dpi) and SVG.
 #
 # Needs: evaluation.smk's predictions, metrics and histories; results.smk's tables;
-#        tuning.smk's trials, where settings are searched in this run.
+#        the trials of the search for settings, of this run or beside the committed choice.
 # Makes: {RESULTS}/figures/{name}.png and .svg
 #            forest  RMSE change against training from scratch; forest.csv has its numbers
 #            rounds  RMSE by number of rounds
@@ -27,29 +27,20 @@ rule draw_forest:
     input:
         predictions=predictions_of(*PLAN.methods.values()),
     output:
+        **drawing("forest", "RMSE against training from scratch"),
         csv=f"{FIGURES}/forest.csv",
-        png=report(
-            f"{FIGURES}/forest.png",
-            caption="../report/forest.rst",
-            category="Figures",
-            labels={"figure": "RMSE against training from scratch", "format": "PNG"},
-        ),
-        svg=report(
-            f"{FIGURES}/forest.svg",
-            caption="../report/forest.rst",
-            category="Figures",
-            labels={"figure": "RMSE against training from scratch", "format": "SVG"},
-        ),
     log:
         f"{RESULTS}/logs/draw_forest.log",
     benchmark:
         f"{RESULTS}/benchmarks/draw_forest.tsv"
     conda:
         "../../envs/results.yaml"
+    container:
+        image("results")
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=10,
+        mem_mb=per_attempt(2000),
+        runtime=per_attempt(10),
     params:
         methods=PLAN.methods,
         scratch=PLAN.scratch,
@@ -68,28 +59,19 @@ rule draw_rounds:
             task=GENRES,
         ),
     output:
-        png=report(
-            f"{FIGURES}/rounds.png",
-            caption="../report/rounds.rst",
-            category="Figures",
-            labels={"figure": "RMSE by number of rounds", "format": "PNG"},
-        ),
-        svg=report(
-            f"{FIGURES}/rounds.svg",
-            caption="../report/rounds.rst",
-            category="Figures",
-            labels={"figure": "RMSE by number of rounds", "format": "SVG"},
-        ),
+        **drawing("rounds", "RMSE by number of rounds"),
     log:
         f"{RESULTS}/logs/draw_rounds.log",
     benchmark:
         f"{RESULTS}/benchmarks/draw_rounds.tsv"
     conda:
         "../../envs/results.yaml"
+    container:
+        image("results")
     threads: 1
     resources:
-        mem_mb=500,
-        runtime=10,
+        mem_mb=per_attempt(500),
+        runtime=per_attempt(10),
     params:
         rounds=PLAN.rounds,
         scratch=PLAN.scratch,
@@ -104,28 +86,19 @@ rule draw_paper:
     input:
         tables=expand(f"{RESULTS}/tables/{{table}}.csv", table=PLAN.published),
     output:
-        png=report(
-            f"{FIGURES}/paper.png",
-            caption="../report/paper.rst",
-            category="Figures",
-            labels={"figure": "Ours against the paper's", "format": "PNG"},
-        ),
-        svg=report(
-            f"{FIGURES}/paper.svg",
-            caption="../report/paper.rst",
-            category="Figures",
-            labels={"figure": "Ours against the paper's", "format": "SVG"},
-        ),
+        **drawing("paper", "Ours against the paper's"),
     log:
         f"{RESULTS}/logs/draw_paper.log",
     benchmark:
         f"{RESULTS}/benchmarks/draw_paper.tsv"
     conda:
         "../../envs/results.yaml"
+    container:
+        image("results")
     threads: 1
     resources:
-        mem_mb=500,
-        runtime=10,
+        mem_mb=per_attempt(500),
+        runtime=per_attempt(10),
     params:
         code=fingerprint("talking_models.report.figures.paper"),
     script:
@@ -135,35 +108,23 @@ rule draw_paper:
 rule draw_trials:
     """Draw the best validation score by number of trials."""
     input:
-        trials=expand(
-            f"{BASE}/tuning/{{experiment}}/trials.csv",
-            experiment=PLAN.searched.values(),
-        ),
+        trials=PLAN.trials or [],
     output:
-        png=report(
-            f"{FIGURES}/trials.png",
-            caption="../report/trials.rst",
-            category="Figures",
-            labels={"figure": "Validation score by number of trials", "format": "PNG"},
-        ),
-        svg=report(
-            f"{FIGURES}/trials.svg",
-            caption="../report/trials.rst",
-            category="Figures",
-            labels={"figure": "Validation score by number of trials", "format": "SVG"},
-        ),
+        **drawing("trials", "Validation score by number of trials"),
     log:
         f"{RESULTS}/logs/draw_trials.log",
     benchmark:
         f"{RESULTS}/benchmarks/draw_trials.tsv"
     conda:
         "../../envs/results.yaml"
+    container:
+        image("results")
     threads: 1
     resources:
-        mem_mb=500,
-        runtime=10,
+        mem_mb=per_attempt(500),
+        runtime=per_attempt(10),
     params:
-        methods=list(PLAN.searched),
+        methods=PLAN.searched,
         code=fingerprint("talking_models.report.figures.trials"),
     script:
         "../scripts/draw_trials.py"
@@ -178,28 +139,19 @@ rule draw_losses:
             task=GENRES,
         ),
     output:
-        png=report(
-            f"{FIGURES}/losses.png",
-            caption="../report/losses.rst",
-            category="Figures",
-            labels={"figure": "TD's loss parts over training", "format": "PNG"},
-        ),
-        svg=report(
-            f"{FIGURES}/losses.svg",
-            caption="../report/losses.rst",
-            category="Figures",
-            labels={"figure": "TD's loss parts over training", "format": "SVG"},
-        ),
+        **drawing("losses", "TD's loss parts over training"),
     log:
         f"{RESULTS}/logs/draw_losses.log",
     benchmark:
         f"{RESULTS}/benchmarks/draw_losses.tsv"
     conda:
         "../../envs/results.yaml"
+    container:
+        image("results")
     threads: 1
     resources:
-        mem_mb=500,
-        runtime=10,
+        mem_mb=per_attempt(500),
+        runtime=per_attempt(10),
     params:
         code=fingerprint("talking_models.report.figures.losses"),
     script:

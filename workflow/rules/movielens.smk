@@ -23,10 +23,12 @@ rule train_teacher:
         f"{RESULTS}/benchmarks/movielens/{{variant}}/train_teacher.tsv"
     conda:
         "../../envs/movielens.yaml"
+    container:
+        image("movielens")
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=60,
+        mem_mb=per_attempt(2000),
+        runtime=per_attempt(60),
     params:
         config=training_config(configuration.TEACHER),
         own=own_settings(configuration.TEACHER),
@@ -59,10 +61,12 @@ rule train_student:
         f"{RESULTS}/benchmarks/movielens/{{variant}}/train_student/{{experiment}}/{{task}}.tsv"
     conda:
         "../../envs/movielens.yaml"
+    container:
+        image("movielens")
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=60,
+        mem_mb=per_attempt(2000),
+        runtime=per_attempt(60),
     params:
         config=lambda wildcards: training_config(wildcards.experiment, wildcards.task),
         own=lambda wildcards: own_settings(wildcards.experiment),

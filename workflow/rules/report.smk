@@ -71,10 +71,12 @@ rule make_compute_table:
         f"{RESULTS}/benchmarks/make_compute_table.tsv"
     conda:
         "../../envs/results.yaml"
+    container:
+        image("results")
     threads: 1
     resources:
-        mem_mb=500,
-        runtime=5,
+        mem_mb=per_attempt(500),
+        runtime=per_attempt(5),
     params:
         steps={
             step: expand(files, variant=CONFIG.movielens.variant) for step, files in STEPS.items()
@@ -105,10 +107,12 @@ rule make_page:
         f"{RESULTS}/benchmarks/make_page/{{page}}.tsv"
     conda:
         "../../envs/results.yaml"
+    container:
+        image("results")
     threads: 1
     resources:
-        mem_mb=500,
-        runtime=5,
+        mem_mb=per_attempt(500),
+        runtime=per_attempt(5),
     params:
         about=lambda wildcards: SHOWS[wildcards.page],
         code=fingerprint("talking_models.report.pages"),

@@ -27,10 +27,12 @@ rule make_table:
         f"{RESULTS}/benchmarks/make_table/{{table}}.tsv"
     conda:
         "../../envs/results.yaml"
+    container:
+        image("results")
     threads: 1
     resources:
-        mem_mb=500,
-        runtime=5,
+        mem_mb=per_attempt(500),
+        runtime=per_attempt(5),
     params:
         table=lambda wildcards: CONFIG.tables[wildcards.table].model_dump(),
         genres=list(GENRES.values()),

@@ -6,8 +6,19 @@
 
 def training_config(experiment, task="all"):
     """The effective settings of one training job, but for what a search in this run chooses."""
-    chosen = [TUNED[id][task] for id in starts_from(experiment) if id in TUNED]
+    chosen = [committed_choice(id, task) for id in starts_from(experiment) if id in TUNED]
     return CONFIG.training_job(experiment, *chosen)
+
+
+def committed_choice(experiment, task):
+    """What the committed search chose for one job."""
+    if task not in TUNED[experiment]:
+        raise WorkflowError(
+            f"{CONFIG.tuned} has no choice for {experiment} on {task!r}, only on "
+            f"{', '.join(TUNED[experiment])}: search with these genres (`tuning: search`, or "
+            "`make tuned`), or do without (`tuning: none`)"
+        )
+    return TUNED[experiment][task]
 
 
 def starts_from(experiment):

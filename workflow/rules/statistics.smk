@@ -31,10 +31,12 @@ rule test_significance:
         f"{RESULTS}/benchmarks/test_significance.tsv"
     conda:
         "../../envs/results.yaml"
+    container:
+        image("results")
     threads: 1
     resources:
-        mem_mb=1000,
-        runtime=10,
+        mem_mb=per_attempt(1000),
+        runtime=per_attempt(10),
     params:
         tables={
             id: table.model_dump(include={"title", "rows", "paper"})
@@ -54,7 +56,7 @@ rule judge_claims:
     """Judge each of the paper's claims by the experiments that the configuration has."""
     input:
         predictions=predictions_of(*JUDGED),
-        papers=expand("config/paper/table{number}.csv", number=PAPER_TABLES),
+        papers=local(expand("config/paper/table{number}.csv", number=PAPER_TABLES)),
     output:
         csv=report(
             f"{RESULTS}/claims.csv",
@@ -69,10 +71,12 @@ rule judge_claims:
         f"{RESULTS}/benchmarks/judge_claims.tsv"
     conda:
         "../../envs/results.yaml"
+    container:
+        image("results")
     threads: 1
     resources:
-        mem_mb=1000,
-        runtime=10,
+        mem_mb=per_attempt(1000),
+        runtime=per_attempt(10),
     params:
         genres=list(GENRES.values()),
         stamp=stamp(CONFIG),

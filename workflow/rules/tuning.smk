@@ -7,7 +7,8 @@
 #            chosen.yaml  the choice for each genre
 #            journal.log  what a killed search goes on from
 #        {RESULTS}/movielens/{variant}/tuning/teacher/fold{fold}.safetensors
-#        {RESULTS}/movielens/{variant}/tuned.yaml, all choices: config/tuned/ keeps a copy
+#        {RESULTS}/movielens/{variant}/tuned.yaml, all choices, and tuned.csv, all trials:
+#            config/tuned/ keeps a copy of both
 #
 # No rule here has an eval row among its inputs.
 
@@ -34,10 +35,12 @@ rule tune_teacher:
         f"{RESULTS}/benchmarks/movielens/{{variant}}/tune_teacher.tsv"
     conda:
         "../../envs/movielens.yaml"
+    container:
+        image("movielens")
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=240,
+        mem_mb=per_attempt(2000),
+        runtime=per_attempt(240),
     params:
         genres=[],
         config=CONFIG.training_job(configuration.TEACHER),
@@ -62,10 +65,12 @@ rule train_fold_teachers:
         f"{RESULTS}/benchmarks/movielens/{{variant}}/train_fold_teachers.tsv"
     conda:
         "../../envs/movielens.yaml"
+    container:
+        image("movielens")
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=60,
+        mem_mb=per_attempt(2000),
+        runtime=per_attempt(60),
     params:
         config=CONFIG.training_job(configuration.TEACHER),
         own=CONFIG.own(configuration.TEACHER),
@@ -91,10 +96,12 @@ rule tune_student:
         f"{RESULTS}/benchmarks/movielens/{{variant}}/tune_student/{{experiment}}.tsv"
     conda:
         "../../envs/movielens.yaml"
+    container:
+        image("movielens")
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=720,
+        mem_mb=per_attempt(2000),
+        runtime=per_attempt(720),
     params:
         genres=list(GENRES.values()),
         config=lambda wildcards: CONFIG.training_job(wildcards.experiment),
@@ -106,25 +113,31 @@ rule tune_student:
 
 
 rule collect_tuned:
-    """Collect what all searches chose."""
+    """Collect what all searches tried and chose."""
     input:
-        expand(
-            f"{TUNING}/{{experiment}}/chosen.yaml",
-            experiment=[configuration.TEACHER, *SEARCHED],
-            allow_missing=True,
-        ),
+        **{
+            name: expand(
+                f"{TUNING}/{{experiment}}/{file}",
+                experiment=[configuration.TEACHER, *SEARCHED],
+                allow_missing=True,
+            )
+            for name, file in (("chosen", "chosen.yaml"), ("trials", "trials.csv"))
+        },
     output:
-        f"{MOVIELENS}/tuned.yaml",
+        chosen=f"{MOVIELENS}/tuned.yaml",
+        trials=f"{MOVIELENS}/tuned.csv",
     log:
         f"{RESULTS}/logs/movielens/{{variant}}/collect_tuned.log",
     benchmark:
         f"{RESULTS}/benchmarks/movielens/{{variant}}/collect_tuned.tsv"
     conda:
         "../../envs/results.yaml"
+    container:
+        image("results")
     threads: 1
     resources:
-        mem_mb=500,
-        runtime=5,
+        mem_mb=per_attempt(500),
+        runtime=per_attempt(5),
     params:
         experiments=[configuration.TEACHER, *SEARCHED],
         search=CONFIG.search.model_dump(),

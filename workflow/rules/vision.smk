@@ -33,10 +33,12 @@ rule download_weights:
         f"{RESULTS}/benchmarks/vision/download_weights/{{model}}.tsv"
     conda:
         VISION_ENV
+    container:
+        VISION_IMAGE
     threads: 1
     resources:
-        mem_mb=4000,
-        runtime=60,
+        mem_mb=per_attempt(4000),
+        runtime=per_attempt(60),
     params:
         code=fingerprint("talking_models.models.vit_weights"),
     script:
@@ -55,10 +57,12 @@ rule make_backbone:
         f"{RESULTS}/benchmarks/vision/make_backbone.tsv"
     conda:
         VISION_ENV
+    container:
+        VISION_IMAGE
     threads: 1
     resources:
-        mem_mb=4000,
-        runtime=10,
+        mem_mb=per_attempt(4000),
+        runtime=per_attempt(10),
     params:
         model=CONFIG.vision.model.model_dump(include={"name", "image_size", "options"}),
         code=fingerprint("talking_models.models.vit_weights"),
@@ -76,10 +80,12 @@ rule split_images:
         f"{RESULTS}/benchmarks/vision/{{dataset}}/split_images.tsv"
     conda:
         VISION_ENV
+    container:
+        VISION_IMAGE
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=10,
+        mem_mb=per_attempt(2000),
+        runtime=per_attempt(10),
     params:
         minival=lambda wildcards: CONFIG.vision.minival(wildcards.dataset),
         code=fingerprint("talking_models.data.vision"),
@@ -102,11 +108,13 @@ rule probe_teacher:
         f"{RESULTS}/benchmarks/vision/{{dataset}}/probe_teacher.tsv"
     conda:
         VISION_ENV
+    container:
+        VISION_IMAGE
     threads: VISION_THREADS
     resources:
         **vision_device(1),
-        mem_mb=16000,
-        runtime=240,
+        mem_mb=per_attempt(16000),
+        runtime=per_attempt(240),
     params:
         config=CONFIG.vision.model_dump(include={"probe", "device"}),
         code=fingerprint("talking_models.training.probe"),
@@ -128,11 +136,13 @@ rule train_vision_student:
         experiment=VISION_EXPERIMENTS,
     conda:
         VISION_ENV
+    container:
+        VISION_IMAGE
     threads: VISION_THREADS * CONFIG.vision.device.devices
     resources:
         **vision_device(CONFIG.vision.device.devices),
-        mem_mb=16000,
-        runtime=720,
+        mem_mb=per_attempt(16000),
+        runtime=per_attempt(720),
     params:
         config=lambda wildcards: CONFIG.vision.job(wildcards.experiment, int(wildcards.seed)),
         code=lambda wildcards: vision_code(CONFIG.vision.experiments[wildcards.experiment].method),
@@ -156,11 +166,13 @@ rule evaluate_vision_student:
         experiment=VISION_EXPERIMENTS,
     conda:
         VISION_ENV
+    container:
+        VISION_IMAGE
     threads: VISION_THREADS
     resources:
         **vision_device(1),
-        mem_mb=8000,
-        runtime=120,
+        mem_mb=per_attempt(8000),
+        runtime=per_attempt(120),
     params:
         config=lambda wildcards: {
             "experiment": wildcards.experiment,

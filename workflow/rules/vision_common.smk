@@ -15,11 +15,10 @@ VISION_MODELS = {
 }
 VISION_EXPERIMENTS = "|".join(CONFIG.vision.experiments) or "none"
 VISION_TABLES = "|".join(CONFIG.vision.tables) or "none"
-VISION_ENV = (
-    "../../envs/vision-"
-    f"{'cpu' if CONFIG.vision.device.accelerator == 'auto' else CONFIG.vision.device.accelerator}"
-    ".yaml"
-)
+# `auto` is the CPU's: its packages use a GPU that they find, but a cluster must be told
+VISION_STEP = f"vision-{CONFIG.vision.device.accelerator.replace('auto', 'cpu')}"
+VISION_ENV = f"../../envs/{VISION_STEP}.yaml"
+VISION_IMAGE = image(VISION_STEP)
 VISION_THREADS = CONFIG.vision.device.threads + CONFIG.vision.device.workers
 
 
@@ -93,4 +92,4 @@ def vision_rows(wildcards):
 
 def vision_published(table):
     """The paper's numbers for a table."""
-    return [table.paper] if table.paper else []
+    return [local(table.paper)] if table.paper else []  # local: see published_tables

@@ -31,10 +31,12 @@ rule make_vision_table:
         table=VISION_TABLES,
     conda:
         "../../envs/results.yaml"
+    container:
+        image("results")
     threads: 1
     resources:
-        mem_mb=1000,
-        runtime=10,
+        mem_mb=per_attempt(1000),
+        runtime=per_attempt(10),
     params:
         table=lambda wildcards: CONFIG.vision.tables[wildcards.table].model_dump(),
         against=vision_against(),

@@ -5,7 +5,8 @@ from talking_models.report.figures.trials import run
 
 start(snakemake)
 run(
-    trials=dict(zip(snakemake.params.methods, snakemake.input.trials, strict=True)),
+    trials=snakemake.input.trials,
+    methods=snakemake.params.methods,
     png=snakemake.output.png,
     svg=snakemake.output.svg,
 )

@@ -15,7 +15,7 @@ import yaml
 from pydantic import Field, ValidationError, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
 
-from talking_models import methods
+from talking_models import images, methods
 from talking_models.changes import changed
 from talking_models.config_errors import ConfigError, explain, raise_all, unknown
 from talking_models.config_sections import (
@@ -45,6 +45,11 @@ class Config(Strict):
         "results",
         pattern=r"^[\w./-]+$",
         description="Folder of everything that a run makes, but for the downloaded data.",
+    )
+    images: str = Field(
+        images.PREFIX,
+        pattern=r"^[\w.-]+(:\d+)?(/[\w.-]+)*$",
+        description="Registry and folder of the container images, for `--sdm apptainer` alone.",
     )
     seeds: int = Field(5, ge=1, description="Runs of each cell, with the seeds 0 to n-1.")
     precision: Precision = Field(

@@ -1,4 +1,4 @@
-"""What every adapter in `workflow/scripts/` does first: send its log to the rule's log file."""
+"""What every adapter in `workflow/scripts/` does first: its log and its record get their places."""
 
 from __future__ import annotations
 
@@ -7,11 +7,14 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from talking_models.provenance import follow, give_up
+
 
 def start(snakemake: Any) -> logging.Logger:
     """Log to the rule's `log:` file, an uncaught error included, and return the logger.
 
-    The last line of an error also goes to standard error, where Snakemake shows it.
+    The last line of an error also goes to standard error, where Snakemake shows it. At its end the
+    job leaves a record of what made its outputs, see `talking_models.provenance`.
     """
     path = Path(snakemake.log[0])
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -26,8 +29,10 @@ def start(snakemake: Any) -> logging.Logger:
     log = logging.getLogger("talking_models")
 
     def report(kind: type[BaseException], error: BaseException, trace: Any) -> None:
+        give_up()
         log.critical("%s: %s", kind.__name__, error, exc_info=(kind, error, trace))
         print(f"{kind.__name__}: {error}\n(details in {path})", file=sys.stderr)
 
     sys.excepthook = report
+    follow(snakemake)
     return log

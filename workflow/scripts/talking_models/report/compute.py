@@ -5,15 +5,13 @@ Times differ from run to run, so that this is the one table whose bytes are not 
 
 from __future__ import annotations
 
-import os
-import platform
-import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pandas as pd
 
 from talking_models.io import write_csv, write_text
+from talking_models.machine import cores, processor
 
 COLUMNS = ["step", "jobs", "measured", "cpu_seconds", "wall_seconds", "peak_mb"]
 TOTAL, PAPER = "Total", "The paper: all methods"
@@ -77,13 +75,7 @@ def duration(seconds: float) -> str:
 
 def machine() -> str:
     """The processor that this runs on, and how many cores the process may use."""
-    try:
-        model = re.search(r"^model name\s*: (.+)$", Path("/proc/cpuinfo").read_text(), re.M)
-    except OSError:
-        model = None
-    name = model[1] if model else platform.processor() or platform.machine()
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return f"{name}, {cores} cores"
+    return f"{processor()}, {cores()} cores"
 
 
 def markdown(found: pd.DataFrame, steps: Sequence[str], stamp: str, made_on: str) -> str:

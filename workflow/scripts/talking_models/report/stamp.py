@@ -9,12 +9,17 @@ if TYPE_CHECKING:
 
 
 def stamp(config: Config) -> str:
-    """Data, seeds and steps of a configuration."""
-    data = config.movielens
+    """Data, seeds and settings of a configuration."""
+    data, search = config.movielens, config.search
+    settings = {
+        "none": f"{config.student.training.steps} student steps unless an experiment says "
+        f"otherwise, {config.teacher.training.steps} teacher steps",
+        "committed": f"the settings of `{config.tuned}`",
+        "search": f"settings searched in this run ({search.trials} trials for each method)",
+    }
     return (
         f"Made from MovieLens {data.variant}, {len(data.genres)} genres, {config.seeds} seeds, "
-        f"{config.student.training.steps} student steps unless an experiment says otherwise, "
-        f"{config.teacher.training.steps} teacher steps. Evaluated on the latest "
+        f"{settings[config.tuning]}. Evaluated on the latest "
         f"{data.eval_fraction:.0%} of all ratings."
     )
 

@@ -13,19 +13,18 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from talking_models.changes import changed
 from talking_models.data.names import slug
-from talking_models.data.splits import genre_rows
 from talking_models.data.tables import read_movies
 from talking_models.io import write_csv, write_yaml
 from talking_models.models.checkpoint import Checkpoint
-from talking_models.training.movielens import Validation, fit, read_rows
+from talking_models.training.movielens import fit, read_rows
 from talking_models.training.setup import one_thread
 from talking_models.tuning.choose import choices, chosen_score, held_out_scores
 from talking_models.tuning.folds import fold_rows
+from talking_models.tuning.score import FoldScores
 from talking_models.tuning.search import run_search
 from talking_models.tuning.tuned import read_chosen
 
@@ -78,73 +77,63 @@ def search(
         configs: the config of each task (a genre's slug, or `all`), which each trial changes.
         trials: changes to try, see `space.trials`.
         search: `folds`, `seeds`, `precision`, `steps` (the most that a choice can have), `every`,
-            `scope`.
-            With `steps` and `every` None, steps are not chosen: those of the configs stay.
+            `scope`. With `steps` and `every` None, steps are not chosen: those of the configs stay.
         teachers: one checkpoint per fold; none for what has no teacher.
-        journal: see `run_search`; the search's identity there is the content of all that it reads.
+        journal: see `run_search`; the search's identity there is the content of all that it reads,
+            but for the scope, so that another scope chooses anew without training.
         code: digest of the code.
         outputs: files `curves`, `trials` and `chosen`.
         log: gets a line for each trial.
     """
     one_thread()
-    train, movie_table = read_rows(rows), read_movies(movies)
-    quiet = logging.getLogger("talking_models.tuning.trial")
-    quiet.setLevel(logging.WARNING)
-    loaded = [Checkpoint.load(path) for path in teachers]
-    tasks = {slug(genre): genre for genre in genres} or {ALL: None}
-
-    def rows_of(task: str, frame: pd.DataFrame) -> pd.DataFrame:
-        return frame if task == ALL else genre_rows(frame, movie_table, tasks[task])
-
-    cut = [
-        {
-            task: [rows_of(task, part) for part in fold_rows(train, search["folds"], fold)]
-            for task in tasks
-        }
-        for fold in range(search["folds"])
-    ]
-
-    def evaluate(change: dict[str, Any], fold: int) -> np.ndarray:
-        curves = []
-        for task in tasks:
-            config = changed(configs[task], change)
-            config |= {"seeds": search["seeds"], "precision": search["precision"]}
-            if search["steps"] is not None:
-                config["training"] = config["training"] | {"steps": search["steps"]}
-            fit_rows, val_rows = cut[fold][task]
-            validation = Validation(val_rows, search["every"] or config["training"]["steps"])
-            teacher = loaded[fold] if loaded else None
-            fit(fit_rows, movie_table, config, teacher, quiet, validation)
-            curves.append(np.mean(validation.curve, 1))
-        return np.array(curves)
-
-    files = [*rows, movies, *teachers]
-    identity = [
+    score = FoldScores(
+        read_rows(rows),
+        read_movies(movies),
         configs,
+        {slug(genre): genre for genre in genres} or {ALL: None},
         search,
-        code,
-        [sha256(Path(file).read_bytes()).hexdigest() for file in files],
-    ]
-    curves = run_search(trials, evaluate, list(tasks), search["folds"], journal, identity, log)
+        [Checkpoint.load(path) for path in teachers],
+    )
+    files = [*rows, movies, *teachers]
+    digests = [sha256(Path(file).read_bytes()).hexdigest() for file in files]
+    scored_by = {key: value for key, value in search.items() if key != "scope"}
+    identity = [configs, scored_by, code, digests]
+    curves = run_search(trials, score, list(configs), search["folds"], journal, identity, log)
     write_csv(outputs["curves"], curves)
-    chosen = choices(curves, search["scope"])
     write_csv(outputs["trials"], summary(curves, trials, search))
-    found = {}
-    scores = chosen_score(curves, chosen)
-    for task, (trial, look) in chosen.items():
-        change = {"training": {}, "settings": {}} | copy.deepcopy(trials[trial])
-        if search["steps"] is not None:
-            change["training"]["steps"] = int((look + 1) * search["every"])
-            effective = changed(configs[task], change)
-            change["training"]["id_dropout"] = effective["training"]["id_dropout"]
-        found[task] = {**change, "validation_rmse": round(float(scores[task]), 6)}
-        log.info("%s: trial %d, %s", task, trial, found[task])
     if search["folds"] > 1:
         log.info(
             "mean RMSE on the last fold of what the others choose: %s",
             held_out_scores(curves).round(5).to_dict(),
         )
-    write_yaml(outputs["chosen"], found)
+    write_yaml(outputs["chosen"], described(curves, trials, configs, search, log))
+
+
+def described(
+    curves: pd.DataFrame,
+    trials: Sequence[dict[str, Any]],
+    configs: Mapping[str, dict[str, Any]],
+    search: Mapping[str, Any],
+    log: logging.Logger,
+) -> dict[str, dict[str, Any]]:
+    """What is chosen for each task: the change of its config, and its score in stars.
+
+    With the steps comes the share of dropped ids, which other searches take from here. It is one
+    for all tasks whatever the scope: that of the trial which the `shared` rule chooses.
+    """
+    chosen = choices(curves, search["scope"])
+    shared = choices(curves, "shared")
+    scores = chosen_score(curves, chosen)
+    found = {}
+    for task, (trial, look) in chosen.items():
+        change = {"training": {}, "settings": {}} | copy.deepcopy(trials[trial])
+        if search["steps"] is not None:
+            change["training"]["steps"] = int((look + 1) * search["every"])
+            common = changed(configs[task], trials[shared[task][0]])
+            change["training"]["id_dropout"] = common["training"]["id_dropout"]
+        found[task] = {**change, "validation_rmse": round(float(scores[task]), 6)}
+        log.info("%s: trial %d, %s", task, trial, found[task])
+    return found
 
 
 def summary(

@@ -6,10 +6,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import yaml
 
 from talking_models.changes import changed
-from talking_models.io import write_text
+from talking_models.io import write_csv, write_text
 
 
 def read_chosen(path: str | Path) -> dict[str, Any]:
@@ -34,6 +35,17 @@ def with_chosen(
     if not chosen:
         return config
     return changed(config, *(read_chosen(path)[task] for path in chosen), own)
+
+
+def collect_trials(trials: Mapping[str, str | Path], path: str | Path) -> None:
+    """Put the trials of all searches into one table; a setting that a search lacks is empty.
+
+    Args:
+        trials: experiment ids with the files of their trials (`jobs.summary`).
+        path: the file; its first column is `experiment`.
+    """
+    found = {id: pd.read_csv(file) for id, file in trials.items()}
+    write_csv(path, pd.concat(found, names=["experiment"]).reset_index("experiment"))
 
 
 def collect(chosen: Mapping[str, str | Path], about: Mapping[str, Any], path: str | Path) -> None:

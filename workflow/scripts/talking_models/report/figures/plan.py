@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from talking_models.config import TEACHER, Config
 
@@ -22,7 +23,8 @@ class Plan:
         rounds: experiment ids of the rounds ablation, by number of rounds: '0', '2 to 3'.
         published: ids of the tables with the paper's numbers beside ours.
         searched: `methods` whose settings a search chooses, rather than taking another's.
-        searches: whether settings are searched in this run.
+        trials: the file with all trials of the search for settings, if there is one: of this
+            run, or beside the committed choice.
     """
 
     methods: dict[str, str]
@@ -31,7 +33,7 @@ class Plan:
     rounds: dict[str, str]
     published: tuple[str, ...]
     searched: dict[str, str]
-    searches: bool
+    trials: str | None
 
     @property
     def students(self) -> dict[str, str]:
@@ -45,11 +47,19 @@ class Plan:
             "forest": len(self.methods) > 1,
             "rounds": self.scratch and len(self.rounds) > 1,
             "paper": self.published,
-            "trials": self.searches and self.searched,
+            "trials": self.trials and self.searched,
             "losses": self.td,
             "cka": self.students,
         }
         return [name for name, possible in there.items() if possible]
+
+
+def trials_of(config: Config) -> str | None:
+    """See `Plan.trials`."""
+    if config.tuning == "search":
+        return f"{config.results}/movielens/{config.movielens.variant}/tuned.csv"
+    committed = Path(config.tuned).with_suffix(".csv")
+    return str(committed) if config.tuning == "committed" and committed.exists() else None
 
 
 def plan(config: Config) -> Plan:
@@ -88,5 +98,5 @@ def plan(config: Config) -> Plan:
             if id in config.experiments
             and (config.experiments[id].like is None or config.experiments[id].choose)
         },
-        searches=config.tuning == "search",
+        trials=trials_of(config),
     )

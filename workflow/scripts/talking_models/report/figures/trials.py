@@ -43,7 +43,14 @@ def draw(drawn: Figure, searches: Mapping[str, pd.DataFrame]) -> None:
     axes.legend(loc="upper right")
 
 
-def run(trials: Mapping[str, str | Path], png: str | Path, svg: str | Path) -> None:
-    """From the trials of each method, by name, to both files."""
+def run(trials: str | Path, methods: Mapping[str, str], png: str | Path, svg: str | Path) -> None:
+    """From the trials of all searches to both files.
+
+    Args:
+        trials: see `tuning.tuned.collect_trials`.
+        methods: names to draw with their experiment ids.
+        png, svg: the files.
+    """
+    found = pd.read_csv(trials)
     with style.figure(png, svg, 4.6, 3.0) as drawn:
-        draw(drawn, {name: pd.read_csv(path) for name, path in trials.items()})
+        draw(drawn, {name: found[found["experiment"] == id] for name, id in methods.items()})

@@ -1,0 +1,287 @@
+"""What a step of MovieLens training costs, and how that grows; writes RESULTS.md.
+
+    make bench
+
+Costs are CPU milliseconds per model and step on one thread: the difference between a long and a
+short job, divided by the steps and the models between them, so that set-up does not count. Jobs
+to be compared run by turns in the same process, and the middle of their ratios is the result: the
+milliseconds are this machine's, ratios should be much the same on another.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import platform
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import plain
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+
+from talking_models.config import Config
+from talking_models.data.features import Vocabulary, encode
+from talking_models.io import write_text
+from talking_models.models.checkpoint import Checkpoint
+from talking_models.models.layers import Streams
+from talking_models.report.markdown import grid
+from talking_models.training import movielens
+from talking_models.training.batches import RatingData, shuffled_rows
+from talking_models.training.setup import one_thread
+
+METHODS = ("scratch", "ld", "fd", "fitnet", "hybrid", "td")
+SHAPE = {"ratings": 36_000, "users": 943, "movies": 1_682}  # Drama's training rows in 100k
+LARGE = {"users": 162_541, "movies": 62_423}  # MovieLens-25M
+SHORT, LONG, REPEATS = 20, 60, 5
+CONFIG = Config(tuning="none", experiments={method: {"method": method} for method in METHODS})
+LOG = logging.getLogger("benchmarks")
+LOG.setLevel(logging.ERROR)
+
+
+def synthetic(ratings: int, users: int, movies: int) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Random ratings and movies of a data set's shape, every user and movie among them."""
+    draw = np.random.default_rng(0)
+    places = [draw.permutation(np.arange(max(n, ratings)) % n)[:ratings] for n in (users, movies)]
+    table = pd.DataFrame(
+        {
+            "movie": np.arange(movies, dtype="int32"),
+            "title": [f"w{i % 2000} v{i % 700} ({1930 + i % 60})" for i in range(movies)],
+            "genres": [["Drama", "War"] if i % 3 else ["Drama"] for i in range(movies)],
+        }
+    )
+    rows = pd.DataFrame(
+        {
+            "user": places[0].astype("int32"),
+            "movie": places[1].astype("int32"),
+            "rating": draw.integers(1, 6, ratings).astype("float32"),
+            "timestamp": np.arange(ratings, dtype="int64"),
+        }
+    )
+    return rows, table
+
+
+class Jobs:
+    """Training jobs on one synthetic data set.
+
+    Args:
+        shape: its numbers of ratings, users and movies.
+    """
+
+    def __init__(self, **shape: int) -> None:
+        self.rows, self.movies = synthetic(**(SHAPE | shape))
+        config = CONFIG.training_job("teacher")
+        config = config | {"seeds": 1, "training": config["training"] | {"steps": 1}}
+        self.teacher, _ = movielens.fit(self.rows, self.movies, config, None, LOG)
+
+    def config(
+        self, method: str, steps: int, seeds: int, precision: str, settings: dict, batch: int
+    ) -> dict:
+        """What `movielens.fit` takes."""
+        config = CONFIG.training_job(method)
+        config |= {
+            "seeds": seeds,
+            "precision": precision,
+            "settings": config["settings"] | settings,
+        }
+        config["training"] = config["training"] | {"steps": steps, "batch_size": batch}
+        return config
+
+    def taught_by(self, method: str) -> Checkpoint | None:
+        """The teacher, if the method has one."""
+        return None if method == "scratch" else self.teacher
+
+    def stacked(
+        self,
+        method: str,
+        seeds: int = 5,
+        precision: str = "float32",
+        settings: dict | None = None,
+        batch: int = 256,
+    ) -> Callable[[], float]:
+        """A function that measures the library's cost."""
+
+        def job(steps: int) -> None:
+            config = self.config(method, steps, seeds, precision, settings or {}, batch)
+            movielens.fit(self.rows, self.movies, config, self.taught_by(method), LOG)
+
+        return lambda: cost(job) / seeds
+
+    def flops(self, method: str, settings: dict | None = None) -> float:
+        """Operations in the matrix products of one step of one model."""
+        counts = []
+        for steps in (20, 30):  # of both, `train` logs ten, which costs extra products
+            with FlopCounterMode(display=False) as counter:
+                config = self.config(method, steps, 1, "float32", settings or {}, 256)
+                movielens.fit(self.rows, self.movies, config, self.taught_by(method), LOG)
+            counts.append(counter.get_total_flops())
+        return (counts[1] - counts[0]) / 10
+
+    def plain(self, method: str, rounds: int = 1) -> Callable[[], float]:
+        """A function that measures the plain loop's cost."""
+        config = CONFIG.training_job(method)
+        training, features = config["training"], config["features"]
+        vocabulary = Vocabulary.of(self.rows, self.movies)
+        data = RatingData(encode(self.rows, self.movies, vocabulary))
+
+        def model(hidden: list[int], dropout: float, id_dropout: float) -> plain.PlainMLP:
+            return plain.PlainMLP(vocabulary.sizes, features, hidden, dropout, id_dropout)
+
+        def job(steps: int) -> None:
+            student = model(config["hidden"], training["dropout"], training["id_dropout"])
+            hidden = list(CONFIG.teacher.hidden)
+            teacher = model(hidden, 0.0, 0.0).eval().requires_grad_(False)
+            loss = plain.PlainLoss(method, config["hidden"], hidden, rounds)
+            order = Streams([0], "order", stacked=False)
+            rows = shuffled_rows(len(data), training["batch_size"], order)
+            plain.train(map(data.batch, rows), student, teacher, loss, steps)
+
+        return lambda: cost(job)
+
+
+def cost(job: Callable[[int], None]) -> float:
+    """CPU milliseconds per step of a job that takes its number of steps."""
+    spent = []
+    for steps in (SHORT, LONG):
+        started = time.process_time()
+        job(steps)
+        spent.append(time.process_time() - started)
+    return 1000 * (spent[1] - spent[0]) / (LONG - SHORT)
+
+
+def by_turns(measures: dict[str, Callable[[], float]]) -> pd.DataFrame:
+    """Each measure `REPEATS` times, in turn: one column per measure."""
+    for measure in measures.values():
+        measure()  # warm: allocator, kernels
+    return pd.DataFrame(
+        [{name: measure() for name, measure in measures.items()} for _ in range(REPEATS)]
+    )
+
+
+def peak(precision: torch.dtype) -> float:
+    """Operations per second of a large square matrix product."""
+    a = torch.randn(1024, 1024).to(precision)
+    times = []
+    for _ in range(20):
+        started = time.process_time()
+        a @ a
+        times.append(time.process_time() - started)
+    return 2 * 1024**3 / min(times)
+
+
+def middle(values: pd.Series) -> str:
+    """Median, and the range, of a few measurements."""
+    return f"{values.median():.2f} ({values.min():.2f} to {values.max():.2f})"
+
+
+def methods() -> str:
+    """Every method, stacked in both precisions, beside the plain loop."""
+    jobs, top = Jobs(), {p: peak(getattr(torch, p)) for p in ("float32", "bfloat16")}
+    cases = [(m, {}) for m in METHODS if m != "td"]
+    cases += [("td", {"rounds": rounds}) for rounds in range(4)]
+    lines = []
+    for method, settings in cases:
+        found = by_turns(
+            {
+                "plain": jobs.plain(method, settings.get("rounds", 1)),
+                "float32": jobs.stacked(method, settings=settings),
+                "bfloat16": jobs.stacked(method, settings=settings, precision="bfloat16"),
+            }
+        )
+        flops = jobs.flops(method, settings)
+        name = method + "".join(f", {n} rounds" for n in settings.values())
+        print(name, found.median().round(2).to_dict(), flush=True)
+        lines.append(
+            [
+                name,
+                *(f"{found[column].median():.2f}" for column in found),
+                *(middle(found[p] / found["plain"]) for p in top),
+                f"{flops / 1e9:.2f}",
+                *(f"{flops / (found[p].median() / 1000) / top[p]:.0%}" for p in top),
+            ]
+        )
+    head = ["method", "plain", "float32", "bfloat16", "float32 / plain", "bfloat16 / plain"]
+    head += ["GFLOP", "of the float32 peak", "of the bfloat16 peak"]
+    peaks = " and ".join(f"{top[p] / 1e9:.0f} GFLOP/s in {p}" for p in top)
+    return f"A square product of 1,024 reaches {peaks}.\n\n" + grid(head, lines)
+
+
+def growth(of: str, base: str, measures: dict[str, Callable[[], float]]) -> str:
+    """Costs per model and step, as ratios to one of them."""
+    found = by_turns(measures)
+    print(of, found.median().round(2).to_dict(), flush=True)
+    lines = [
+        [name, f"{found[name].median():.2f}", middle(found[name] / found[base])] for name in found
+    ]
+    return grid([of, "ms per model and step", f"ratio to {base}"], lines)
+
+
+def by(option: str, base: int, values: tuple[int, ...]) -> str:
+    """Scratch and TD by one option of `Jobs.stacked`."""
+    jobs = Jobs()
+    return "\n\n".join(
+        growth(
+            f"{method}, {option}",
+            str(base),
+            {str(n): jobs.stacked(method, **{option: n}) for n in values},
+        )
+        for method in ("scratch", "td")
+    )
+
+
+def seeds() -> str:
+    """Scratch and TD by number of seeds in a stack."""
+    return by("seeds", 5, (1, 5, 20))
+
+
+def batches() -> str:
+    """Scratch and TD by batch size."""
+    return by("batch", 256, (64, 256, 1024))
+
+
+def tables() -> str:
+    """Scratch by the size of the embedding tables, and by the number of ratings."""
+    size = max(LARGE["users"], SHAPE["ratings"])
+    shapes = {
+        "100k's users and movies": {},
+        f"{10 * size:,} ratings, 100k's users and movies": {"ratings": 10 * size},
+        f"{size:,} ratings, 25m's users and movies": {"ratings": size, **LARGE},
+    }
+    measures = {name: Jobs(**shape).stacked("scratch", seeds=1) for name, shape in shapes.items()}
+    return growth("scratch, one seed", "100k's users and movies", measures)
+
+
+SECTIONS = {
+    "Methods": methods,
+    "Growth with seeds": seeds,
+    "Growth with the batch": batches,
+    "Growth with the data": tables,
+}
+
+
+def main() -> None:
+    """Measure and write."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
+    parser.add_argument("--out", type=Path, default=Path(__file__).with_name("RESULTS.md"))
+    parser.add_argument("--only", choices=[title.split()[-1] for title in SECTIONS])
+    options = parser.parse_args()
+    one_thread()
+    parts = [
+        "# What a training step costs",
+        " ".join(__doc__.split("\n\n")[2].split()),
+        f"{platform.machine()}, {torch.backends.cpu.get_cpu_capability()}, one thread; Python "
+        f"{platform.python_version()}, torch {torch.__version__}. Batch 256, stacks of 5 models, "
+        f"{SHAPE['ratings']:,} random ratings unless it says otherwise; median of {REPEATS}, in "
+        "brackets the range.",
+    ]
+    for title, section in SECTIONS.items():
+        if options.only in (None, title.split()[-1]):
+            parts += [f"## {title}", section.__doc__.strip(), section()]
+    write_text(options.out, "\n\n".join(parts) + "\n")
+
+
+if __name__ == "__main__":
+    main()

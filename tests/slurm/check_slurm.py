@@ -1,0 +1,155 @@
+"""The workflow through its Slurm profile, on a real Slurm of one node on loopback.
+
+make test-slurm
+
+Needs root and Slurm from Debian (start-slurm.sh names the packages). The jobs are the workflow's
+own on real MovieLens-100K with few steps, and one more that asks for a GPU. No part of `make test`.
+"""
+
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import pytest
+
+HERE = Path(__file__).parent
+sys.path.insert(0, str(HERE.parent / "workflow"))
+from workspace import Workspace  # noqa: E402  the path to it is set above
+
+TABLE = "results/tables/talk.md"
+TEACHER = "results/movielens/100k/teacher/models.safetensors"
+# What this cluster is: no accounting, and polling often makes the check shorter. All else is the
+# profile's.
+CLUSTER = [
+    "--slurm-no-account",
+    "--slurm-status-command=squeue",
+    "--slurm-init-seconds-before-status-checks=3",
+    "--slurm-keep-successful-logs",
+]
+
+
+def processes(*words):
+    """Command lines of the living processes that name one of the words."""
+    listed = subprocess.run(["ps", "-eo", "stat=,pid=,args="], capture_output=True, text=True)
+    lines = [line for line in listed.stdout.splitlines() if not line.startswith("Z")]
+    return [line for line in lines if any(word in line for word in words)]
+
+
+@pytest.fixture(scope="module")
+def cluster():
+    """Start Slurm; end it with all its jobs, whatever happened, and see that nothing is left."""
+    folder = Path(tempfile.mkdtemp(prefix="talking-models-slurm-"))
+    folder.chmod(0o755)  # Slurm's own demand
+    try:
+        # not captured: the daemons keep the descriptors
+        assert subprocess.run([HERE / "start-slurm.sh", folder]).returncode == 0
+        yield
+    finally:
+        stopped = subprocess.run([HERE / "stop-slurm.sh", folder]).returncode
+        left = processes(str(folder), "slurmstepd")
+        shutil.rmtree(folder)
+        assert stopped == 0
+        assert left == []
+
+
+@pytest.fixture(scope="module")
+def local(tmp_path_factory):
+    """A run on this machine, without Slurm."""
+    space = Workspace.of_repository(tmp_path_factory.mktemp("local") / "repository")
+    space.append("workflow/Snakefile", '\n\ninclude: "../tests/slurm/see_device.smk"\n')
+    space.make(TABLE)
+    return space
+
+
+@pytest.fixture
+def space(cluster, local, tmp_path):
+    """The same repository and downloaded data; results are to be made through Slurm."""
+    return local.copy(tmp_path / "repository", results=False)
+
+
+def on_slurm(*targets, profile="slurm", more=()):
+    return [*targets, "--profile", f"workflow/profiles/{profile}", *CLUSTER, *more]
+
+
+def field(text, name):
+    """A field of what `scontrol show job` prints."""
+    return re.search(rf"\b{name}=(\S+)", text)[1]
+
+
+def running(comment):
+    """The Slurm jobs that run for a rule: id and what `scontrol show job` says."""
+    listing = ["squeue", "--noheader", "--states=RUNNING", "--format=%A"]
+    ids = subprocess.run(listing, check=True, capture_output=True, text=True).stdout.split()
+    shown = {
+        id: subprocess.run(
+            ["scontrol", "show", "job", id], check=True, capture_output=True, text=True
+        ).stdout
+        for id in ids
+    }
+    return {id: text for id, text in shown.items() if f"Comment={comment}" in text}
+
+
+def test_the_results_are_those_of_a_local_run_and_a_gpu_job_sees_its_gpu(space, local):
+    said = space.make(*on_slurm(TABLE, "results/gpu.txt"), cores=8)
+    assert "SLURM jobid" in said or "SLURM run ID" in said
+    seen = (space.path / "results/gpu.txt").read_text()
+    print(seen)
+    assert re.search(r"^CUDA_VISIBLE_DEVICES=[01]$", seen, re.M)
+    assert field(seen, "Partition") == "gpu"
+    assert re.search(r"gres[:/]gpu:fake[:=]1\b|GRES=gpu:fake:1\b", seen)
+    # every job ran in Slurm, the CPU jobs among them
+    rules = {path.name for path in (space.path / ".snakemake/slurm_logs").iterdir()}
+    assert rules >= {"rule_split_movielens", "rule_train_teacher", "rule_train_student"}
+    assert rules >= {"rule_see_device", "group_tables_make_table"}
+    found, expected = space.results(), local.results()
+    assert set(found) == set(expected)
+    assert {"tables/talk.md", "tables/talk.csv"} <= set(found)
+    assert [name for name in expected if found[name] != expected[name]] == []
+
+
+def test_a_job_ended_by_scancel_is_submitted_again_with_more_and_completes(space, local):
+    run = space.start(*on_slurm(TEACHER), pause_at="teacher/models.safetensors")
+    try:
+        run.wait_until_paused()
+        ((id, first),) = running("rule_train_teacher").items()
+        (run.here / "paused").unlink()
+        subprocess.run(["scancel", id], check=True)
+        # the second attempt stops at the same place, and is looked at there
+        run.wait_until_paused()
+        ((again, second),) = running("rule_train_teacher").items()
+        (run.here / "go").touch()
+        status, said = run.wait()
+    finally:
+        run.kill()
+    print(said)
+    assert status == 0, said
+    assert again != id
+    assert "CANCELLED" in said
+    assert "Trying to restart job" in said
+    megabytes = [int(field(text, "MinMemoryNode").removesuffix("M")) for text in (first, second)]
+    assert megabytes[1] == 2 * megabytes[0]
+    assert [field(text, "TimeLimit") for text in (first, second)] == ["01:00:00", "02:00:00"]
+    assert {field(text, "Partition") for text in (first, second)} == {"cpu"}
+    model = TEACHER.removeprefix("results/")
+    assert space.results()[model] == local.results()[model]
+
+
+def test_a_job_placed_as_the_tpu_profile_places_its_jobs_has_a_node_for_itself(space):
+    place = ["--set-resources", "see_node:slurm_partition=tpu", "see_node:slurm_extra=--exclusive"]
+    space.make(*on_slurm("results/node.txt", profile="tpu", more=place))
+    seen = (space.path / "results/node.txt").read_text()
+    assert field(seen, "Partition") == "tpu"
+    assert field(seen, "OverSubscribe") == "NO"
+    assert field(seen, "NumCPUs") == "8"
+
+
+def test_nothing_waits_or_runs_any_more(cluster):
+    end = time.monotonic() + 30
+    listing = ["squeue", "--noheader"]
+    while subprocess.run(listing, check=True, capture_output=True).stdout:
+        assert time.monotonic() < end, "a job is left"
+        time.sleep(0.5)

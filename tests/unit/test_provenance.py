@@ -1,0 +1,236 @@
+"""What made a result: the record of a job, and all records together."""
+
+import hashlib
+import json
+import subprocess
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import pandas as pd
+import pytest
+
+from talking_models import provenance
+from talking_models.report import provenance as report
+
+SCRIPTS = str(Path(provenance.__file__).parents[1])
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def job(rule, inputs, outputs, **wildcards):
+    return SimpleNamespace(
+        rule=rule,
+        input=inputs,
+        output=outputs,
+        log=[f"results/logs/{rule}.log"],
+        wildcards=wildcards,
+        params={"code": "c0de"},
+        threads=1,
+    )
+
+
+def run(made, texts):
+    """A job of the test: its outputs get their texts, and it ends."""
+    for path, text in texts.items():
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+        Path(path).write_text(text)
+    results, path = provenance.places(made.log[0])
+    provenance.finish(made, results, path)
+    return json.loads(path.read_text()) if path.is_file() else None
+
+
+@pytest.fixture
+def chain(here):
+    """Raw data, a model of it, a table of that and of a published number."""
+    (here / "config").mkdir()
+    (here / "config/paper.csv").write_text("1.0")
+    provenance.note_run("results", {"seeds": 2})
+    return [
+        run(job("download", [], ["data/raw"], variant="100k"), {"data/raw": "ratings"}),
+        run(job("train", ["data/raw"], ["results/model"]), {"results/model": "weights"}),
+        run(
+            job("table", ["results/model", "config/paper.csv"], ["results/table"]),
+            {"results/table": "1.1"},
+        ),
+    ]
+
+
+def test_a_record_says_what_made_its_outputs(chain):
+    download, train, table = chain
+    assert (download["rule"], download["wildcards"]) == ("download", {"variant": "100k"})
+    assert train["code"] == "c0de"
+    assert table["outputs"] == {"results/table": hashlib.sha256(b"1.1").hexdigest()}
+    assert set(table["inputs"]) == {"results/model", "config/paper.csv"}
+    assert table["inputs"]["results/model"] == train["outputs"]["results/model"]
+    assert download["data"] == train["data"] == table["data"] == download["outputs"]
+    assert table["config"] == provenance.digest_of_value({"seeds": 2})
+    assert table["library"] == provenance.library()
+    assert table["packages"]["pandas"] == pd.__version__
+    assert "sys" not in table["packages"]
+    assert table["host"]
+    assert table["cores"] >= table["threads"] == 1
+    assert table["cpu_seconds"] > 0
+    assert table["wall_seconds"] > 0
+
+
+def test_the_same_configuration_has_the_same_digest_in_any_order():
+    digest = provenance.digest_of_value
+    assert digest({"a": 1, "b": [1, 2]}) == digest({"b": [1, 2], "a": 1})
+    assert digest({"a": 1, "b": [1, 2]}) != digest({"a": 1, "b": [2, 1]})
+
+
+def test_where_data_came_from_is_unknown_if_a_file_is_not_what_its_record_says(chain):
+    made = run(job("other", ["results/model"], ["results/other"]), {"results/other": "x"})
+    assert made["data"] == chain[0]["outputs"]
+    Path("results/model").write_text("other weights")
+    made = run(job("other", ["results/model"], ["results/other"]), {"results/other": "x"})
+    assert made["data"] is None
+    made = run(job("last", ["results/other"], ["results/last"]), {"results/last": "x"})
+    assert made["data"] is None
+
+
+def test_where_data_came_from_is_unknown_without_a_record(chain):
+    Path("results/provenance/train.json").unlink()
+    made = run(job("other", ["results/model"], ["results/other"]), {"results/other": "x"})
+    assert made["data"] is None
+
+
+def test_without_the_note_of_a_run_the_rest_is_recorded(here):
+    made = run(job("download", [], ["data/raw"]), {"data/raw": "ratings"})
+    assert made["commit"] is made["dirty"] is made["config"] is made["library"] is None
+    assert made["code"] == "c0de"
+
+
+def test_a_job_that_lacks_an_output_has_no_record(here):
+    assert (
+        run(job("train", [], ["results/model", "results/history"]), {"results/model": "x"}) is None
+    )
+
+
+def test_the_record_lies_where_the_log_does():
+    results, path = provenance.places("out/logs/run/logs/movielens/train/td.log")
+    assert results == Path("out/logs/run")
+    assert path == Path("out/logs/run/provenance/movielens/train/td.json")
+    with pytest.raises(ValueError, match="in no folder `logs`"):
+        provenance.places("train.log")
+
+
+JOB = """\
+import sys
+sys.path.insert(0, {scripts!r})
+from types import SimpleNamespace
+from talking_models.job import start
+snakemake = SimpleNamespace(
+    rule="train", input=[], output=["results/model"], log=["results/logs/train.log"],
+    wildcards={{}}, params={{}}, threads=1,
+)
+start(snakemake)
+open("results/model", "w").write("weights")
+{then}
+"""
+
+
+@pytest.mark.parametrize(("then", "status"), [("", 0), ("sys.exit()", 0)])
+def test_a_job_writes_its_record_at_its_end(here, then, status):
+    code = JOB.format(scripts=SCRIPTS, then=then)
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == status
+    made = json.loads((here / "results/provenance/train.json").read_text())
+    assert list(made["outputs"]) == ["results/model"]
+
+
+def test_a_job_that_fails_leaves_no_record_and_not_that_of_an_earlier_run(here):
+    record = here / "results/provenance/train.json"
+    subprocess.run([sys.executable, "-c", JOB.format(scripts=SCRIPTS, then="")], check=True)
+    assert record.is_file()
+    # Snakemake deletes the outputs of a failed job only after it has ended
+    code = JOB.format(scripts=SCRIPTS, then="raise ValueError('no')")
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True).returncode == 1
+    assert not record.exists()
+
+
+def git(*arguments):
+    identity = ["-c", "user.name=A", "-c", "user.email=a@example.org"]
+    command = ["git", *identity, *arguments]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+
+
+def test_the_commit_is_known_and_whether_files_differ_from_it(here):
+    assert provenance.git_state() == (None, None)
+    git("init", "--quiet")
+    assert provenance.git_state() == (None, None)
+    Path("results/tables").mkdir(parents=True)
+    for name in ("code.py", "results/tables/table3.md", "dvc.lock"):
+        Path(name).write_text("1")
+    git("add", ".")
+    git("commit", "--quiet", "--message", "one")
+    head = git("rev-parse", "HEAD")
+    assert provenance.git_state() == (head, False)
+    for name in ("results/tables/table3.md", "dvc.lock", "results/new"):
+        Path(name).write_text("2")  # a run itself makes these
+        assert provenance.git_state() == (head, False)
+    Path("code.py").write_text("2")
+    assert provenance.git_state() == (head, True)
+    git("checkout", "code.py")
+    Path("method.py").write_text("new, and not yet in git")
+    assert provenance.git_state() == (head, True)
+    Path("method.py").unlink()
+    Path("out").mkdir()
+    Path("out/model").write_text("x")
+    assert provenance.git_state("out") == (head, False)
+
+
+# All records together
+
+
+def test_all_jobs_that_a_table_comes_from_are_found(chain):
+    run(job("unused", ["data/raw"], ["results/unused"]), {"results/unused": "x"})
+    records, unknown = report.trace(["results/table"], "results")
+    assert {made["rule"] for made in records} == {"download", "train", "table"}
+    assert unknown == []
+
+
+def test_files_that_have_no_record_or_changed_since_are_named(chain):
+    Path("results/model").write_text("other weights")
+    records, unknown = report.trace(["results/table", "results/nothing"], "results")
+    assert [made["rule"] for made in records] == ["table"]
+    assert unknown == ["results/model", "results/nothing"]
+    text = report.summary(records, unknown)["No record"]
+    assert text == "results/model, 1 more"
+
+
+def test_the_summary_says_what_differs_between_jobs(chain):
+    records, _ = report.trace(["results/table"], "results")
+    same = report.summary(records, [])
+    assert same["Configuration"] == records[0]["config"][:12]
+    assert same["Commit"] == "unknown"
+    assert "No record" not in same
+    assert f"pandas {pd.__version__}" in same["Packages"]
+    assert same["Jobs"].startswith("3, begun from ")
+    for made, commit in zip(records, ("a" * 40, "a" * 40, "b" * 40), strict=True):
+        made["commit"], made["dirty"] = commit, commit[0] == "b"
+    records[0]["packages"]["numpy"] = "1.0"
+    several = report.summary(records, [])
+    assert several["Commit"] == "aaaaaaaaaaaa (2 jobs); bbbbbbbbbbbb, with changes (1 job)"
+    assert "numpy 1.0 / " in several["Packages"]
+
+
+def test_there_is_a_row_for_each_job_and_a_page(chain):
+    report.run(["results/table"], "results", "provenance.csv", "provenance.rst")
+    rows = pd.read_csv("provenance.csv")
+    assert list(rows) == report.COLUMNS
+    assert set(rows["rule"]) == {"download", "train", "table"}
+    assert set(rows["wildcards"].dropna()) == {"variant=100k"}
+    text = Path("provenance.rst").read_text()
+    assert text.startswith(".. list-table::")
+    assert "   * - Data\n     - " in text
+
+
+def test_without_any_record_the_page_says_so(here):
+    report.run(["results/table"], "results", "provenance.csv", "provenance.rst")
+    assert "none has a record" in Path("provenance.rst").read_text()
+    assert "     - results/table\n" in Path("provenance.rst").read_text()

@@ -1,0 +1,254 @@
+"""DVC and Snakemake agree on what is up to date, whichever of them made or brought the files."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+from workspace import SECONDS, Workspace, jobs
+
+LIBRARY = "workflow/scripts/talking_models"
+STAGES = ["data", "teacher", "students", "results"]
+PUSHED_BY_GIT = ("tables", "figures", "claims.csv", "claims.md", "metrics.json")
+
+
+class Repository(Workspace):
+    """A git repository with DVC's stages for the small configuration."""
+
+    def run(self, *command: str, status: int | None = 0) -> str:
+        """What a command says; its exit status must be `status`, if that is not None."""
+        place = self.path.parent
+        environment = {k: v for k, v in os.environ.items() if not k.startswith("SNAKEMAKE")} | {
+            "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+            "CORES": "2",
+            # nothing of the user's, and nothing left behind
+            **{
+                f"DVC_{name}_DIR": str(place / "dvc" / name)
+                for name in ("GLOBAL_CONFIG", "SYSTEM_CONFIG", "SITE_CACHE")
+            },
+            "GIT_CONFIG_GLOBAL": os.devnull,
+            "AWS_ACCESS_KEY_ID": "test",
+            "AWS_SECRET_ACCESS_KEY": "test",
+            "AWS_DEFAULT_REGION": "us-east-1",
+            "NO_PROXY": "127.0.0.1",
+        }
+        result = subprocess.run(
+            command, cwd=self.path, env=environment, capture_output=True, text=True, timeout=SECONDS
+        )
+        said = result.stdout + result.stderr
+        assert status is None or result.returncode == status, f"{' '.join(command)}:\n{said}"
+        return said
+
+    def git(self, *arguments: str) -> str:
+        """A git command."""
+        identity = ["-c", "user.name=A", "-c", "user.email=a@example.org"]
+        return self.run("git", *identity, *arguments).strip()
+
+    def commit(self, message: str) -> str:
+        """Commit everything that git does not ignore; the commit's id."""
+        self.git("add", "--all")
+        self.git("commit", "--quiet", "--message", message)
+        return self.git("rev-parse", "HEAD")
+
+    def dvc(self, *arguments: str, status: int | None = 0) -> str:
+        """A DVC command."""
+        return self.run(sys.executable, "-m", "dvc", *arguments, status=status)
+
+    def changed(self) -> list[str]:
+        """The stages that DVC finds changed."""
+        return list(json.loads(self.dvc("status", "--json")))
+
+    def bring(self, how: str, *, status: int = 0) -> str:
+        """What `make pull` and `make checkout` run."""
+        script = "workflow/scripts/bring_results.py"
+        return self.run(sys.executable, script, how, status=status)
+
+    def clone(self, path: Path, remote: list[list[str]]) -> "Repository":
+        """A fresh clone with a DVC remote."""
+        self.git("clone", "--quiet", ".", str(path))
+        clone = Repository(path)
+        clone.add_remote(remote)
+        return clone
+
+    def add_remote(self, remote: list[list[str]]) -> None:
+        """Make a remote known to this clone, and not to git."""
+        for arguments in remote:
+            self.dvc("remote", *arguments)
+
+    def lock(self) -> dict:
+        """What DVC has recorded."""
+        return yaml.safe_load((self.path / "dvc.lock").read_text())["stages"]
+
+
+@pytest.fixture(scope="module")
+def recorded(finished, tmp_path_factory):
+    """The finished run, recorded by DVC and committed, its files in a local remote."""
+    folder = tmp_path_factory.mktemp("dvc")
+    space = Repository(finished.copy(folder / "repository").path)
+    space.replace("dvc.yaml", "config: config/config.yaml", "config: small.yaml")
+    (space.path / "dvc.lock").unlink(missing_ok=True)  # of the paper's run
+    space.git("init", "--quiet", "--initial-branch", "main")
+    space.commit("the project")
+    space.dvc("commit", "--force")
+    space.commit("results")
+    space.add_remote(local(folder))
+    space.dvc("push", "--remote", "here")
+    return space
+
+
+def local(folder):
+    return [["add", "--local", "--default", "here", str(folder / "remote")]]
+
+
+@pytest.fixture(scope="module")
+def pulled(recorded, tmp_path_factory):
+    """A clone with the results of the local remote."""
+    folder = recorded.path.parent
+    clone = recorded.clone(tmp_path_factory.mktemp("clone") / "repository", local(folder))
+    assert set(clone.due()) >= {"download_movielens", "train_student td war"}
+    clone.bring("pull")
+    return clone
+
+
+@pytest.fixture(scope="module")
+def s3():
+    """An S3 server on this machine with one bucket: its remote, as DVC is told of it."""
+    server_module = pytest.importorskip("moto.server")
+    pytest.importorskip("dvc_s3")
+    boto3 = pytest.importorskip("boto3")
+    server = server_module.ThreadedMotoServer(ip_address="127.0.0.1", port=0)
+    server.start()
+    host, port = server.get_host_and_port()
+    url = f"http://{host}:{port}"
+    keys = {"aws_access_key_id": "test", "aws_secret_access_key": "test"}
+    boto3.client("s3", endpoint_url=url, region_name="us-east-1", **keys).create_bucket(
+        Bucket="bucket"
+    )
+    yield [
+        ["add", "--local", "--default", "s3", "s3://bucket/talking-models"],
+        ["modify", "--local", "s3", "endpointurl", url],
+    ]
+    server.stop()
+
+
+def test_a_finished_run_is_recorded_without_making_anything_again(finished, recorded):
+    assert list(recorded.lock()) == STAGES
+    assert recorded.changed() == []
+    assert recorded.results() == finished.results()
+    tracked = recorded.git("ls-files", "results", "data").splitlines()
+    assert tracked
+    assert all(name.removeprefix("results/").startswith(PUSHED_BY_GIT) for name in tracked)
+
+
+def test_every_file_that_snakemake_makes_is_an_output_of_a_stage(recorded):
+    outs = [Path(out["path"]) for stage in recorded.lock().values() for out in stage["outs"]]
+    made = {path for job in jobs(recorded.make("--dry-run", "--forceall")) for path in job.outputs}
+    assert "results/tables/talk.csv" in made
+    assert [path for path in made if not any(Path(path).is_relative_to(out) for out in outs)] == []
+
+
+def test_after_clone_and_pull_nothing_is_due(finished, pulled):
+    assert pulled.due() == set()
+    assert pulled.changed() == []
+    assert pulled.results() == finished.results()
+
+
+def test_after_clone_and_pull_from_s3_nothing_is_due(finished, recorded, s3, tmp_path):
+    recorded.add_remote(s3)
+    recorded.dvc("push", "--remote", "s3")
+    clone = recorded.clone(tmp_path / "repository", s3)
+    clone.bring("pull")
+    assert clone.due() == set()
+    assert clone.results() == finished.results()
+
+
+def test_after_the_pull_a_change_of_code_is_seen_by_both(pulled):
+    pulled.append(f"{LIBRARY}/methods/td.py", "\n# edited\n")
+    due = pulled.due()
+    changed = pulled.changed()
+    pulled.git("checkout", f"{LIBRARY}/methods/td.py")
+    assert {"train_student td war", "evaluate_students td", "make_table talk"} <= due
+    trained = {name.split()[1] for name in due if name.startswith("train_student")}
+    assert trained == {"td"}
+    assert changed == ["students", "results"]
+
+
+def test_results_of_other_code_are_not_taken_for_up_to_date(pulled, tmp_path):
+    clone = Repository(pulled.copy(tmp_path / "repository", results=False).path)
+    clone.append(f"{LIBRARY}/methods/td.py", "\n# edited\n")
+    said = clone.bring("checkout", status=1)
+    assert "methods" in said
+    assert "`dvc repro` makes what differs" in said
+    assert not (clone.path / ".snakemake").exists(), "Snakemake was told"
+
+
+def test_repro_makes_what_snakemake_would_and_another_commit_is_taken_over(finished, pulled):
+    first = pulled.git("rev-parse", "HEAD")
+    before = pulled.lock()
+    pulled.replace("config/experiments.yaml", "rounds: 1", "rounds: 2")
+    due = pulled.due()
+    assert "train_student td war" in due
+    assert pulled.changed() == ["students", "results"]
+
+    said = pulled.dvc("repro")
+    assert {job.name for job in jobs(said)} - set(STAGES) == due  # but for the targets' own
+    assert pulled.due() == set()
+    assert pulled.changed() == []
+    made = pulled.results()
+    assert made["tables/talk.csv"] != finished.results()["tables/talk.csv"]
+    record = "results/provenance/movielens/100k/train_student/td/war.json"
+    record = json.loads((pulled.path / record).read_text())
+    assert (record["commit"], record["dirty"]) == (first, True)
+    second = pulled.commit("two rounds")
+
+    difference = json.loads(pulled.dvc("metrics", "diff", "--json", first, second))
+    (changes,) = difference["diff"].values()
+    assert set(changes) == {"rmse.table3.TD", "rmse.talk.TD"}
+    assert changes["rmse.talk.TD"]["diff"] != 0
+
+    pulled.git("checkout", "--quiet", first)
+    pulled.bring("checkout")
+    assert pulled.due() == set()
+    assert pulled.results() == finished.results()
+    assert pulled.lock() == before
+
+    # The second commit's files lie in DVC's cache. Taken from there, they would be new to
+    # Snakemake, so that it has to be asked.
+    pulled.replace("config/experiments.yaml", "rounds: 1", "rounds: 2")
+    said = pulled.dvc("repro", "--dry", "students")
+    pulled.git("checkout", "--quiet", ".")
+    assert "> snakemake students" in said
+    assert "is cached" not in said
+
+
+def test_metrics_and_plots_are_shown(recorded, tmp_path):
+    (shown,) = json.loads(recorded.dvc("metrics", "show", "--json"))[""]["data"].values()
+    means = shown["data"]["rmse"]
+    assert list(means["table3"]) == ["Train from Scratch", "Teacher", "FD", "Hybrid", "TD"]
+    text = (recorded.path / "results/tables/table3.md").read_text()
+    line = next(line for line in text.splitlines() if line.startswith("| TD |"))
+    assert f"{means['table3']['TD']:.4f}" in line
+    recorded.dvc("plots", "show", "--out", str(tmp_path / "plots"))
+    page = (tmp_path / "plots/index.html").read_text()
+    specs = [json.loads(text) for text in re.findall(r"var spec = (\{.*\});?\n", page)]
+    (spec,) = [spec for spec in specs if "RMSE" in str(spec["title"])]
+    assert "DVC_METRIC" not in json.dumps(spec)
+    assert {cell["method"] for cell in spec["data"]["values"]} == set(means["table3"])
+    names = {path.name for path in (tmp_path / "plots/static").iterdir()}
+    for figure in ("forest", "paper", "losses", "cka"):
+        assert any(name.endswith(f"{figure}.png") for name in names), figure
+
+
+def test_without_recorded_results_the_command_says_what_makes_them(tmp_path):
+    script = Path(__file__).parents[2] / "workflow/scripts/bring_results.py"
+    shutil.copy(script, tmp_path)
+    command = [sys.executable, "bring_results.py", "pull"]
+    result = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=SECONDS)
+    assert result.returncode == 1
+    assert "no results are recorded" in result.stderr
+    assert "`dvc repro` makes them" in result.stderr

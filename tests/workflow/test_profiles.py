@@ -1,0 +1,130 @@
+"""`snakemake --dry-run` works for every profile and every configuration in the repository."""
+
+import importlib.util
+import os
+import re
+import subprocess
+import sys
+from urllib.request import Request, urlopen
+
+import pytest
+import yaml
+from moto.server import ThreadedMotoServer
+from packaging.requirements import Requirement
+from workspace import ROOT, Workspace, jobs
+
+PROFILES = {
+    file.parent.name: yaml.safe_load(file.read_text())
+    for file in sorted(ROOT.glob("workflow/profiles/*/config.yaml"))
+}
+LAYERS = re.findall(r'^configfile: "(.+)"$', (ROOT / "workflow/Snakefile").read_text(), re.M)
+# Those that the Snakefile does not read anyway, and "" for none on top.
+CONFIGS = ["", *(f"config/{f.name}" for f in sorted(ROOT.glob("config/*.yaml")))]
+CONFIGS = [name for name in CONFIGS if name not in LAYERS]
+RULES = {
+    name: text
+    for file in sorted(ROOT.glob("workflow/rules/*.smk"))
+    for name, text in re.findall(
+        r"^(?:rule|checkpoint) (\w+):\n((?:    .*\n|\n)*)", file.read_text(), re.M
+    )
+}
+
+
+def plugins(profile):
+    """The packages that a profile needs beside Snakemake."""
+    kinds = {"executor": "executor", "default-storage-provider": "storage"}
+    return [
+        f"snakemake-{kind}-plugin-{profile[key]}" for key, kind in kinds.items() if key in profile
+    ]
+
+
+@pytest.fixture(scope="module")
+def repository(tmp_path_factory):
+    """The repository with the configuration that it is shipped with, and no results."""
+    space = Workspace.of_repository(tmp_path_factory.mktemp("profiles") / "repository")
+    for name in LAYERS:
+        (space.path / name).write_bytes((ROOT / name).read_bytes())
+    return space.path
+
+
+@pytest.fixture(scope="module")
+def bucket():
+    """An S3 server with one empty bucket: the environment that the Kubernetes profile asks for."""
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0)
+    server.start()
+    try:
+        host, port = server.get_host_and_port()
+        with urlopen(Request(f"http://{host}:{port}/talking-models", method="PUT")):
+            pass
+        yield {
+            "TALKING_MODELS_BUCKET": "talking-models",
+            "TALKING_MODELS_IMAGE": "registry.example.org/talking-models/workflow:1",
+            "SNAKEMAKE_STORAGE_S3_ENDPOINT_URL": f"http://{host}:{port}",
+            "SNAKEMAKE_STORAGE_S3_ACCESS_KEY": "test",
+            "SNAKEMAKE_STORAGE_S3_SECRET_KEY": "test",
+        }
+    finally:
+        server.stop()
+
+
+def test_there_are_profiles_and_configurations():
+    assert set(PROFILES) >= {"default", "slurm", "kubernetes", "tpu"}
+    assert set(CONFIGS) >= {"", "config/quick.yaml"}
+    assert len(LAYERS) == 3
+
+
+@pytest.mark.parametrize("name", PROFILES)
+def test_the_plugins_of_a_profile_are_pinned_and_installed(name):
+    listed = (ROOT / "requirements.in").read_text().splitlines()
+    requirements = [Requirement(x.split("#")[0]) for x in listed if x.split("#")[0].strip()]
+    pinned = {r.name for r in requirements if str(r.specifier).startswith("==")}
+    for plugin in plugins(PROFILES[name]):
+        assert plugin in pinned, "not in requirements.in with a version"
+        assert importlib.util.find_spec(plugin.replace("-", "_")), (
+            f"the profile {name} needs {plugin}, which is not installed: "
+            "pip install -r requirements.txt"
+        )
+
+
+@pytest.mark.parametrize("config", CONFIGS, ids=lambda config: config or "shipped")
+@pytest.mark.parametrize("name", PROFILES)
+def test_a_dry_run_works(repository, request, name, config):
+    profile = PROFILES[name]
+    command = [sys.executable, "-m", "snakemake", "--dry-run"]
+    if name == "default":  # Snakemake takes it by itself
+        command += ["--cores", "1"]
+    else:
+        command += ["--profile", f"workflow/profiles/{name}"]
+    if config:
+        command += ["--configfile", config]
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("SNAKEMAKE")}
+    if "default-storage-provider" in profile:
+        environment |= request.getfixturevalue("bucket")
+    result = subprocess.run(
+        command, cwd=repository, env=environment, capture_output=True, text=True, timeout=300
+    )
+    said = result.stdout + result.stderr
+    assert result.returncode == 0, said
+    # those in a group are indented
+    rules = set(re.findall(r"^ *(?:local)?rule (\w+):$", said, re.M))
+    assert {"download_movielens", "train_student", "make_table"} <= rules
+    # nothing of the repository itself is looked for in a bucket
+    assert not re.search(r"s3://\S*config/", said)
+    if "default-storage-provider" in profile:
+        assert all(
+            path.startswith("s3://talking-models/") for job in jobs(said) for path in job.outputs
+        )
+    assert not (repository / "data").exists()
+
+
+@pytest.mark.parametrize("name", PROFILES)
+def test_a_profile_names_rules_that_exist(name):
+    named = {*PROFILES[name].get("groups", {}), *PROFILES[name].get("set-resources", {})}
+    assert named <= set(RULES)
+
+
+def test_every_rule_that_asks_for_a_tpu_is_placed_by_the_tpu_profile():
+    asks = re.compile(r"^        (?:tpu=|\*\*vision_device\()", re.M)
+    asking = {rule for rule, text in RULES.items() if asks.search(text)}
+    assert "train_vision_student" in asking
+    assert asking <= set(PROFILES["tpu"]["set-resources"])
