@@ -28,7 +28,7 @@ from workspace import Workspace  # noqa: E402  the path to it is set above
 
 from talking_models.images import image  # noqa: E402
 
-BASE = "docker.io/library/python:3.11-slim"
+BASE = "python:3.11-slim"
 STORE = ROOT / "build" / "containers"
 TABLE = "results/quick/tables/table3"
 # For each image, what the rules that name it import, and what it must have beside that.

@@ -77,6 +77,14 @@ def test_trials_cover_the_choices_and_the_zeros():
     assert all(settings["w1"] > 0 for settings in found)
 
 
+def test_a_weight_without_effect_is_not_drawn():
+    found = [trial["settings"] for trial in trials(job("td"), 40, False)]
+    silent = [settings for settings in found if settings["rounds"] == 0]
+    assert silent
+    assert {settings["w1"] for settings in silent} == {10.0}
+    assert len({settings["w1"] for settings in found}) > 20
+
+
 def test_id_dropout_is_searched_where_it_is_asked_for():
     assert "id_dropout" in trials(job("scratch"), 1, True)[0]["training"]
 

@@ -207,7 +207,7 @@ def test_repro_makes_what_snakemake_would_and_another_commit_is_taken_over(finis
     second = pulled.commit("two rounds")
 
     difference = json.loads(pulled.dvc("metrics", "diff", "--json", first, second))
-    (changes,) = difference["diff"].values()
+    (changes,) = difference.values()
     assert set(changes) == {"rmse.table3.TD", "rmse.talk.TD"}
     assert changes["rmse.talk.TD"]["diff"] != 0
 

@@ -28,10 +28,12 @@ rule collect_provenance:
         f"{RESULTS}/benchmarks/collect_provenance.tsv"
     conda:
         "../../envs/results.yaml"
+    container:
+        image("results")
     threads: 1
     resources:
-        mem_mb=500,
-        runtime=5,
+        mem_mb=per_attempt(500),
+        runtime=per_attempt(5),
     params:
         results=RESULTS,
         code=fingerprint("talking_models.report.provenance"),

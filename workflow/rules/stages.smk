@@ -46,10 +46,12 @@ rule collect_metrics:
         f"{RESULTS}/benchmarks/collect_metrics.tsv"
     conda:
         "../../envs/results.yaml"
+    container:
+        image("results")
     threads: 1
     resources:
-        mem_mb=500,
-        runtime=5,
+        mem_mb=per_attempt(500),
+        runtime=per_attempt(5),
     params:
         tables=list(CONFIG.tables),
         code=fingerprint("talking_models.report.scores"),

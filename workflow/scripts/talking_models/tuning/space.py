@@ -86,10 +86,13 @@ def trials(
     ]
     while len(found) < n:
         point = study.ask(unit).params
+        drawn = {k: _value(s, point[f"settings.{k}"]) for k, s in settings.items()}
+        idle = [k for k, s in settings.items() if s.get("needs") and not drawn[s["needs"]]]
         found.append(
             {
                 "training": {k: _value(s, point[f"training.{k}"]) for k, s in training.items()},
-                "settings": {k: _value(s, point[f"settings.{k}"]) for k, s in settings.items()},
+                # what cannot have an effect is not chosen: an ablation may bring it to life
+                "settings": drawn | {k: config["settings"][k] for k in idle},
             }
         )
     return found
