@@ -37,7 +37,7 @@ tuned: .venv/.installed ## search all settings and put the choice into config/tu
 	cp results/movielens/100k/tuned.csv config/tuned/movielens-100k.csv
 
 quick: .venv/.installed ## Table 3 on two genres with few steps, in about a minute
-	$(BIN)/snakemake --cores $(CORES) --configfile config/quick.yaml results/quick/tables/table3.md
+	$(BIN)/snakemake --cores $(CORES) results/quick/tables/table3.md --configfile config/quick.yaml
 
 report: .venv/.installed ## all tables and figures, and results/report.html to look at them
 	$(BIN)/snakemake --cores $(CORES)

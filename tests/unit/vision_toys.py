@@ -62,6 +62,7 @@ def config(method: str, settings: dict | None = None, devices: int = 1, **traini
             "smallest_area": 0.5,
             "flip": False,
             "prepare_images": 64,
+            "log_every": 1,
             "evaluate_every": 3,
             "checkpoint_every": 2,
             **training,
@@ -79,7 +80,9 @@ def config(method: str, settings: dict | None = None, devices: int = 1, **traini
 def outputs(folder: Path) -> vision.Outputs:
     """Where a job writes in `folder`."""
     names = ("models.safetensors", "history.csv", "throughput.csv", "config.yaml")
-    return vision.Outputs(*(folder / name for name in names))
+    return vision.Outputs(
+        *(folder / name for name in names), board=folder.with_name(f"{folder.name}-board")
+    )
 
 
 def job(folder: Path, made: vision.Inputs, config: dict) -> dict[str, torch.Tensor]:

@@ -133,9 +133,10 @@ def drawing(name, what):
     }
 
 
-def pages():
-    """The report's pages, each with the Markdown that it shows."""
-    tables = expand(f"{RESULTS}/tables/{{table}}.md", table=[*CONFIG.tables, "compute"])
+def pages(vision=CONFIG.vision.in_all):
+    """The report's pages, each with the Markdown that it shows; with or without vision's tables."""
+    names = [*CONFIG.tables, *(CONFIG.vision.tables if vision else []), "compute"]
+    tables = expand(f"{RESULTS}/tables/{{table}}.md", table=names)
     return {Path(file).stem: file for file in [*tables, *statistics()]}
 
 

@@ -44,7 +44,8 @@ STEPS = {
         *expand(f"{RESULTS}/benchmarks/draw_{{name}}.tsv", name=PLAN.figures),
     ],
 }
-SHOWS = {table: CONFIG.tables[table].title for table in CONFIG.tables} | {
+TABLES = dict(CONFIG.tables) | dict(CONFIG.vision.tables)
+SHOWS = {id: table.title for id, table in TABLES.items()} | {
     "significance": "What the differences between methods are worth",
     "claims": "The paper's claims, with verdicts",
     "compute": "Time and memory of every step",
@@ -90,7 +91,7 @@ rule make_compute_table:
 rule make_page:
     """Set a Markdown table as a page that the report can show."""
     input:
-        md=lambda wildcards: pages()[wildcards.page],
+        md=lambda wildcards: pages(vision=True)[wildcards.page],
     output:
         html=report(
             f"{RESULTS}/pages/{{page}}.html",

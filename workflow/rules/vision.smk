@@ -9,17 +9,21 @@
 #        {RESULTS}/vision/{dataset}/slices/{slice}.yaml
 #            which examples are fit, minival (both of the train split) and eval
 #        {RESULTS}/vision/{dataset}/teacher/probe.safetensors and accuracy.csv
+#        {RESULTS}/vision/{dataset}/teacher/finetuned/, the files of a student, where an experiment
+#            wants a teacher that was trained on the data set
 #        {RESULTS}/vision/{dataset}/students/{experiment}/seed{seed}/
 #            models.safetensors, history.csv, throughput.csv, config.yaml
 #            predictions.parquet, metrics.csv  by evaluate_vision_student, which alone reads eval
 #
-# A killed training job goes on from checkpoint.safetensors in its folder.
+# A killed training job goes on from checkpoint.safetensors in its folder. What it logs for
+# TensorBoard lies beside its log: `tensorboard --logdir {RESULTS}/logs/vision` shows all jobs.
 
 
 rule vision:
-    """Every vision table."""
+    """Every vision table, as a file and as a page of the report."""
     input:
         vision_tables(),
+        expand(f"{RESULTS}/pages/{{page}}.html", page=CONFIG.vision.tables),
     localrule: True
 
 
@@ -122,6 +126,34 @@ rule probe_teacher:
         "../scripts/probe_teacher.py"
 
 
+rule finetune_teacher:
+    """Train the whole teacher on one data set, for experiments that want such a teacher."""
+    input:
+        backbone=BACKBONE,
+        fit=f"{VISION}/{{dataset}}/slices/fit.yaml",
+        minival=f"{VISION}/{{dataset}}/slices/minival.yaml",
+    output:
+        **{name: f"{FINETUNED}/{file}" for name, file in VISION_MODELS.items()},
+    log:
+        f"{RESULTS}/logs/vision/{{dataset}}/finetune_teacher.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/vision/{{dataset}}/finetune_teacher.tsv"
+    conda:
+        VISION_ENV
+    container:
+        VISION_IMAGE
+    threads: VISION_THREADS * CONFIG.vision.device.devices
+    resources:
+        **vision_device(CONFIG.vision.device.devices),
+        mem_mb=per_attempt(16000),
+        runtime=per_attempt(720),
+    params:
+        config=CONFIG.vision.teacher_job(),
+        code=vision_code("scratch"),
+    script:
+        "../scripts/train_vision.py"
+
+
 rule train_vision_student:
     """Train one student by one experiment's method on one data set, with one seed."""
     input:
@@ -147,7 +179,7 @@ rule train_vision_student:
         config=lambda wildcards: CONFIG.vision.job(wildcards.experiment, int(wildcards.seed)),
         code=lambda wildcards: vision_code(CONFIG.vision.experiments[wildcards.experiment].method),
     script:
-        "../scripts/train_vision_student.py"
+        "../scripts/train_vision.py"
 
 
 rule evaluate_vision_student:

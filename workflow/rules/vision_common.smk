@@ -6,6 +6,7 @@
 
 VISION = f"{RESULTS}/vision"
 VISION_STUDENT = f"{VISION}/{{dataset}}/students/{{experiment}}/seed{{seed}}"
+FINETUNED = f"{VISION}/{{dataset}}/teacher/finetuned"
 BACKBONE = f"{VISION}/teacher/backbone.safetensors"
 VISION_MODELS = {
     "models": "models.safetensors",
@@ -24,7 +25,7 @@ VISION_THREADS = CONFIG.vision.device.threads + CONFIG.vision.device.workers
 
 wildcard_constraints:
     dataset="|".join(CONFIG.vision.datasets),
-    model=r"[\w.-]+",
+    model=re.escape(CONFIG.vision.model.name),  # no other file there comes from the hub
     seed=r"\d+",
 
 
@@ -48,7 +49,7 @@ def vision_code(method):
 
 
 def vision_training_inputs(wildcards):
-    """What a student's training reads: a teacher's classifier only if its method has a teacher."""
+    """What a student's training reads: what makes a teacher's outputs only if it has a teacher."""
     method = methods.method_class(CONFIG.vision.experiments[wildcards.experiment].method)
     inputs = {
         "fit": f"{VISION}/{{dataset}}/slices/fit.yaml",
@@ -56,7 +57,11 @@ def vision_training_inputs(wildcards):
         "backbone": BACKBONE,
     }
     if method.has_teacher:
-        inputs["probe"] = f"{VISION}/{{dataset}}/teacher/probe.safetensors"
+        teacher = CONFIG.vision.teacher_of(wildcards.experiment)
+        inputs[teacher] = {
+            "probe": f"{VISION}/{{dataset}}/teacher/probe.safetensors",
+            "finetuned": f"{FINETUNED}/models.safetensors",
+        }[teacher]
     return {name: path.format(dataset=wildcards.dataset) for name, path in inputs.items()}
 
 

@@ -78,6 +78,12 @@ class VisionTraining(Strict):
         ge=1,
         description="Most training images that a method sees before the first step (FD's margins).",
     )
+    log_every: int = Field(
+        100,
+        ge=1,
+        description="Steps between two lines of the logs, with the gradient's norm for each part "
+        "of the loss; that costs a backward pass each.",
+    )
     evaluate_every: int = Field(
         1_000, ge=1, description="Steps between two looks at the minival slice."
     )
@@ -131,6 +137,12 @@ class VisionExperiment(MethodChoice):
         None,
         description="Start from the settings of this experiment, of the same method, and change "
         "only what stands here: an ablation.",
+    )
+    teacher: Literal["probe", "finetuned"] | None = Field(
+        None,
+        description="`probe`: the pre-trained teacher, with a linear classifier trained on its "
+        "frozen features; `finetuned`: all of it trained on the data set first, as "
+        "`vision.training` says. null: that of `like`, or `probe`.",
     )
 
 
@@ -209,6 +221,12 @@ class Vision(Strict):
         """The share of a data set's train split that is kept for selection."""
         return self.minival_fraction or facts(dataset).minival
 
+    def teacher_of(self, experiment: str) -> str:
+        """Which teacher an experiment has, if its method has one: `probe` or `finetuned`."""
+        found = self.experiments[experiment]
+        like = self.experiments[found.like].teacher if found.like else None
+        return found.teacher or like or "probe"
+
     def own(self, experiment: str) -> dict[str, Any]:
         """What an experiment itself says of `training` and `settings`."""
         found = self.experiments[experiment]
@@ -227,15 +245,23 @@ class Vision(Strict):
             KeyError: there is no such experiment.
         """
         found = self.experiments[experiment]
-        config = {
+        config = self._job(found.method, seed) | {"teacher": self.teacher_of(experiment)}
+        like = [self.own(found.like)] if found.like else []
+        return changed(config, *like, self.own(experiment))
+
+    def teacher_job(self) -> dict[str, Any]:
+        """The effective config of the job that trains the whole teacher on a data set."""
+        cut = list(self.model.teacher_cut)
+        return self._job("scratch", 0) | {"blocks": None, "student_cut": cut}
+
+    def _job(self, method: str, seed: int) -> dict[str, Any]:
+        return {
             "seed": seed,
-            "method": found.method,
-            "settings": methods.settings_class(found.method)().model_dump(),
+            "method": method,
+            "settings": methods.settings_class(method)().model_dump(),
             "training": self.training.model_dump(),
             "blocks": self.model.student_blocks,
             "student_cut": list(self.model.student_cut),
             "teacher_cut": list(self.model.teacher_cut),
             "device": self.device.model_dump(),
         }
-        like = [self.own(found.like)] if found.like else []
-        return changed(config, *like, self.own(experiment))

@@ -91,12 +91,14 @@ def load(net: nn.Module, weights: Mapping[str, Tensor], source: str | Path) -> A
     return net
 
 
-def shortened(net: VisionTransformer, blocks: int) -> VisionTransformer:
-    """A copy with the first `blocks` blocks and all other layers: how a student starts.
+def shortened(net: VisionTransformer, blocks: int | None) -> VisionTransformer:
+    """A copy with the first `blocks` blocks (None: all) and all other layers: how a student starts.
 
     Raises:
         ValueError: there are not so many blocks.
     """
+    if blocks is None:
+        blocks = len(net.blocks)
     if not 1 <= blocks <= len(net.blocks):
         raise ValueError(f"the first {blocks} blocks of a model with {len(net.blocks)}")
     short = deepcopy(net)
@@ -164,7 +166,6 @@ class FrozenViT:
 
     Args:
         model: its classifier, if it has one, gives the outputs.
-        batches: makes the batches whose states `chunks` gives.
     """
 
     def __init__(self, model: LayeredViT) -> None:

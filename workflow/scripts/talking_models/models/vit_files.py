@@ -80,8 +80,8 @@ class Backbone:
             load(net.head, tensors, probe)
         return LayeredViT(net, *cut)
 
-    def student(self, blocks: int, cut: tuple[int, int], classes: int) -> LayeredViT:
-        """The student before training."""
+    def student(self, blocks: int | None, cut: tuple[int, int], classes: int) -> LayeredViT:
+        """The student before training: the first `blocks` blocks, or all."""
         net = load(self.architecture.build(), self.weights, "the backbone")
         return LayeredViT(with_classes(shortened(net, blocks), classes), *cut)
 

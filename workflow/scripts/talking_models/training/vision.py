@@ -19,8 +19,9 @@ from talking_models.data.vision_loader import augmented, in_order, shuffled
 from talking_models.io import write_csv, write_yaml
 from talking_models.models.layers import Layers
 from talking_models.models.vit import FrozenViT, LayeredViT
-from talking_models.models.vit_files import Backbone, save_student
+from talking_models.models.vit_files import Backbone, load_student, save_student
 from talking_models.tasks import Classification
+from talking_models.training.board import Board
 from talking_models.training.devices import launch
 from talking_models.training.draws import PlacedStreams
 from talking_models.training.vision_checkpoint import Checkpoint, key_of
@@ -37,22 +38,30 @@ class Inputs:
         fit, minival: slices of a data set.
         backbone: the pre-trained teacher, which the student starts from.
         probe: the teacher's classifier; None for a method without a teacher.
+        finetuned: a teacher that was trained on the data set, instead.
     """
 
     fit: Path
     minival: Path
     backbone: Path
-    probe: Path | None
+    probe: Path | None = None
+    finetuned: Path | None = None
 
 
 @dataclass(frozen=True)
 class Outputs:
-    """Where a training job writes."""
+    """Where a training job writes.
+
+    Attributes:
+        models, history, throughput, config: files.
+        board: a folder for TensorBoard.
+    """
 
     models: Path
     history: Path
     throughput: Path
     config: Path
+    board: Path
 
     @property
     def checkpoint(self) -> Path:
@@ -88,7 +97,7 @@ def fit(
     method_class = methods.method_class(config["method"])
     teacher = None
     if method_class.has_teacher:
-        teacher = FrozenViT(backbone.teacher(config["teacher_cut"], inputs.probe))
+        teacher = FrozenViT(teacher_of(inputs, backbone, config["teacher_cut"]))
         teacher.model.to(fabric.device)
     draws = PlacedStreams([seed], "method", stacked=False)
     layers = Layers(draws)
@@ -118,6 +127,7 @@ def fit(
         fabric.device,
     )
     checkpoint = Checkpoint(outputs.checkpoint, key)
+    board = Board(outputs.board) if fabric.is_global_zero else None
     logs = train(
         fabric,
         Learner(student, method, teacher),
@@ -140,10 +150,19 @@ def fit(
         checkpoint=checkpoint,
         prepare=prepare,
         log=log,
+        board=board,
     )
     if fabric.is_global_zero:
+        board.close()
         write(outputs, student, backbone, config, logs)
         checkpoint.remove()
+
+
+def teacher_of(inputs: Inputs, backbone: Backbone, cut: tuple[int, int]) -> LayeredViT:
+    """The teacher of a job, whose outputs are logits."""
+    if inputs.finetuned is None:
+        return backbone.teacher(cut, inputs.probe)
+    return load_student(inputs.finetuned)[0]
 
 
 def write(

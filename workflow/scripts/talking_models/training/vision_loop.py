@@ -16,12 +16,11 @@ from torch import Tensor, nn
 
 from talking_models.methods import Method
 from talking_models.models.vit import FrozenViT, LayeredViT
+from talking_models.training.board import Board
 from talking_models.training.devices import reduce_gradients
 from talking_models.training.draws import PlacedStreams
-from talking_models.training.loop import LOG_LINES, check_finite, gradient_norms
+from talking_models.training.loop import check_finite, gradient_norms
 from talking_models.training.vision_checkpoint import Checkpoint
-
-PROGRESS_LINES = 10 * LOG_LINES
 
 
 class Learner(nn.Module):
@@ -124,6 +123,7 @@ def train(
     checkpoint: Checkpoint,
     prepare: Callable[[], None],
     log: logging.Logger,
+    board: Board | None = None,
 ) -> Logs:
     """Train in place, from the checkpoint's step if there is one.
 
@@ -139,6 +139,7 @@ def train(
         checkpoint: where the state is kept.
         prepare: called once, when all is on its device.
         log: gets progress lines with the time left.
+        board: gets the rows of the logs; None in processes other than the first.
 
     Raises:
         TrainingDiverged: a loss part became NaN or infinite.
@@ -157,8 +158,9 @@ def train(
     for step in range(begun, steps):
         taken = step + 1
         last = taken == steps
-        measured = taken % max(1, steps // LOG_LINES) == 0 or last
-        shown = taken % max(1, steps // PROGRESS_LINES) == 0 or last
+        measured = taken % training["log_every"] == 0  # gradient norms cost a backward pass each
+        shown = measured or last
+        looked = taken % training["evaluate_every"] == 0 or last
         for group in sgd.param_groups:
             group["lr"] = learning_rate(step, training)
         values: dict[str, list[Tensor]] = {}
@@ -202,12 +204,14 @@ def train(
                 images,
                 (steps - taken) / pace,
             )
-        if taken % training["evaluate_every"] == 0 or last:
+        if looked:
             module.eval()
             share = accuracy()
             module.train()
             logs.history.append((taken, "minival_accuracy", share, None))
             log.info("step %d/%d  minival accuracy %.4f", taken, steps, share)
+        if board is not None and (shown or looked):
+            board.show(logs.history, logs.throughput)
         if taken % training["checkpoint_every"] == 0 and not last and fabric.is_global_zero:
             checkpoint.save(taken, learner, sgd, vars(logs))
     module.eval()
