@@ -97,4 +97,4 @@ test-tfds: .venv/.installed .venv-tfds/.installed ## TFDS and the wheel give the
 	PYTHONPATH=workflow/scripts $(BIN)/python tests/tfds/check_sources.py --tfds-python $(TFDS_BIN)/python
 
 clean: ## remove what runs made, but for the downloaded data, the environments and committed tables
-	rm -rf results/movielens results/quick results/pages results/report.html results/logs results/benchmarks results/provenance results/provenance.* .snakemake
+	rm -rf results/movielens results/vision results/quick results/pages results/report.html results/logs results/benchmarks results/provenance results/provenance.* .snakemake

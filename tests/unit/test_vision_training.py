@@ -5,6 +5,7 @@ import multiprocessing
 import os
 import re
 import signal
+import struct
 from types import SimpleNamespace
 
 import pandas as pd
@@ -13,6 +14,7 @@ import torch
 import yaml
 from PIL import Image
 from safetensors.torch import load_file
+from tensorboardX.proto.event_pb2 import Event
 from vision_toys import (
     NO_WEIGHTS,
     SMALL_TD,
@@ -286,6 +288,57 @@ def test_the_papers_accuracy_is_on_the_first_examples():
     )
     (row,) = score(frame).to_dict("records")
     assert (row["accuracy"], row["n_first"], row["accuracy_first"]) == (0.9728, 9728, 1.0)
+
+
+def events(folder):
+    """What TensorBoard would show: (step, name, value) in the order of writing."""
+    (path,) = folder.glob("events.out.tfevents.*")
+    data, found = path.read_bytes(), []
+    while data:  # length, its checksum, the event, its checksum
+        (size,) = struct.unpack("<Q", data[:8])
+        event = Event.FromString(data[12 : 12 + size])
+        found += [(event.step, v.tag, v.simple_value) for v in event.summary.value]
+        data = data[16 + size :]
+    return found
+
+
+def test_tensorboard_shows_the_rows_of_the_csv_files(made, tmp_path):
+    folder = tmp_path / "job"
+    asked = config("td", TALK, steps=5, log_every=2, evaluate_every=3)
+    job(folder, made, asked)
+    job(folder, made, asked)  # once more: the folder is emptied
+    history = pd.read_csv(folder / "history.csv")
+    accuracy = history["name"] == "minival_accuracy"
+    assert set(history.loc[~accuracy, "step"]) == {2, 4, 5}
+    assert set(history.loc[accuracy, "step"]) == {3, 5}
+    assert set(history.loc[history["gradient_norm"].notna(), "step"]) == {2, 4}
+    pace = pd.read_csv(folder / "throughput.csv")
+    expected = [(row.step, row.name, row.value) for row in history.itertuples(index=False)]
+    expected += [
+        (row.step, f"gradient_norm/{row.name}", row.gradient_norm)
+        for row in history.dropna().itertuples(index=False)
+    ]
+    expected += [
+        (row.step, "images_per_second", row.images_per_second) for row in pace.itertuples()
+    ]
+    found = events(outputs(folder).board)
+    assert [e[:2] for e in sorted(found)] == [e[:2] for e in sorted(expected)]
+    values = [e[2] for e in sorted(expected)]
+    assert [e[2] for e in sorted(found)] == pytest.approx(values, rel=1e-6)
+
+
+def test_a_teacher_can_be_trained_on_the_data_set_first(made, tmp_path):
+    asked = config("scratch") | {"blocks": None, "student_cut": [2, 4]}
+    weights = job(tmp_path / "teacher", made, asked)
+    path = tmp_path / "teacher/models.safetensors"
+    chosen = vision.Inputs(made.fit, made.minival, made.backbone, finetuned=path)
+    whole = backbone(made.fit.parent)
+    teacher = vision.teacher_of(chosen, whole, (2, 4))
+    assert (teacher.lo, teacher.hi, len(teacher.net.blocks)) == (2, 4, 4)
+    assert differing(teacher.net.state_dict(), weights) == set()
+    probed = job(tmp_path / "probe", made, config("ld"))
+    tuned = job(tmp_path / "tuned", chosen, config("ld"))
+    assert differing(probed, tuned) != set()
 
 
 def test_the_log_tells_pace_and_time_left(made, tmp_path, caplog):

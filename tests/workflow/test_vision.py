@@ -76,6 +76,11 @@ def test_the_table_is_the_evidences(made):
     assert "digits: 1,293 training images, 360 evaluation images." in text
 
 
+def test_a_run_logs_for_tensorboard_and_makes_a_page(made):
+    assert [*made.path.glob("results/logs/vision/digits/train_vision_student/td/seed0/events.*")]
+    assert "TD" in (made.path / "results/pages/table4.html").read_text()
+
+
 def test_a_second_run_has_nothing_to_do(made):
     said = made.make("vision", configs=["vision.yaml"])
     assert "Nothing to be done" in said
@@ -127,6 +132,7 @@ def test_nothing_that_trains_reads_the_eval_slice(shipped):
     found = dag(shipped, "vision")
     students = [job for job in found if job.rule == "train_vision_student"]
     assert len(students) == 3 * 10
+    assert not [job for job in found if job.rule == "finetune_teacher"]
     for job in found:
         if job.rule.startswith(("train", "probe", "make_backbone")):
             named = {path.rsplit("/", 1)[-1] for path in job.inputs}
@@ -137,6 +143,20 @@ def test_nothing_that_trains_reads_the_eval_slice(shipped):
         has_teacher = job.wildcards["experiment"] != "scratch"
         expected = {"fit.yaml", "minival.yaml", "backbone.safetensors"}
         assert named == expected | ({"probe.safetensors"} if has_teacher else set())
+
+
+def test_a_fine_tuned_teacher_is_made_for_experiments_that_want_it(shipped):
+    (shipped.path / "tuned.yaml").write_text(
+        "vision: {datasets: [cifar10], experiments: {ld: {method: ld, teacher: finetuned}}}"
+    )
+    found = dag(shipped, "vision", "--configfile", "tuned.yaml")
+    (teacher,) = [job for job in found if job.rule == "finetune_teacher"]
+    (model,) = [path for path in teacher.outputs if path.endswith("models.safetensors")]
+    students = [job for job in found if job.rule == "train_vision_student"]
+    readers = [job.wildcards["experiment"] for job in students if model in job.inputs]
+    assert readers == ["ld"]
+    (ld,) = [job for job in students if job.wildcards["experiment"] == "ld"]
+    assert not [path for path in ld.inputs if path.endswith("probe.safetensors")]
 
 
 def test_a_job_asks_for_the_device_that_the_configuration_names(shipped):

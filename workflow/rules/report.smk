@@ -43,6 +43,7 @@ STEPS = {
         ),
         *expand(f"{RESULTS}/benchmarks/draw_{{name}}.tsv", name=PLAN.figures),
     ],
+    **(vision_steps() if CONFIG.vision.in_all else {}),
 }
 TABLES = dict(CONFIG.tables) | dict(CONFIG.vision.tables)
 SHOWS = {id: table.title for id, table in TABLES.items()} | {
@@ -58,6 +59,7 @@ rule make_compute_table:
         expand(f"{RESULTS}/tables/{{table}}.md", table=CONFIG.tables),
         statistics(),
         figures(),
+        vision_tables() if CONFIG.vision.in_all else [],
     output:
         csv=report(
             f"{RESULTS}/tables/compute.csv",
