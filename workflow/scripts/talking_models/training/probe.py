@@ -21,16 +21,22 @@ from talking_models.training.batches import shuffled_rows
 from talking_models.training.devices import launch
 from talking_models.training.vision import MEASURE_BATCH
 
+LOG_BATCHES = 20  # between two lines of progress
+
 
 def features(
     fabric: Fabric, examples: Examples, backbone: Backbone, workers: int
 ) -> tuple[Tensor, Tensor]:
     """The backbone's pooled features (n, width) of whole images, and their labels (n,)."""
     net = fabric.to_device(backbone.teacher((1, 2)).net.eval())
+    log = logging.getLogger("talking_models")
     found = []
     with torch.no_grad(), fabric.autocast():
         for batch in in_order(examples, backbone.look, MEASURE_BATCH, workers):
             found.append((net(fabric.to_device(batch.images)).float().cpu(), batch.target))
+            if len(found) % LOG_BATCHES == 0:
+                done = len(found) * MEASURE_BATCH
+                log.info("features of %d of %d %s images", done, len(examples), examples.slice)
     return tuple(map(torch.cat, zip(*found, strict=True)))
 
 
