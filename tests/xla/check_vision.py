@@ -4,7 +4,8 @@ XLA needs an older torch, hence an environment of its own, out of the tests that
 
     python -m venv .venv-xla
     .venv-xla/bin/pip install torch==2.9.1 torch_xla==2.9.0 torchvision==0.24.1 timm==1.0.31 \\
-        lightning-fabric==2.6.6 safetensors pandas pyarrow pydantic pyyaml scikit-learn
+        lightning-fabric==2.6.6 tensorboardX==2.6.5 safetensors pandas pyarrow pydantic \\
+        pyyaml scikit-learn
     PJRT_DEVICE=CPU PYTHONPATH=workflow/scripts:tests/unit .venv-xla/bin/python \\
         tests/xla/check_vision.py
 
@@ -37,7 +38,7 @@ def main() -> int:
             found = {}
             # XLA first: autograd does not see a device that comes after its first use
             for accelerator in ("tpu", "cpu"):
-                asked = config(method, settings, micro_batch_size=8)
+                asked = config(method, settings, micro_batch_size=8, log_every=100)
                 asked["device"]["accelerator"] = accelerator
                 found[accelerator] = job(Path(folder) / method / accelerator, made, asked)
             gap = max(

@@ -18,7 +18,7 @@ rule make_vision_table:
     output:
         csv=report(
             f"{RESULTS}/tables/{{table}}.csv",
-            caption="../report/table.rst",
+            caption="../report/vision_table.rst",
             category="Data",
             labels={"table": "{table}"},
         ),
