@@ -211,6 +211,8 @@ def test_the_summary_says_what_differs_between_jobs(chain):
     assert "No record" not in same
     assert f"pandas {pd.__version__}" in same["Packages"]
     assert same["Jobs"].startswith("3, begun from ")
+    settings = report.summary([{**records[0], "data": {}}], [])
+    assert settings["Data"] == "none"
     for made, commit in zip(records, ("a" * 40, "a" * 40, "b" * 40), strict=True):
         made["commit"], made["dirty"] = commit, commit[0] == "b"
     records[0]["packages"]["numpy"] = "1.0"

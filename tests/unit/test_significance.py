@@ -194,7 +194,8 @@ def test_the_page_says_what_the_csv_says(tmp_path, inputs):
     ]  # fmt: skip
     for row in found[found["p_holm"].notna()].itertuples():
         star = r" \*" if row.p_holm < 0.05 else " |"
-        assert f"{row.difference:+.4f} [{row.low:+.4f}, {row.high:+.4f}]{star}" in text
+        cell = f"{row.difference:+.4f} [{row.low:+.4f}, {row.high:+.4f}]"
+        assert f"{'*same*' if row.stderr == 0 else cell}{star}" in text
     summary = next(line for line in text.splitlines() if line.startswith("| LD |"))
     ld = found[(found["method"] == "LD") & (found["task"] == "mean")].iloc[0]
     assert f"| {ld['rank']:.2f} | {ld['difference']:+.4f} [" in summary

@@ -202,6 +202,12 @@ def test_a_win_needs_the_whole_interval():
         assert (p < 0.05) == (outcome != "tie")
 
 
+def test_equal_predictions_have_no_detectable_difference():
+    found = Difference(np.zeros(2), np.array([0.0, 0.5]), np.full(2, 9.0), np.zeros(2))
+    assert np.isnan(found.detectable()).tolist() == [True, False]
+    assert found.p.tolist() == [1.0, 1.0]
+
+
 def test_what_is_called_detectable_is_found_in_80_percent_of_cases():
     found = Difference(np.zeros(2), np.array([0.5, 2.0]), np.array([1e6, 20.0]), np.zeros(2))
     assert found.detectable()[0] == pytest.approx(0.5 * (1.959964 + 0.841621), rel=1e-4)

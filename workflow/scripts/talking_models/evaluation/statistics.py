@@ -83,10 +83,10 @@ class Difference:
         """The smallest true difference that such an evaluation finds with a power of 80%.
 
         Found means by a two-sided test at 5%, or at 5% / `tests`, the strictest step of Holm's
-        correction.
+        correction. NaN where both have the same predictions: there is no difference to find.
         """
         quantile = stats.t.isf(ALPHA / 2 / tests, self.freedom) + stats.t.ppf(POWER, self.freedom)
-        return quantile * self.error
+        return np.where(self.error > 0, quantile * self.error, np.nan)
 
 
 def difference(errors: Errors, drawn: np.ndarray, one: str, other: str) -> Difference:

@@ -97,13 +97,13 @@ def _evidence(rows: pd.DataFrame) -> list[str]:
         f"p = {_row(rows, P_SUPPORTED)['p']:.4f}, that fewer do "
         f"p = {_row(rows, P_CONTRADICTED)['p']:.4f}."
     )
-    means = rows[rows["detectable"].notna()]
+    means = rows[rows["quantity"].str.startswith("RMSE")]
     lines = [
         [
             row.quantity,
             f"{row.estimate:+.4f} [{row.low:+.4f}, {row.high:+.4f}]",
             f"{row.p:.4f}",
-            f"{row.detectable:.4f}",
+            "" if pd.isna(row.detectable) else f"{row.detectable:.4f}",
             f"{row.paper:+.4f}{'' if row.low <= row.paper <= row.high else ' ‡'}",
         ]
         for row in means.itertuples()

@@ -76,7 +76,7 @@ def summary(records: Sequence[Mapping[str, Any]], unknown: Sequence[str]) -> dic
     found = {
         "Commit": _counted(map(_commit, records)),
         "Configuration": _counted(_short(r["config"]) for r in records),
-        "Data": _counted(_short(r["data"] and digest_of_value(r["data"])) for r in records),
+        "Data": _counted(map(_data, records)),
         "Library": _counted(_short(r["library"]) for r in records),
         "Python": _counted(r["python"] for r in records),
         "Packages": ", ".join(f"{name} {' / '.join(v)}" for name, v in versions.items() if v),
@@ -92,6 +92,12 @@ def summary(records: Sequence[Mapping[str, Any]], unknown: Sequence[str]) -> dic
 
 def _commit(made: Mapping[str, Any]) -> str:
     return _short(made["commit"]) + (", with changes" if made["dirty"] else "")
+
+
+def _data(made: Mapping[str, Any]) -> str:
+    if made["data"] == {}:  # what a search left, and the like: part of the commit
+        return "none"
+    return _short(made["data"] and digest_of_value(made["data"]))
 
 
 def _short(digest: str | None) -> str:

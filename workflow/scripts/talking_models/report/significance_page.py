@@ -23,7 +23,8 @@ Interval and p-value belong to a t-test whose standard error is the standard dev
 not rows are drawn because {users} users gave all evaluation rows. Movies are taken as given, and so
 is the teacher that the students learn from. A win is an interval above 0, a loss one below 0, all
 else a tie. "Told apart" is the smallest true difference that such an evaluation finds in 80% of
-cases, by an interval that leaves out 0."""
+cases, by an interval that leaves out 0. *Same*: the same predictions, as an ablation has them that
+changes what the tuned settings have already."""
 
 
 def page(
@@ -133,8 +134,7 @@ def summary(rows: pd.DataFrame, name: str) -> str:
             _with_interval(mean),
             _p(mean["p"]),
             *(_count(outcomes) for outcomes in (genres["outcome"], holm, alone)),
-            f"{genres['detectable'].median():.4f}",
-            f"{mean['detectable']:.4f}",
+            *(_told_apart(x) for x in (genres["detectable"].median(), mean["detectable"])),
         ]
         lines.append(line)
     return grid(header, lines)
@@ -154,7 +154,13 @@ def by_genre(rows: pd.DataFrame) -> Iterable[str]:
         )
 
 
+def _told_apart(smallest: float) -> str:
+    return "" if pd.isna(smallest) else f"{smallest:.4f}"
+
+
 def _with_interval(cell: pd.Series) -> str:
+    if cell["stderr"] == 0:
+        return "*same*"
     mark = " \\*" if cell["p_holm"] < ALPHA else ""
     return f"{cell['difference']:+.4f} [{cell['low']:+.4f}, {cell['high']:+.4f}]{mark}"
 

@@ -40,7 +40,7 @@ def draw(drawn: Figure, searches: Mapping[str, pd.DataFrame]) -> None:
     axes.set_xlabel("trials")
     axes.set_ylabel("best validation RMSE so far (stars)")
     axes.set_xlim(left=0.5)
-    axes.legend(loc="upper right")
+    drawn.legend(*axes.get_legend_handles_labels(), loc="outside upper center", ncols=3)
 
 
 def run(trials: str | Path, methods: Mapping[str, str], png: str | Path, svg: str | Path) -> None:
@@ -52,5 +52,5 @@ def run(trials: str | Path, methods: Mapping[str, str], png: str | Path, svg: st
         png, svg: the files.
     """
     found = pd.read_csv(trials)
-    with style.figure(png, svg, 4.6, 3.0) as drawn:
+    with style.figure(png, svg, 4.6, 3.4) as drawn:
         draw(drawn, {name: found[found["experiment"] == id] for name, id in methods.items()})
