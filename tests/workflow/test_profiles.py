@@ -124,5 +124,7 @@ def test_a_profile_names_rules_that_exist(name):
 
 
 def test_every_rule_that_asks_for_a_tpu_is_placed_by_the_tpu_profile():
-    asking = {rule for rule, text in RULES.items() if re.search(r"^        tpu=", text, re.M)}
-    assert asking <= set(PROFILES["tpu"].get("set-resources", {}))
+    asks = re.compile(r"^        (?:tpu=|\*\*vision_device\()", re.M)
+    asking = {rule for rule, text in RULES.items() if asks.search(text)}
+    assert "train_vision_student" in asking
+    assert asking <= set(PROFILES["tpu"]["set-resources"])

@@ -14,13 +14,14 @@ from snakemake.logging import logger
 from talking_models import config as configuration
 from talking_models import methods
 from talking_models.data.names import SLICES, TRAIN_SLICES, slug, task_names
+from talking_models.data.vision_sets import SLICES as VISION_SLICES
 from talking_models.evaluation.names import REFERENCES
 from talking_models.fingerprint import fingerprint
 from talking_models.images import image as image_name
 from talking_models.provenance import note_run
 from talking_models.report.claim_list import EXPERIMENTS as CLAIMED, PAPER_TABLES
 from talking_models.report.figures.plan import plan
-from talking_models.report.stamp import stamp
+from talking_models.report.stamp import stamp, vision_stamp
 from talking_models.run_lock import RunLock
 
 try:
@@ -140,9 +141,10 @@ def drawing(name, what):
     }
 
 
-def pages():
-    """The report's pages, each with the Markdown that it shows."""
-    tables = expand(f"{RESULTS}/tables/{{table}}.md", table=[*CONFIG.tables, "compute"])
+def pages(vision=CONFIG.vision.in_all):
+    """The report's pages, each with the Markdown that it shows; with or without vision's tables."""
+    names = [*CONFIG.tables, *(CONFIG.vision.tables if vision else []), "compute"]
+    tables = expand(f"{RESULTS}/tables/{{table}}.md", table=names)
     return {Path(file).stem: file for file in [*tables, *statistics()]}
 
 

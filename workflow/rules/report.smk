@@ -43,8 +43,10 @@ STEPS = {
         ),
         *expand(f"{RESULTS}/benchmarks/draw_{{name}}.tsv", name=PLAN.figures),
     ],
+    **(vision_steps() if CONFIG.vision.in_all else {}),
 }
-SHOWS = {table: CONFIG.tables[table].title for table in CONFIG.tables} | {
+TABLES = dict(CONFIG.tables) | dict(CONFIG.vision.tables)
+SHOWS = {id: table.title for id, table in TABLES.items()} | {
     "significance": "What the differences between methods are worth",
     "claims": "The paper's claims, with verdicts",
     "compute": "Time and memory of every step",
@@ -57,6 +59,7 @@ rule make_compute_table:
         expand(f"{RESULTS}/tables/{{table}}.md", table=CONFIG.tables),
         statistics(),
         figures(),
+        vision_tables() if CONFIG.vision.in_all else [],
     output:
         csv=report(
             f"{RESULTS}/tables/compute.csv",
@@ -90,7 +93,7 @@ rule make_compute_table:
 rule make_page:
     """Set a Markdown table as a page that the report can show."""
     input:
-        md=lambda wildcards: pages()[wildcards.page],
+        md=lambda wildcards: pages(vision=True)[wildcards.page],
     output:
         html=report(
             f"{RESULTS}/pages/{{page}}.html",

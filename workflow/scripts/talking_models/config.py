@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import yaml
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, ValidationError, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
 
 from talking_models import images, methods
@@ -32,6 +32,8 @@ from talking_models.config_sections import (
     Teacher,
     Training,
 )
+from talking_models.config_vision import IDS as VISION_IDS
+from talking_models.config_vision import Vision
 
 __all__ = ["TEACHER", "Config", "ConfigError", "Training", "load", "merge", "read"]
 
@@ -73,6 +75,7 @@ class Config(Strict):
         {}, description="Experiment ids; `teacher` is reserved."
     )
     tables: dict[Identifier, Table] = Field({}, description="Table ids.")
+    vision: Vision = Field(default_factory=Vision, description="The image data sets.")
 
     @field_validator("experiments")
     @classmethod
@@ -99,6 +102,14 @@ class Config(Strict):
                 problems.append(((id, "choose"), experiment.choose, error))
         raise_all(problems)
         return experiments
+
+    @field_validator("vision")
+    @classmethod
+    def _a_table_has_one_meaning(cls, vision: Vision, info: ValidationInfo) -> Vision:
+        both = [id for id in vision.tables if id in info.data.get("tables", {})]
+        error = PydanticCustomError("reserved", "a table of MovieLens has this id, choose another")
+        raise_all([(("tables", id), id, error) for id in both])
+        return vision
 
     def own(self, experiment: str) -> dict[str, Any]:
         """What an experiment itself says of `training` and `settings`; nothing for the teacher.
@@ -146,13 +157,20 @@ def load(raw: Mapping[str, Any]) -> Config:
             allowed and the nearest known name.
     """
     raw = dict(raw)
-    experiments = raw.get("experiments")
+    ids = {"experiments": _mapping(raw, "experiments"), "vision": _mapping(raw, *VISION_IDS)}
     try:
-        return Config.model_validate(
-            raw, context=experiments if isinstance(experiments, Mapping) else None
-        )
+        return Config.model_validate(raw, context=ids)
     except ValidationError as error:
         raise ConfigError(explain(error, raw, Config.model_json_schema())) from None
+
+
+def _mapping(raw: Any, *path: str) -> Mapping[str, Any] | None:
+    """The mapping at a key path; None if there is something else, {} if there is nothing."""
+    for key in path:
+        raw = raw.get(key, {})
+        if not isinstance(raw, Mapping):
+            return None
+    return raw
 
 
 def merge(base: Any, update: Mapping[str, Any]) -> Any:

@@ -32,22 +32,25 @@ PLACEHOLDERS = {
 def schema() -> dict[str, Any]:
     """The JSON schema of a merged configuration, the settings of every method included."""
     document = Config.model_json_schema()
-    for mapping in document["properties"].values():
-        if "patternProperties" in mapping:  # ids: pydantic leaves open what does not match
-            mapping["additionalProperties"] = False
-    experiment = document["$defs"]["Experiment"]
-    experiment["allOf"] = []
+    for section in (document, document["$defs"]["Vision"]):
+        for mapping in section["properties"].values():
+            if "patternProperties" in mapping:  # ids: pydantic leaves open what does not match
+                mapping["additionalProperties"] = False
+    experiments = [document["$defs"][name] for name in ("Experiment", "VisionExperiment")]
+    for experiment in experiments:
+        experiment["allOf"] = []
     for name in methods.names():
         settings = methods.settings_class(name).model_json_schema(
             ref_template=f"#/$defs/methods/{name}/$defs/{{model}}"
         )
         document["$defs"].setdefault("methods", {})[name] = settings
-        experiment["allOf"].append(
-            {
-                "if": {"properties": {"method": {"const": name}}, "required": ["method"]},
-                "then": {"properties": {"settings": {"$ref": f"#/$defs/methods/{name}"}}},
-            }
-        )
+        for experiment in experiments:
+            experiment["allOf"].append(
+                {
+                    "if": {"properties": {"method": {"const": name}}, "required": ["method"]},
+                    "then": {"properties": {"settings": {"$ref": f"#/$defs/methods/{name}"}}},
+                }
+            )
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **document}
 
 

@@ -126,9 +126,11 @@ def _find(loc: Sequence[str | int], raw: Mapping[str, Any], root: Schema) -> tup
     """The schema at a key path, and the document that it is part of."""
     node: Schema = root
     for depth, key in enumerate(loc):
-        if depth == 2 and loc[0] == "experiments" and key == "settings":
-            method = raw["experiments"][loc[1]]["method"]
-            node = root = methods.settings_class(method).model_json_schema()
+        if key == "settings" and depth > 1 and loc[depth - 2] == "experiments":
+            experiment: Any = raw
+            for part in loc[:depth]:
+                experiment = experiment[part]
+            node = root = methods.settings_class(experiment["method"]).model_json_schema()
             continue
         if isinstance(key, int):
             items = node.get("prefixItems")

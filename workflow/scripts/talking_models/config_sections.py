@@ -5,6 +5,7 @@ Nothing here imports torch: Snakemake reads the configuration while it builds it
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import (
@@ -105,19 +106,32 @@ class TeacherTraining(Training):
     steps: Steps = 600
 
 
-TrainingOverride = create_model(
+def subset(model: type[Strict], name: str, doc: str) -> type[Strict]:
+    """A section with any subset of another's keys."""
+    return create_model(
+        name,
+        __base__=Strict,
+        __doc__=doc,
+        __module__=model.__module__,
+        # The null default only marks a key as not given: it is no allowed value, hence not shown.
+        **{
+            key: (
+                Annotated[(info.annotation, key, *info.metadata)],  # it wants one at least
+                Field(
+                    None,
+                    description=info.description,
+                    json_schema_extra=lambda s: s.pop("default"),
+                ),
+            )
+            for key, info in model.model_fields.items()
+        },
+    )
+
+
+TrainingOverride = subset(
+    Training,
     "TrainingOverride",
-    __base__=Strict,
-    __doc__="Any subset of the training keys; a key left out is `student.training`'s.",
-    __module__=__name__,
-    # The null default only marks a key as not given: it is no allowed value, hence not shown.
-    **{
-        name: (
-            Annotated[(info.annotation, *info.metadata)],
-            Field(None, description=info.description, json_schema_extra=lambda s: s.pop("default")),
-        )
-        for name, info in Training.model_fields.items()
-    },
+    "Any subset of the training keys; a key left out is `student.training`'s.",
 )
 
 
@@ -142,8 +156,8 @@ class Student(Model):
     training: Training = Field(default_factory=Training, description="Its training.")
 
 
-class Experiment(Strict):
-    """A method, and what differs from its defaults and from what tuning chose."""
+class MethodChoice(Strict):
+    """A method, and what differs from its defaults."""
 
     method: str = Field(
         description="A file of `talking_models/methods`, without `.py`.",
@@ -151,18 +165,6 @@ class Experiment(Strict):
     )
     settings: dict[str, Any] = Field(
         {}, description="Hyper-parameters of the method that differ from its defaults, see below."
-    )
-    training: TrainingOverride = Field(
-        default_factory=TrainingOverride, description="What differs from `student.training`."
-    )
-    like: Identifier | None = Field(
-        None,
-        description="Start from the tuned settings of this experiment, of the same method, and "
-        "change only what stands here: an ablation. If left out, the experiment is tuned itself.",
-    )
-    choose: dict[str, list[Any]] = Field(
-        {},
-        description="With `like`: settings with a few values each, of which validation chooses.",
     )
 
     @field_validator("method")
@@ -179,6 +181,23 @@ class Experiment(Strict):
             return settings
         model = methods.settings_class(info.data["method"])
         return model.model_validate(settings, strict=True).model_dump(exclude_unset=True)
+
+
+class Experiment(MethodChoice):
+    """A method, and what differs from its defaults and from what tuning chose."""
+
+    training: TrainingOverride = Field(
+        default_factory=TrainingOverride, description="What differs from `student.training`."
+    )
+    like: Identifier | None = Field(
+        None,
+        description="Start from the tuned settings of this experiment, of the same method, and "
+        "change only what stands here: an ablation. If left out, the experiment is tuned itself.",
+    )
+    choose: dict[str, list[Any]] = Field(
+        {},
+        description="With `like`: settings with a few values each, of which validation chooses.",
+    )
 
 
 class Search(Strict):
@@ -217,12 +236,18 @@ class Table(Strict):
         (), strict=False, description="The rows among which the best mean is printed in bold."
     )
 
+    @classmethod
+    def known(cls, context: Mapping[str, Any]) -> list[str] | None:
+        """The ids that rows can name; None if they cannot be told."""
+        ids = context.get("experiments")
+        return None if ids is None else [TEACHER, *ids]
+
     @field_validator("rows")
     @classmethod
     def _experiments_exist(cls, rows: dict[str, str], info: ValidationInfo) -> dict[str, str]:
         # `load` gives the ids as context, so that an error elsewhere hides no error here.
-        if info.context is not None:
-            ids = [TEACHER, *info.context]
+        ids = cls.known(info.context or {})
+        if ids is not None:
             error = unknown("no such experiment", ids)
             raise_all([((row,), id_, error) for row, id_ in rows.items() if id_ not in ids])
         return rows

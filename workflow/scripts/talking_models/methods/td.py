@@ -24,9 +24,7 @@ class TDSettings(MethodSettings):
         '"No Interactions": the consistency losses alone.',
         json_schema_extra={"search": {"choices": [0, 1, 2, 3]}},
     )
-    w1: float = tuned(
-        10.0, "Weight of L_interact, every round.", low=1, high=1000, needs="rounds"
-    )
+    w1: float = tuned(10.0, "Weight of L_interact, every round.", low=1, high=1000, needs="rounds")
     w2: float = tuned(10.0, "Weight of the state consistency L_SC.", low=1, high=1000, zero=True)
     w3: float = tuned(1.0, "Weight of the message consistency L_MC.", low=0.03, high=30, zero=True)
     sc_mode: Literal["cross", "self", "both"] = Field(

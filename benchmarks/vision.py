@@ -1,0 +1,184 @@
+"""What a training step of each vision method costs, beside a plain fine-tuning loop with timm.
+
+    PYTHONPATH=workflow/scripts python benchmarks/vision.py [--steps 10] [--image-size 56] ...
+
+All loops train the same student on the same random images in the same process, taking turns. The
+plain loop is what one writes by hand: timm model, cross-entropy, SGD with momentum, clipping.
+Costs are in images per second: of CPU time on a CPU, so that other work on the machine does not
+count, and of wall time on a GPU. FLOPs are torch's count of the products of one step. What a job
+does once in `log_every` steps (the gradient's norm for each part of the loss) is left out.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import statistics
+import sys
+import time
+from copy import deepcopy
+
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+
+from talking_models import methods
+from talking_models.config import read
+from talking_models.data.vision_loader import ImageBatch
+from talking_models.models.layers import Layers
+from talking_models.models.vit import Architecture, FrozenViT, LayeredViT, shortened, with_classes
+from talking_models.report.markdown import grid
+from talking_models.tasks import Classification
+from talking_models.training.devices import fabric_of
+from talking_models.training.draws import PlacedStreams
+from talking_models.training.vision_checkpoint import Checkpoint
+from talking_models.training.vision_loop import Learner, train
+
+PLAIN = "timm, plain loop"
+CLASSES = 10
+
+
+class Clock:
+    """Seconds of CPU time, or of wall time where a GPU works."""
+
+    def __init__(self, device: torch.device) -> None:
+        self.cuda = device.type == "cuda"
+
+    def __call__(self) -> float:
+        """Now."""
+        if self.cuda:
+            torch.cuda.synchronize()
+            return time.perf_counter()
+        return time.process_time()
+
+
+def plain(net, batches, training) -> None:
+    """Fine-tune a timm model."""
+    optimizer = torch.optim.SGD(
+        net.parameters(), lr=training["learning_rate"], momentum=training["momentum"]
+    )
+    net.train()
+    for batch in batches:
+        loss = torch.nn.functional.cross_entropy(net(batch.images), batch.target)
+        optimizer.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(net.parameters(), training["clip"])
+        optimizer.step()
+
+
+def learner_of(name, settings, teacher, student, cuts, draws) -> tuple[Learner, Layers]:
+    """A student and a method's modules, as a training job makes them."""
+    kind = methods.method_class(name)
+    layers = Layers(draws)
+    model = LayeredViT(deepcopy(student), *cuts[0])
+    frozen = FrozenViT(LayeredViT(teacher, *cuts[1]))
+    method = kind(
+        kind.Settings(**settings), Classification(layers), layers, model.widths, frozen.widths
+    )
+    return Learner(model, method, frozen if kind.has_teacher else None), layers
+
+
+def measure(arguments: argparse.Namespace) -> list[list[str]]:
+    """Rows of the table: name, images per second, against plain, FLOPs against plain."""
+    vision = read(*arguments.config).vision
+    device = vision.device.model_dump() | {"accelerator": arguments.accelerator}
+    fabric = fabric_of(device)
+    fabric.launch()
+    torch.set_num_threads(device["threads"])
+    training = vision.training.model_dump() | {
+        "batch_size": arguments.batch_size,
+        "micro_batch_size": None,
+        "log_every": sys.maxsize,
+        "evaluate_every": sys.maxsize,
+        "checkpoint_every": sys.maxsize,
+    }
+    net = Architecture(arguments.model, arguments.image_size).build()
+    student = with_classes(shortened(net, vision.model.student_blocks), CLASSES)
+    teacher = fabric.to_device(with_classes(net, CLASSES))
+    cuts = vision.model.student_cut, vision.model.teacher_cut
+    size = (arguments.batch_size, 3, arguments.image_size, arguments.image_size)
+    batch = fabric.to_device(
+        ImageBatch(torch.randn(size), torch.arange(arguments.batch_size) % CLASSES)
+    )
+    clock = Clock(fabric.device)
+
+    def ours(experiment: str, steps: int) -> float:
+        draws = PlacedStreams([0], "method", stacked=False)
+        job = vision.job(experiment, 0)
+        learner, layers = learner_of(job["method"], job["settings"], teacher, student, cuts, draws)
+        began = []
+
+        def batches(wanted: range):
+            for _ in wanted:
+                began[:] = began or [clock()]  # setting up is no step
+                yield batch
+
+        def prepare() -> None:
+            learner.method.prepare(iter([learner.teacher(batch)]) if learner.teacher else ())
+
+        train(
+            fabric,
+            learner,
+            batches,
+            layers.draw,
+            lambda: 0.0,
+            training=training | {"steps": steps},
+            seed=0,
+            setting=experiment,
+            checkpoint=Checkpoint("/nonexistent", ""),
+            prepare=prepare,
+            log=logging.getLogger("benchmark"),
+        )
+        return clock() - began[0]
+
+    def theirs(steps: int) -> float:
+        net = fabric.to_device(deepcopy(student))
+        began = clock()
+        with fabric.autocast():
+            plain(net, [batch] * steps, training)
+        return clock() - began
+
+    loops = {PLAIN: theirs}
+    for experiment in arguments.experiments or vision.experiments:
+        loops[experiment] = lambda steps, experiment=experiment: ours(experiment, steps)
+    flops = {}
+    for name, loop in loops.items():
+        with FlopCounterMode(display=False) as counter:
+            loop(1)  # also warms up
+        flops[name] = counter.get_total_flops()
+    seconds: dict[str, list[float]] = {name: [] for name in loops}
+    for _ in range(arguments.repeats):
+        for name, loop in loops.items():
+            seconds[name].append(loop(arguments.steps))
+    cost = {name: statistics.median(found) for name, found in seconds.items()}
+    images = arguments.steps * arguments.batch_size
+    return [
+        [
+            name,
+            f"{images / cost[name]:.1f}",
+            f"{cost[name] / cost[PLAIN]:.2f}",
+            f"{flops[name] / flops[PLAIN]:.2f}",
+        ]
+        for name in loops
+    ]
+
+
+def main() -> None:
+    """Parse the command line, print the table."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    paper = ["config/config.yaml", "config/experiments.yaml"]
+    parser.add_argument("--config", nargs="+", default=paper, help="configuration files")
+    parser.add_argument("--experiments", nargs="*", help="ids; all of them if left out")
+    parser.add_argument("--model", default="vit_small_patch14_dinov2", help="a name of timm")
+    parser.add_argument("--image-size", type=int, default=56)
+    parser.add_argument("--batch-size", type=int, default=64)
+    parser.add_argument("--steps", type=int, default=10)
+    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--accelerator", default="cpu", choices=["cpu", "cuda"])
+    rows = measure(parser.parse_args())
+    print(grid(["loop", "images/s", "time / plain", "FLOPs / plain"], rows))
+
+
+if __name__ == "__main__":
+    main()

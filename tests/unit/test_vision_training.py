@@ -1,0 +1,348 @@
+"""Vision jobs: what they train and what they leave alone; killed, resumed, shared by processes."""
+
+import logging
+import multiprocessing
+import os
+import re
+import signal
+import struct
+from types import SimpleNamespace
+
+import pandas as pd
+import pytest
+import torch
+import yaml
+from PIL import Image
+from safetensors.torch import load_file
+from tensorboardX.proto.event_pb2 import Event
+from vision_toys import (
+    NO_WEIGHTS,
+    SMALL_TD,
+    TALK,
+    backbone,
+    config,
+    images,
+    inputs,
+    job,
+    outputs,
+)
+
+from talking_models.data.vision import Images
+from talking_models.data.vision_loader import plain
+from talking_models.evaluation import vision as evaluation
+from talking_models.evaluation.vision import score
+from talking_models.models.layers import Layers
+from talking_models.models.vit import FrozenViT
+from talking_models.models.vit_files import load_student
+from talking_models.training import vision, vision_loop
+from talking_models.training.draws import PlacedStreams
+from talking_models.training.loop import TrainingDiverged
+from talking_models.training.probe import fit_probe
+from talking_models.training.vision_checkpoint import key_of
+from talking_models.training.vision_loop import Micro, learning_rate
+
+SETTINGS = {
+    "scratch": {},
+    "ld": {"weight": 0.5},
+    "fd": {"weight": 0.5},
+    "fitnet": {"weight": 0.5},
+    "hybrid": {"logit_weight": 0.5, "feature_weight": 0.3, "gate": "grad_cos"},
+    "td": TALK,
+}
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    return inputs(tmp_path_factory.mktemp("inputs"))
+
+
+def differing(a, b):
+    assert set(a) == set(b)
+    return {name for name in a if not torch.equal(a[name], b[name])}
+
+
+@pytest.mark.parametrize("method", SETTINGS)
+def test_every_method_trains_the_student_and_leaves_the_teacher_as_it_was(
+    method, made, tmp_path, monkeypatch
+):
+    teachers = []
+
+    class Watched(FrozenViT):
+        def __init__(self, model):
+            super().__init__(model)
+            teachers.append((model, {n: p.clone() for n, p in model.state_dict().items()}))
+
+    monkeypatch.setattr(vision, "FrozenViT", Watched)
+    weights = job(tmp_path, made, config(method, SETTINGS[method]))
+    assert len(teachers) == (method != "scratch")
+    for model, before in teachers:
+        assert differing(model.state_dict(), before) == set()
+        assert all(p.grad is None for p in model.parameters())
+    start = backbone(made.fit.parent).student(3, (1, 3), 10).net.state_dict()
+    assert differing(weights, start) == set(start), "a weight of the student did not move"
+    assert {path.name for path in tmp_path.iterdir()} == {
+        "models.safetensors", "history.csv", "throughput.csv", "config.yaml",
+    }  # fmt: skip
+    history = pd.read_csv(tmp_path / "history.csv")
+    assert set(history.loc[history["name"] == "minival_accuracy", "step"]) == {3, 6}
+    label = history[(history["name"] == "label") & (history["step"] > 1)]
+    assert (label["gradient_norm"] > 0).all()  # from step 1 on: the classifier starts at zero
+    assert history.loc[history["name"] == "label", "gradient_norm"].iloc[0] == 0
+    pace = pd.read_csv(tmp_path / "throughput.csv")
+    assert (pace["images_per_second"] > 0).all()
+    assert yaml.safe_load((tmp_path / "config.yaml").read_text())["method"] == method
+
+
+def test_td_with_all_weights_zero_is_no_distillation_bit_for_bit(made, tmp_path):
+    alone = job(tmp_path / "scratch", made, config("scratch"))
+    silent = job(tmp_path / "td", made, config("td", {**NO_WEIGHTS, **SMALL_TD}))
+    talking = job(tmp_path / "talk", made, config("td", TALK))
+    assert differing(alone, silent) == set()
+    assert differing(alone, talking) != set()
+
+
+def killed(folder, made, config, at):
+    """A job in a process of its own that is killed in the middle of step `at`."""
+    take = vision_loop.learning_rate
+
+    def kill(step, training):
+        if step == at:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return take(step, training)
+
+    vision_loop.learning_rate = kill
+    job(folder, made, config)
+
+
+@pytest.mark.parametrize("method", ["scratch", "td"])
+def test_a_killed_job_goes_on_and_ends_as_an_undisturbed_one(method, made, tmp_path, caplog):
+    asked = config(method, SETTINGS[method])
+    whole = job(tmp_path / "whole", made, asked)
+    arguments = (tmp_path / "killed", made, asked, 5)
+    process = multiprocessing.get_context("fork").Process(target=killed, args=arguments)
+    process.start()
+    process.join(120)
+    assert process.exitcode == -signal.SIGKILL
+    left = {path.name for path in (tmp_path / "killed").iterdir()}
+    assert left == {"checkpoint.safetensors"}, "half of a result was left"
+    with caplog.at_level(logging.INFO):
+        resumed = job(tmp_path / "killed", made, asked)
+    assert "going on from step 4" in caplog.text
+    assert differing(whole, resumed) == set()
+    for name in ("models.safetensors", "history.csv", "config.yaml"):
+        expected = (tmp_path / "whole" / name).read_bytes()
+        assert (tmp_path / "killed" / name).read_bytes() == expected, name
+    assert not (tmp_path / "killed" / "checkpoint.safetensors").exists()
+
+
+def test_a_checkpoint_of_other_settings_is_not_taken(made, tmp_path, monkeypatch, caplog):
+    take = vision_loop.learning_rate
+
+    def stop(step, training):
+        if step == 5:
+            raise KeyboardInterrupt
+        return take(step, training)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(vision_loop, "learning_rate", stop)
+        with pytest.raises(KeyboardInterrupt):
+            job(tmp_path, made, config("scratch"))
+    other = config("scratch", learning_rate=0.05)
+    with caplog.at_level(logging.INFO):
+        found = job(tmp_path, made, other)
+    assert "starting anew" in caplog.text
+    assert differing(found, job(tmp_path / "whole", made, other)) == set()
+
+
+def test_the_key_of_a_training_is_its_settings_and_the_content_of_its_files(tmp_path):
+    (tmp_path / "a").write_text("a")
+    (tmp_path / "b").write_text("b")
+    keys = [
+        key_of({"x": 1}, tmp_path / "a"),
+        key_of({"x": 2}, tmp_path / "a"),
+        key_of({"x": 1}, tmp_path / "b"),
+    ]
+    assert len(set(keys)) == 3
+    (tmp_path / "b").write_text("a")
+    assert key_of({"x": 1}, tmp_path / "b") == keys[0]
+
+
+@pytest.mark.slow
+def test_two_processes_end_as_one_with_accumulation(made, tmp_path):
+    asked = {**TALK, "w2": 0.0}  # a part of a decoder is unused
+    one = job(tmp_path / "one", made, config("td", asked, micro_batch_size=8))
+    two = job(tmp_path / "two", made, config("td", asked, devices=2))
+    whole = job(tmp_path / "whole", made, config("td", asked))
+    for name, weight in one.items():
+        torch.testing.assert_close(weight, two[name], rtol=1e-5, atol=1e-7)
+    assert differing(one, whole) != set(), "accumulation changes nothing: nothing is tested"
+    histories = [pd.read_csv(tmp_path / name / "history.csv") for name in ("one", "two")]
+    columns = ["step", "name", "value"]  # a gradient's norm is of the first process's images
+    pd.testing.assert_frame_equal(histories[0][columns], histories[1][columns], rtol=1e-4)
+
+
+def test_a_batch_must_divide_into_micro_batches():
+    assert Micro.of({"batch_size": 12, "micro_batch_size": None}, 1, 2) == Micro(6, range(1, 2, 2))
+    micro = Micro.of({"batch_size": 12, "micro_batch_size": 2}, 1, 2)
+    assert list(micro.mine) == [1, 3, 5]
+    with pytest.raises(ValueError, match="12 images does not divide into micro-batches of 5"):
+        Micro.of({"batch_size": 12, "micro_batch_size": 5}, 0, 1)
+
+
+def test_the_learning_rate_rises_and_falls_as_half_a_cosine():
+    training = {"learning_rate": 0.4, "warmup_steps": 4, "steps": 12}
+    rates = [learning_rate(step, training) for step in range(12)]
+    assert rates[:5] == pytest.approx([0.1, 0.2, 0.3, 0.4, 0.4])
+    assert rates[8] == pytest.approx(0.2)
+    assert rates[11] == pytest.approx(0.4 * 0.038060, rel=1e-4)
+
+
+def test_the_gradient_is_clipped_and_momentum_is_sgds(made, tmp_path):
+    """One step by hand, on the images that the job sees."""
+    asked = config("scratch", steps=1, warmup_steps=0, clip=0.01, learning_rate=0.5)
+    found = job(tmp_path, made, asked)
+    start = backbone(made.fit.parent).student(3, (1, 3), 10).net.state_dict()
+    change = torch.cat([(found[n] - start[n]).flatten() for n in start])
+    assert change.norm() == pytest.approx(0.5 * 0.01, rel=1e-3)
+
+
+def test_a_diverging_job_says_where(made, tmp_path):
+    said = r"is (nan|inf) at step \d, seed 3, with .*'learning_rate': 1"
+    with pytest.raises(TrainingDiverged, match=said):
+        job(tmp_path, made, config("fd", {"weight": 1e38}, learning_rate=1.0, clip=1e38))
+    assert not (tmp_path / "models.safetensors").exists()
+
+
+def test_noise_depends_on_the_place_alone():
+    layers = Layers(PlacedStreams([1], "method", stacked=False))
+    dropout = layers.dropout(0.5)
+    x = torch.ones(50)
+    layers.draw.seek(3, 1)
+    first = dropout(x)
+    dropout(x)
+    layers.draw.seek(3, 1)
+    assert torch.equal(dropout(x), first)
+    for place in ((3, 0), (1, 3), (4, 1)):
+        layers.draw.seek(*place)
+        assert not torch.equal(dropout(x), first)
+
+
+# Probe and predictions
+
+
+def test_a_probe_separates_what_is_separable_in_features_as_they_are():
+    draw = torch.Generator().manual_seed(0)
+    y = torch.arange(300) % 3
+    x = 100 + 5 * torch.eye(3)[y] @ torch.randn((3, 6), generator=draw)
+    x = x + torch.randn((300, 6), generator=draw) * 0.5
+    settings = {"batch_size": 64, "learning_rate": 0.05, "weight_decay": 0.0}
+    layer = fit_probe(x, y, 3, epochs=20, **settings)
+    assert (layer(x).argmax(-1) == y).float().mean() > 0.97
+
+
+def test_the_teachers_outputs_are_the_probes(made):
+    teacher = backbone(made.fit.parent).teacher((2, 4), made.probe)
+    probe = load_file(made.probe)
+    features = backbone(made.fit.parent).teacher((2, 4)).net.eval()(images())
+    expected = features @ probe["weight"].T + probe["bias"]
+    torch.testing.assert_close(teacher.eval().net(images()), expected)
+
+
+def test_predictions_are_of_the_whole_eval_slice_in_order(made, tmp_path):
+    job(tmp_path, made, config("scratch"))
+    evaluation.run(
+        tmp_path / "models.safetensors",
+        made.fit.with_name("eval.yaml"),
+        {"experiment": "alone", "device": config("scratch")["device"]},
+        tmp_path / "predictions.parquet",
+        tmp_path / "metrics.csv",
+    )
+    frame = pd.read_parquet(tmp_path / "predictions.parquet")
+    assert list(frame) == ["experiment", "dataset", "seed", "example", "label", "predicted"]
+    assert list(frame["example"]) == list(range(360))
+    assert set(frame["experiment"]) == {"alone"}
+    assert set(frame["seed"]) == {3}
+    (row,) = pd.read_csv(tmp_path / "metrics.csv").to_dict("records")
+    right = (frame["label"] == frame["predicted"]).mean()
+    assert (row["n_eval"], row["accuracy"]) == (360, pytest.approx(right))
+    assert pd.isna(row["n_first"])
+    student, look, _ = load_student(tmp_path / "models.safetensors")
+    read = Images("digits", "test").read(range(360))
+    whole = torch.stack([plain(look)(Image.fromarray(image)) for image, _ in read])
+    with torch.no_grad():
+        expected = student(SimpleNamespace(images=whole)).output.argmax(-1)
+    assert (expected.numpy() == frame["predicted"]).mean() > 0.99  # other batches round otherwise
+    assert list(frame["label"]) == [label for _, label in read]
+
+
+def test_the_papers_accuracy_is_on_the_first_examples():
+    frame = pd.DataFrame(
+        {
+            "experiment": "td",
+            "dataset": "cifar10",
+            "seed": 0,
+            "example": range(10_000),
+            "label": 1,
+            "predicted": [1] * 9_728 + [0] * 272,
+        }
+    )
+    (row,) = score(frame).to_dict("records")
+    assert (row["accuracy"], row["n_first"], row["accuracy_first"]) == (0.9728, 9728, 1.0)
+
+
+def events(folder):
+    """What TensorBoard would show: (step, name, value) in the order of writing."""
+    (path,) = folder.glob("events.out.tfevents.*")
+    data, found = path.read_bytes(), []
+    while data:  # length, its checksum, the event, its checksum
+        (size,) = struct.unpack("<Q", data[:8])
+        event = Event.FromString(data[12 : 12 + size])
+        found += [(event.step, v.tag, v.simple_value) for v in event.summary.value]
+        data = data[16 + size :]
+    return found
+
+
+def test_tensorboard_shows_the_rows_of_the_csv_files(made, tmp_path):
+    folder = tmp_path / "job"
+    asked = config("td", TALK, steps=5, log_every=2, evaluate_every=3)
+    job(folder, made, asked)
+    job(folder, made, asked)  # once more: the folder is emptied
+    history = pd.read_csv(folder / "history.csv")
+    accuracy = history["name"] == "minival_accuracy"
+    assert set(history.loc[~accuracy, "step"]) == {2, 4, 5}
+    assert set(history.loc[accuracy, "step"]) == {3, 5}
+    assert set(history.loc[history["gradient_norm"].notna(), "step"]) == {2, 4}
+    pace = pd.read_csv(folder / "throughput.csv")
+    expected = [(row.step, row.name, row.value) for row in history.itertuples(index=False)]
+    expected += [
+        (row.step, f"gradient_norm/{row.name}", row.gradient_norm)
+        for row in history.dropna().itertuples(index=False)
+    ]
+    expected += [
+        (row.step, "images_per_second", row.images_per_second) for row in pace.itertuples()
+    ]
+    found = events(outputs(folder).board)
+    assert [e[:2] for e in sorted(found)] == [e[:2] for e in sorted(expected)]
+    values = [e[2] for e in sorted(expected)]
+    assert [e[2] for e in sorted(found)] == pytest.approx(values, rel=1e-6)
+
+
+def test_a_teacher_can_be_trained_on_the_data_set_first(made, tmp_path):
+    asked = config("scratch") | {"blocks": None, "student_cut": [2, 4]}
+    weights = job(tmp_path / "teacher", made, asked)
+    path = tmp_path / "teacher/models.safetensors"
+    chosen = vision.Inputs(made.fit, made.minival, made.backbone, finetuned=path)
+    whole = backbone(made.fit.parent)
+    teacher = vision.teacher_of(chosen, whole, (2, 4))
+    assert (teacher.lo, teacher.hi, len(teacher.net.blocks)) == (2, 4, 4)
+    assert differing(teacher.net.state_dict(), weights) == set()
+    probed = job(tmp_path / "probe", made, config("ld"))
+    tuned = job(tmp_path / "tuned", chosen, config("ld"))
+    assert differing(probed, tuned) != set()
+
+
+def test_the_log_tells_pace_and_time_left(made, tmp_path, caplog):
+    with caplog.at_level(logging.INFO):
+        vision.run(made, config("scratch"), "code", outputs(tmp_path))
+    assert re.search(r"step 6/6  label \d\.\d+  [\d.]+ images/s  0 s left", caplog.text)
+    assert "minival accuracy" in caplog.text

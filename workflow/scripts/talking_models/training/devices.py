@@ -1,0 +1,97 @@
+"""Where a vision job runs: Lightning Fabric on CPUs, CUDA or XLA devices, one or several."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import torch
+from lightning_fabric import Fabric
+from lightning_fabric.plugins.environments import LightningEnvironment
+from lightning_fabric.strategies import DDPStrategy
+
+PRECISIONS = {"float32": "32-true", "bfloat16": "bf16-mixed"}
+
+
+def precision_of(accelerator: str, wanted: str) -> str:
+    """Fabric's word for a precision; `auto` is bfloat16 products on CUDA devices that have them.
+
+    XLA rounds the products of float32 matrices by itself on a TPU.
+    """
+    if wanted == "auto":
+        cuda = accelerator == "cuda" or (accelerator == "auto" and torch.cuda.is_available())
+        wanted = "bfloat16" if cuda and torch.cuda.is_bf16_supported() else "float32"
+    return PRECISIONS[wanted]
+
+
+def fabric_of(device: Mapping[str, Any]) -> Fabric:
+    """The Fabric of a `vision.device` section, not launched."""
+    accelerator, devices = device["accelerator"], device["devices"]
+    several = devices > 1 and accelerator != "tpu"
+    # Inside a Slurm job Fabric would take Slurm's word for the number of processes: one.
+    here = LightningEnvironment()
+    ddp = DDPStrategy(cluster_environment=here, start_method="spawn", find_unused_parameters=True)
+    return Fabric(
+        accelerator=accelerator,
+        devices=devices,
+        strategy=ddp if several else "auto",
+        precision=precision_of(accelerator, device["precision"]),
+        plugins=[] if several or accelerator == "tpu" else [here],
+    )
+
+
+def reduce_gradients(fabric: Fabric, optimizer: torch.optim.Optimizer) -> None:
+    """Give all processes the mean gradient, where the backward pass has not done so.
+
+    Only XLA leaves it to the optimizer's step. Clipping needs it before, and a mean of equal
+    gradients changes nothing.
+    """
+    if fabric.device.type == "xla" and fabric.world_size > 1:
+        import torch_xla.core.xla_model as xm
+
+        xm.reduce_gradients(optimizer)
+
+
+def launch(device: Mapping[str, Any], function: Callable, *arguments: Any) -> Any:
+    """Call `function(fabric, *arguments)` in as many processes as there are devices.
+
+    With several, `function` and its arguments are pickled, and the script that started the job must
+    not start it again when it is imported.
+
+    Raises:
+        RuntimeError: there are not as many processes as devices.
+    """
+    files = [
+        handler.baseFilename
+        for handler in logging.getLogger().handlers
+        if isinstance(handler, logging.FileHandler)
+    ]
+    return fabric_of(device).launch(_in_process, dict(device), files, Call(function, arguments))
+
+
+class Call:
+    """A function and its arguments; Fabric looks for models in all that it knows to be made of
+    parts, and stops at frozen ones.
+    """
+
+    def __init__(self, function: Callable, arguments: tuple[Any, ...]) -> None:
+        self.function, self.arguments = function, arguments
+
+
+def _in_process(fabric: Fabric, device: dict[str, Any], log_files: list[str], call: Call) -> Any:
+    if fabric.world_size != device["devices"]:
+        raise RuntimeError(
+            f"{device['devices']} devices asked for, but {fabric.world_size} processes run"
+        )
+    torch.set_num_threads(device["threads"])
+    if fabric.device.type == "cpu":
+        torch.use_deterministic_algorithms(True)
+    root = logging.getLogger()
+    if fabric.is_global_zero and not root.handlers:  # a process of its own logs as the job does
+        root.setLevel(logging.INFO)
+        for path in log_files:
+            handler = logging.FileHandler(path, mode="a")
+            handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+            root.addHandler(handler)
+    return call.function(fabric, *call.arguments)
