@@ -129,7 +129,7 @@ def test_all_files_have_the_rights_that_the_umask_gives(tmp_path):
 JOB = """\
 import logging, sys, types, warnings
 from talking_models.job import start
-log = start(types.SimpleNamespace(log=[sys.argv[1]]))
+log = start(types.SimpleNamespace(log=[sys.argv[1]], output=["not made"]))
 logging.getLogger("talking_models.part").info("from the library")
 log.info("from the adapter")
 warnings.warn("take care")
@@ -143,7 +143,7 @@ def job(path, then=""):
 
 
 def test_a_job_logs_to_its_rules_file(tmp_path):
-    path = tmp_path / "new" / "rule.log"
+    path = tmp_path / "logs" / "new" / "rule.log"
     result = job(path)
     assert (result.returncode, result.stdout, result.stderr) == (0, "", "")
     text = path.read_text()
@@ -153,7 +153,8 @@ def test_a_job_logs_to_its_rules_file(tmp_path):
 
 
 def test_an_uncaught_error_is_in_the_log_whole_and_on_standard_error_in_short(tmp_path):
-    path = tmp_path / "rule.log"
+    path = tmp_path / "logs" / "rule.log"
+    path.parent.mkdir()
     path.write_text("of the last run")
     result = job(path, "def inner():\n    raise ValueError('planted')\ninner()")
     assert result.returncode == 1
