@@ -1,6 +1,7 @@
 """The search for settings: folds, spaces, the journal, the choice."""
 
 import logging
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -163,6 +164,15 @@ def test_a_killed_search_goes_on_to_the_same_result(tmp_path, killed_at):
     pd.testing.assert_frame_equal(searched(tmp_path / "cut", second), whole)
     done = {x for x, _ in first.calls[: max(len(first.calls) - 3, 0)]}
     assert not done & {x for x, _ in second.calls}  # finished trials are not scored again
+
+
+def test_a_lock_that_a_killed_search_left_stops_nobody(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)  # a relative path, as Snakemake's
+    searched(Path("tuning"), Evaluate())
+    Path("tuning/journal.log.lock").symlink_to("tuning/journal.log")
+    evaluate = Evaluate()
+    searched(Path("tuning"), evaluate)
+    assert not evaluate.calls
 
 
 def test_another_search_starts_anew_in_the_same_journal(tmp_path):

@@ -56,6 +56,9 @@ def run_search(
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     Path(journal).parent.mkdir(parents=True, exist_ok=True)
+    # Left by a search that was killed while it wrote. No other process has this journal, and Optuna
+    # would wait for the lock: for ever where the path is relative.
+    Path(f"{journal}.lock").unlink(missing_ok=True)
     backend = optuna.storages.journal.JournalFileBackend(str(journal))
     name = hashlib.sha256(json.dumps([identity, list(trials)], sort_keys=True).encode()).hexdigest()
     study = optuna.create_study(
