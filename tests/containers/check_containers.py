@@ -113,9 +113,9 @@ def base(store):
 
 
 def pip_of_this_host():
-    """Mounts that let pip find in a build what it finds here: its settings, and files they name.
+    """Mounts that let pip in a container find what it finds here: its settings, the files they name.
 
-    Where a host has none, as most, pip in a build asks PyPI. The Containerfiles know none of it.
+    Where a host has none, as most, pip there asks PyPI. The Containerfiles know none of it.
     """
     listed = subprocess.run(
         [sys.executable, "-m", "pip", "config", "list"], capture_output=True, text=True
@@ -129,16 +129,16 @@ def pip_of_this_host():
     # the pages of an index in a folder link to packages beside it
     paths += [Path(word.removeprefix("file://")).parent for word in words if "file://" in word]
     paths = [path for path in dict.fromkeys(paths) if path.exists()]
-    mounts = [f"{STORE / 'pip.conf'}:/etc/pip.conf:ro", *(f"{path}:{path}:ro" for path in paths)]
-    return [word for mount in mounts for word in ("--volume", mount)]
+    return [f"{STORE / 'pip.conf'}:/etc/pip.conf:ro", *(f"{path}:{path}:ro" for path in paths)]
 
 
 @pytest.fixture(scope="module")
 def images(base):
     """All images, built from the Containerfiles as they are."""
+    mounts = [word for mount in pip_of_this_host() for word in ("--volume", mount)]
     for step in STEPS:
         podman(
-            "build", "--pull=never", "--network=host", *pip_of_this_host(), "--tag", image(step),
+            "build", "--pull=never", "--network=host", *mounts, "--tag", image(step),
             "--file", ROOT / "containers" / f"{step}.Containerfile", ROOT,
         )  # fmt: skip
     return {step: image(step) for step in STEPS}
@@ -190,6 +190,7 @@ def test_the_quick_tables_are_those_of_a_run_without_containers(images, spaces, 
     for name in ("ratings", "movies"):
         (within.path / f"data/movielens/100k/{name}.parquet").unlink()
     # its own download too, in the image that has TensorFlow
+    store.setenv("APPTAINER_BIND", ",".join(pip_of_this_host()))
     within.make(f"{TABLE}.md", "--sdm", "apptainer")
     pulled = [file.read_text() for file in (within.path / ".snakemake/singularity").iterdir()]
     assert sorted(pulled) == sorted(f"{images[step]}\n" for step in images if step != "workflow")
