@@ -113,7 +113,7 @@ def base(store):
 
 
 def pip_of_this_host():
-    """Mounts that let pip in a container find what it finds here: its settings, the files they name.
+    """Mounts that let pip in a container find what it finds here: settings, and files they name.
 
     Where a host has none, as most, pip there asks PyPI. The Containerfiles know none of it.
     """
