@@ -57,7 +57,7 @@ repro: .venv/.installed ## bring all results up to date and record them in dvc.l
 	PATH=$(abspath $(BIN)):$$PATH CORES=$(CORES) $(BIN)/dvc repro
 
 test: .venv/.installed ## all tests
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses $(CORES) --dist loadfile
 
 # Debian 12, as root: apt-get install -y --no-install-recommends slurmctld slurmd slurm-client munge slurm-wlm-basic-plugins
 test-slurm: .venv/.installed ## the Slurm profile, on a Slurm that is started for it and stopped again

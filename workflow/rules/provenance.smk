@@ -35,7 +35,7 @@ rule collect_provenance:
         mem_mb=per_attempt(500),
         runtime=per_attempt(5),
     params:
-        results=RESULTS,
+        results=lambda wildcards, output: str(Path(output.csv).parent),
         code=fingerprint("talking_models.report.provenance"),
     script:
         "../scripts/collect_provenance.py"

@@ -98,3 +98,21 @@ def vision_rows(wildcards):
 def vision_published(table):
     """The paper's numbers for a table."""
     return [local(table.paper)] if table.paper else []  # local: see published_tables
+
+
+def vision_steps():
+    """Benchmark files of the vision jobs that tables need, by step."""
+    steps = {
+        "Vision: teacher": [rules.make_backbone, rules.probe_teacher],
+        "Vision: students": [rules.train_vision_student],
+        "Vision: evaluation": [rules.evaluate_vision_student],
+    }
+    jobs = {
+        "dataset": CONFIG.vision.datasets,
+        "experiment": [id for table in CONFIG.vision.tables.values() for id in table.rows.values()],
+        "seed": range(CONFIG.vision.seeds),
+    }
+    return {
+        step: list(dict.fromkeys(file for rule in of for file in expand(rule.benchmark, **jobs)))
+        for step, of in steps.items()
+    }

@@ -1,7 +1,7 @@
 # Tables of accuracies, from the predictions of all vision jobs. Nothing here trains or predicts.
 #
 # Needs: vision.smk's metrics, predictions and slices; CONFIG.vision.tables; config/paper/*.csv.
-# Makes: {RESULTS}/tables/{table}.md and .csv; what report.smk tells of the cost of vision
+# Makes: {RESULTS}/tables/{table}.md and .csv
 
 
 rule make_vision_table:
@@ -44,21 +44,3 @@ rule make_vision_table:
         code=fingerprint("talking_models.report.accuracy"),
     script:
         "../scripts/make_vision_table.py"
-
-
-def vision_steps():
-    """Benchmark files of the vision jobs that tables need, by step."""
-    steps = {
-        "Vision: teacher": [rules.make_backbone, rules.probe_teacher],
-        "Vision: students": [rules.train_vision_student],
-        "Vision: evaluation": [rules.evaluate_vision_student],
-    }
-    jobs = {
-        "dataset": CONFIG.vision.datasets,
-        "experiment": [id for table in CONFIG.vision.tables.values() for id in table.rows.values()],
-        "seed": range(CONFIG.vision.seeds),
-    }
-    return {
-        step: list(dict.fromkeys(file for rule in of for file in expand(rule.benchmark, **jobs)))
-        for step, of in steps.items()
-    }
