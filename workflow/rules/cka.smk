@@ -1,6 +1,6 @@
 # Likeness of student and teacher states (the paper's CKA case study), and its figure.
 #
-# Needs: movielens.smk's models, data.smk's eval rows and movies; common.smk's
+# Needs: movielens.smk's models, data.smk's eval rows and movies; figures_common.smk's
 #        drawing() and PLAN.
 # Makes: {RESULTS}/movielens/{variant}/cka/{experiment}.csv
 #            linear CKA of a student's states with the teacher's, per genre and seed

@@ -20,7 +20,6 @@ from talking_models.fingerprint import fingerprint
 from talking_models.images import image as image_name
 from talking_models.provenance import note_run
 from talking_models.report.claim_list import EXPERIMENTS as CLAIMED, PAPER_TABLES
-from talking_models.report.figures.plan import plan
 from talking_models.report.stamp import stamp, vision_stamp
 from talking_models.run_lock import RunLock
 
@@ -45,8 +44,6 @@ MODELS = ["models.safetensors", "history.csv", "config.yaml"]
 SHOWN = list(dict.fromkeys(id for table in CONFIG.tables.values() for id in table.rows.values()))
 COMPARED_WITH = "td"
 JUDGED = [id for id in CLAIMED if id in (configuration.TEACHER, *CONFIG.experiments)]
-PLAN = plan(CONFIG)
-FIGURES = f"{RESULTS}/figures"
 
 
 wildcard_constraints:
@@ -98,14 +95,6 @@ def published_tables():
     return [local(p) for p in papers if p and CONFIG.movielens.variant == "100k"]
 
 
-def trials_shown():
-    """The trials of the search for settings, if there was one."""
-    if not PLAN.trials:
-        return []
-    # local: as the published tables
-    return local(PLAN.trials) if CONFIG.tuning == "committed" else PLAN.trials
-
-
 def predictions_of(*experiments):
     """The predictions of experiments, or `teacher`, on every genre."""
     return evaluated("predictions.parquet", experiments)
@@ -121,24 +110,6 @@ def statistics():
     """The files of statistics.smk that the configuration can have."""
     compared = [f"{RESULTS}/tables/significance.md"] if COMPARED_WITH in CONFIG.experiments else []
     return [*compared, f"{RESULTS}/claims.md"]
-
-
-def figures():
-    """The figures that the configuration can have."""
-    return expand(f"{FIGURES}/{{name}}.{{form}}", name=PLAN.figures, form=["png", "svg"])
-
-
-def drawing(name, what):
-    """The two files of a figure, as the report shows them."""
-    return {
-        form: report(
-            f"{FIGURES}/{name}.{form}",
-            caption=f"../report/{name}.rst",
-            category="Figures",
-            labels={"figure": what, "format": form.upper()},
-        )
-        for form in ("png", "svg")
-    }
 
 
 def pages(vision=CONFIG.vision.in_all):

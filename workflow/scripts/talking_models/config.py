@@ -17,7 +17,7 @@ from pydantic_core import PydanticCustomError
 
 from talking_models import images, methods
 from talking_models.changes import changed
-from talking_models.config_errors import ConfigError, explain, raise_all, unknown
+from talking_models.config_errors import ConfigError, explain, raise_all
 from talking_models.config_sections import (
     TEACHER,
     Experiment,
@@ -31,6 +31,7 @@ from talking_models.config_sections import (
     Table,
     Teacher,
     Training,
+    start_from_no_experiment,
 )
 from talking_models.config_vision import IDS as VISION_IDS
 from talking_models.config_vision import Vision
@@ -90,13 +91,8 @@ class Config(Strict):
     def _ablations_start_from_an_experiment(
         cls, experiments: dict[str, Experiment]
     ) -> dict[str, Experiment]:
-        tuned = {id: e.method for id, e in experiments.items() if e.like is None}
-        problems = []
+        problems = start_from_no_experiment(experiments, "no tuned experiment of the same method")
         for id, experiment in experiments.items():
-            same = [other for other, method in tuned.items() if method == experiment.method]
-            if experiment.like is not None and experiment.like not in same:
-                error = unknown("no tuned experiment of the same method", same)
-                problems.append(((id, "like"), experiment.like, error))
             if experiment.choose and experiment.like is None:
                 error = PydanticCustomError("not_alone", "only beside `like`")
                 problems.append(((id, "choose"), experiment.choose, error))

@@ -12,6 +12,8 @@ from pydantic_core import ErrorDetails, InitErrorDetails, PydanticCustomError
 from talking_models import methods
 
 Schema = Mapping[str, Any]
+Problem = tuple[tuple[str | int, ...], Any, PydanticCustomError]
+"""A path below the key that is validated, the value found there, an error."""
 
 
 class ConfigError(ValueError):
@@ -33,8 +35,8 @@ def unique(names: tuple[str, ...]) -> tuple[str, ...]:
     return names
 
 
-def raise_all(problems: list[tuple[tuple[str | int, ...], Any, PydanticCustomError]]) -> None:
-    """Inside a validator: raise every problem, a (path below the key, value found, error) each."""
+def raise_all(problems: list[Problem]) -> None:
+    """Inside a validator: raise every problem."""
     if problems:
         raise ValidationError.from_exception_data(
             "Config",

@@ -20,7 +20,7 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from talking_models import methods
-from talking_models.config_errors import raise_all, unique, unknown
+from talking_models.config_errors import Problem, raise_all, unique, unknown
 
 TEACHER = "teacher"
 """The experiment id that stands for the teacher itself."""
@@ -181,6 +181,25 @@ class MethodChoice(Strict):
             return settings
         model = methods.settings_class(info.data["method"])
         return model.model_validate(settings, strict=True).model_dump(exclude_unset=True)
+
+
+def start_from_no_experiment(experiments: Mapping[str, Any], message: str) -> list[Problem]:
+    """The experiments whose `like` names none that is of the same method and whole itself.
+
+    Args:
+        experiments: by id; each has `method` and `like`.
+        message: what is wrong with them.
+
+    Returns:
+        Problems for `config_errors.raise_all`.
+    """
+    whole = {id: e.method for id, e in experiments.items() if e.like is None}
+    problems = []
+    for id, experiment in experiments.items():
+        same = [other for other, method in whole.items() if method == experiment.method]
+        if experiment.like is not None and experiment.like not in same:
+            problems.append(((id, "like"), experiment.like, unknown(message, same)))
+    return problems
 
 
 class Experiment(MethodChoice):

@@ -13,8 +13,15 @@ from pydantic_core import PydanticCustomError
 
 from talking_models import methods
 from talking_models.changes import changed
-from talking_models.config_errors import raise_all, unique, unknown
-from talking_models.config_sections import Identifier, MethodChoice, Strict, Table, subset
+from talking_models.config_errors import raise_all, unique
+from talking_models.config_sections import (
+    Identifier,
+    MethodChoice,
+    Strict,
+    Table,
+    start_from_no_experiment,
+    subset,
+)
 from talking_models.data.vision_sets import facts
 
 IDS = ("vision", "experiments")
@@ -199,14 +206,8 @@ class Vision(Strict):
     def _ablations_start_from_an_experiment(
         cls, experiments: dict[str, VisionExperiment]
     ) -> dict[str, VisionExperiment]:
-        whole = {id: e.method for id, e in experiments.items() if e.like is None}
-        problems = []
-        for id, experiment in experiments.items():
-            same = [other for other, method in whole.items() if method == experiment.method]
-            if experiment.like is not None and experiment.like not in same:
-                error = unknown("no experiment of the same method without `like`", same)
-                problems.append(((id, "like"), experiment.like, error))
-        raise_all(problems)
+        message = "no experiment of the same method without `like`"
+        raise_all(start_from_no_experiment(experiments, message))
         return experiments
 
     @field_validator("model")
