@@ -114,6 +114,17 @@ def test_consistency_alone_trains_the_upper_half_of_the_teachers_decoder():
     assert reached == [False, True, False, False]
 
 
+def test_the_first_message_is_decoded_once_for_consistency_and_the_first_round():
+    """One D_h(m_g^0), with one dropout mask, is compared with the teacher and interpreted."""
+    problem = td({"rounds": 2, "w1": 1.0, "w2": 1.0, "w3": 1.0, "dropout": 0.5})
+    calls, interpreted, upper = [], [], problem.teacher.upper
+    problem.method.decoder_h.to_low.register_forward_hook(lambda m, i, out: calls.append(out))
+    problem.teacher.upper = lambda low: interpreted.append(low) or upper(low)
+    problem.loss()
+    assert len(calls) == 2
+    assert all(torch.equal(a, b) for a, b in zip(calls, interpreted, strict=True))
+
+
 def test_the_gradient_passes_through_the_teachers_interpretation():
     problem = td({"rounds": 1, **ONLY_W1})
     through = gradients(problem, problem.loss().parts["interact"])
@@ -177,7 +188,7 @@ def test_messages_and_states_have_the_papers_sizes():
     assert method.encoder_g(*zeros[:2]).shape == method.encoder_h(*zeros[2:]).shape == (5, 128)
     assert [x.shape[-1] for x in method.decoder_g(torch.zeros(5, 128))] == [128, 64]
     assert [x.shape[-1] for x in method.decoder_h(torch.zeros(5, 128))] == [512, 256]
-    assert method.decoder_h.low(torch.zeros(5, 128)).shape == (5, 512)
+    assert method.decoder_h(torch.zeros(5, 128)).low.shape == (5, 512)
 
 
 def test_an_encoder_refuses_the_other_models_states():

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from talking_models.methods._base import Parts
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from torch import Tensor
 
     from talking_models.models.base import Widths
@@ -38,7 +41,8 @@ class Encoder(Parts):
 class Decoder(Parts):
     """D(m) = V2 Drop(ReLU(V1 LN(m) + c1)) + c2, both states of one model from a message.
 
-    The two halves of V2 are layers of their own, so that a half that nobody reads costs nothing.
+    The two halves of V2 are layers of their own, so that a half that nobody reads costs nothing
+    (see `Decoded`).
     """
 
     def __init__(
@@ -53,11 +57,35 @@ class Decoder(Parts):
         self.to_low = layers.linear(hidden, states.low)
         self.to_high = layers.linear(hidden, states.high)
 
-    def __call__(self, message: Tensor) -> tuple[Tensor, Tensor]:
-        """(..., message) -> s' (..., low), e' (..., high)."""
-        hidden = self.trunk(message)
-        return self.to_low(hidden), self.to_high(hidden)
+    def __call__(self, message: Tensor) -> Decoded:
+        """(..., message) -> {s'; e'}."""
+        return Decoded(self, message)
 
-    def low(self, message: Tensor) -> Tensor:
-        """s' alone."""
-        return self.to_low(self.trunk(message))
+
+class Decoded:
+    """{s'; e'}, (..., low) and (..., high): what a decoder writes from one message.
+
+    Each half is computed when it is first read, and once.
+    """
+
+    def __init__(self, decoder: Decoder, message: Tensor) -> None:
+        self._decoder, self._message = decoder, message
+
+    def __iter__(self) -> Iterator[Tensor]:
+        """Both halves, s' first."""
+        yield self.low
+        yield self.high
+
+    @cached_property
+    def _hidden(self) -> Tensor:
+        return self._decoder.trunk(self._message)
+
+    @cached_property
+    def low(self) -> Tensor:
+        """s'."""
+        return self._decoder.to_low(self._hidden)
+
+    @cached_property
+    def high(self) -> Tensor:
+        """e'."""
+        return self._decoder.to_high(self._hidden)

@@ -113,6 +113,7 @@ class TD(Method):
 
         state = (states.low, states.high)
         message = self.encoder_g(*state)  # m_g^0
+        decoded = self.decoder_h(message)  # {s'_h; e'_h}, for L_SC and for the first round
         monitors["message_std"] = self.spread(message)
         if w2 or w3:
             taught = teacher(batch)  # the only place where the teacher sees x
@@ -120,42 +121,43 @@ class TD(Method):
             teacher_message = self.encoder_h(*teacher_state)  # m_h^0
         if w2:
             parts["state_consistency"] = w2 * self.state_consistency(
-                state, message, teacher_state, teacher_message
+                state, message, decoded, teacher_state, teacher_message
             )
         if w3:
             parts["message_consistency"] = w3 * self.d(message, teacher_message)
         if rounds:
-            parts["interact"] = s.w1 * self.interact(student, teacher, state, message, rounds)
+            parts["interact"] = s.w1 * self.interact(student, teacher, state, decoded, rounds)
         return Loss(parts, monitors)
 
     def state_distance(self, a, b):
         """d_S({s; e}, {s'; e'}) = d(s, s') + d(e, e'), d the mean squared error."""
-        return self.d(a[0], b[0]) + self.d(a[1], b[1])
+        (low_a, high_a), (low_b, high_b) = a, b
+        return self.d(low_a, low_b) + self.d(high_a, high_b)
 
-    def state_consistency(self, state_g, message_g, state_h, message_h):
+    def state_consistency(self, state_g, message_g, decoded_h, state_h, message_h):
         """L_SC: each decoder writes its owner's state from the other's message, or its own."""
         loss = 0
         if self.settings.sc_mode in ("cross", "both"):
-            loss = loss + self.state_distance(state_h, self.decoder_h(message_g))
+            loss = loss + self.state_distance(state_h, decoded_h)
             loss = loss + self.state_distance(state_g, self.decoder_g(message_h))
         if self.settings.sc_mode in ("self", "both"):
             loss = loss + self.state_distance(state_h, self.decoder_h(message_h))
             loss = loss + self.state_distance(state_g, self.decoder_g(message_g))
         return loss
 
-    def interact(self, student, teacher, state, message, rounds):
+    def interact(self, student, teacher, state, decoded, rounds):
         """Sum of L_interact over the rounds (Algorithm 1, lines 10 to 19)."""
         original, loss = state, 0
         for i in range(rounds):
-            low_h = self.noise(self.decoder_h.low(message))  # s'_h; e'_h is never read
+            low_h = self.noise(decoded.low)  # s'_h; e'_h is never read
             high_h = teacher.upper(low_h)  # the teacher interprets
             reply = self.encoder_h(low_h, high_h)  # m_h
             response = self.decoder_g(reply)  # {s'_g; e'_g}
             target = original if self.settings.target == "original" else state
             loss = loss + self.state_distance(*self.stop_gradient(target, response))
             if i + 1 < rounds:
-                state = (response[0], student.upper(response[0]))  # the student interprets
-                message = self.encoder_g(*state)
+                state = (response.low, student.upper(response.low))  # the student interprets
+                decoded = self.decoder_h(self.encoder_g(*state))
         return loss
 
     def stop_gradient(self, target, response):
