@@ -13,8 +13,12 @@ from __future__ import annotations
 import argparse
 import logging
 import platform
+import resource
+import tempfile
 import time
 from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
@@ -24,7 +28,10 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from talking_models.config import Config
+from talking_models.data.canonical import canonicalise, content_digest
 from talking_models.data.features import Vocabulary, encode
+from talking_models.data.splits import split
+from talking_models.data.tables import write_movies, write_ratings
 from talking_models.io import write_text
 from talking_models.models.checkpoint import Checkpoint
 from talking_models.models.layers import Streams
@@ -36,7 +43,10 @@ from talking_models.training.setup import one_thread
 METHODS = ("scratch", "ld", "fd", "fitnet", "hybrid", "td")
 SHAPE = {"ratings": 36_000, "users": 943, "movies": 1_682}  # Drama's training rows in 100k
 LARGE = {"users": 162_541, "movies": 62_423}  # MovieLens-25M
-SHORT, LONG, REPEATS = 20, 60, 5
+REPEATS = 5
+STEPS = {"td": (10, 30)}  # of the short and the long job
+OTHERS = (20, 100)
+MANY = (20, 420)  # where setting up takes seconds
 CONFIG = Config(tuning="none", experiments={method: {"method": method} for method in METHODS})
 LOG = logging.getLogger("benchmarks")
 LOG.setLevel(logging.ERROR)
@@ -101,6 +111,7 @@ class Jobs:
         precision: str = "float32",
         settings: dict | None = None,
         batch: int = 256,
+        steps: tuple[int, int] | None = None,
     ) -> Callable[[], float]:
         """A function that measures the library's cost."""
 
@@ -108,7 +119,7 @@ class Jobs:
             config = self.config(method, steps, seeds, precision, settings or {}, batch)
             movielens.fit(self.rows, self.movies, config, self.taught_by(method), LOG)
 
-        return lambda: cost(job) / seeds
+        return lambda: cost(job, *(steps or STEPS.get(method, OTHERS))) / seeds
 
     def flops(self, method: str, settings: dict | None = None) -> float:
         """Operations in the matrix products of one step of one model."""
@@ -139,17 +150,17 @@ class Jobs:
             rows = shuffled_rows(len(data), training["batch_size"], order)
             plain.train(map(data.batch, rows), student, teacher, loss, steps)
 
-        return lambda: cost(job)
+        return lambda: cost(job, *STEPS.get(method, OTHERS))
 
 
-def cost(job: Callable[[int], None]) -> float:
+def cost(job: Callable[[int], None], short: int, long: int) -> float:
     """CPU milliseconds per step of a job that takes its number of steps."""
     spent = []
-    for steps in (SHORT, LONG):
+    for steps in (short, long):
         started = time.process_time()
         job(steps)
         spent.append(time.process_time() - started)
-    return 1000 * (spent[1] - spent[0]) / (LONG - SHORT)
+    return 1000 * (spent[1] - spent[0]) / (long - short)
 
 
 def by_turns(measures: dict[str, Callable[[], float]]) -> pd.DataFrame:
@@ -250,15 +261,47 @@ def tables() -> str:
         f"{10 * size:,} ratings, 100k's users and movies": {"ratings": 10 * size},
         f"{size:,} ratings, 25m's users and movies": {"ratings": size, **LARGE},
     }
-    measures = {name: Jobs(**shape).stacked("scratch", seeds=1) for name, shape in shapes.items()}
+    measures = {
+        name: Jobs(**shape).stacked("scratch", seeds=1, steps=MANY)
+        for name, shape in shapes.items()
+    }
     return growth("scratch, one seed", "100k's users and movies", measures)
+
+
+def prepare(rows: int) -> tuple[float, float]:
+    """CPU seconds and peak GiB of bringing raw ratings into form, splitting and writing them."""
+    ratings, movies = synthetic(rows, **LARGE)
+    ratings = ratings.sample(frac=1, random_state=0, ignore_index=True)
+    with tempfile.TemporaryDirectory() as folder:
+        started = time.process_time()
+        ratings, movies = canonicalise(ratings, movies)
+        content_digest(ratings, movies)
+        files = [Path(folder) / name for name in ("ratings.parquet", "movies.parquet")]
+        write_ratings(ratings, files[0])
+        write_movies(movies, files[1])
+        del ratings, movies
+        split(*files, folder, ["Drama", "War"], 0.1, 0.1)
+        spent = time.process_time() - started
+    return spent, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+
+
+def data() -> str:
+    """Preparing synthetic ratings of MovieLens-25M's users and movies, each in a new process."""
+    lines = []
+    for rows in (2_500_000, 25_000_000):
+        with ProcessPoolExecutor(1, get_context("spawn")) as pool:
+            spent, memory = pool.submit(prepare, rows).result()
+        print(rows, spent, memory, flush=True)
+        lines.append([f"{rows:,}", f"{spent:.1f}", f"{1e6 * spent / rows:.2f}", f"{memory:.1f}"])
+    return grid(["ratings", "CPU s", "CPU s per million", "peak GiB"], lines)
 
 
 SECTIONS = {
     "Methods": methods,
     "Growth with seeds": seeds,
     "Growth with the batch": batches,
-    "Growth with the data": tables,
+    "Growth with users and movies": tables,
+    "Growth of the data": data,
 }
 
 

@@ -65,16 +65,15 @@ def plain(net, batches, training) -> None:
         optimizer.step()
 
 
-def learner_of(name, settings, teacher, student, cuts, draws) -> tuple[Learner, Layers]:
+def learner_of(job, teacher, student, cuts, draws) -> tuple[Learner, Layers]:
     """A student and a method's modules, as a training job makes them."""
-    kind = methods.method_class(name)
     layers = Layers(draws)
     model = LayeredViT(deepcopy(student), *cuts[0])
-    frozen = FrozenViT(LayeredViT(teacher, *cuts[1]))
-    method = kind(
-        kind.Settings(**settings), Classification(layers), layers, model.widths, frozen.widths
-    )
-    return Learner(model, method, frozen if kind.has_teacher else None), layers
+    frozen = None
+    if methods.method_class(job["method"]).has_teacher:
+        frozen = FrozenViT(LayeredViT(teacher, *cuts[1]))
+    method = methods.build(job, Classification(layers), layers, model, frozen)
+    return Learner(model, method, frozen), layers
 
 
 def measure(arguments: argparse.Namespace) -> list[list[str]]:
@@ -104,7 +103,7 @@ def measure(arguments: argparse.Namespace) -> list[list[str]]:
     def ours(experiment: str, steps: int) -> float:
         draws = PlacedStreams([0], "method", stacked=False)
         job = vision.job(experiment, 0)
-        learner, layers = learner_of(job["method"], job["settings"], teacher, student, cuts, draws)
+        learner, layers = learner_of(job, teacher, student, cuts, draws)
         began = []
 
         def batches(wanted: range):

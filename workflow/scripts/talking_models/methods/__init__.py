@@ -10,10 +10,17 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 from talking_models.methods._base import Method, MethodSettings
 
-__all__ = ["Method", "MethodSettings", "method_class", "names", "settings_class"]
+if TYPE_CHECKING:
+    from talking_models.models.base import WithWidths
+    from talking_models.models.layers import Layers
+    from talking_models.tasks import Task
+
+__all__ = ["Method", "MethodSettings", "build", "method_class", "names", "settings_class"]
 
 
 def names() -> list[str]:
@@ -46,3 +53,20 @@ def method_class(name: str) -> type[Method]:
 def settings_class(name: str) -> type[MethodSettings]:
     """The hyper-parameters of method `name`; raises as `method_class`."""
     return method_class(name).Settings
+
+
+def build(
+    config: Mapping[str, Any],
+    task: Task,
+    layers: Layers,
+    student: WithWidths,
+    teacher: WithWidths | None,
+) -> Method:
+    """The method of a job, `config` being its effective config: `method` and `settings`.
+
+    A method without a teacher is built with the student's widths for both.
+    """
+    cls = method_class(config["method"])
+    settings = cls.Settings(**config["settings"])
+    widths = (student if teacher is None else teacher).widths
+    return cls(settings, task, layers, student.widths, widths)

@@ -79,6 +79,6 @@ def gradient_cosine(a, b, parameters):
         found = torch.autograd.grad(
             loss.sum(), parameters, retain_graph=True, materialize_grads=True
         )
-        return torch.cat([g.reshape(*loss.shape, -1) for g in found], -1)
+        return torch.cat([g.to_dense().reshape(*loss.shape, -1) for g in found], -1)
 
     return torch.cosine_similarity(gradients(a), gradients(b), dim=-1)

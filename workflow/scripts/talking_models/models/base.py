@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from torch import Tensor, nn
+
+if TYPE_CHECKING:
+    from talking_models.models.mlp import Embedding
 
 
 @dataclass(frozen=True)
@@ -21,6 +24,12 @@ class Widths:
     low: int
     high: int
     nonnegative: bool
+
+
+class WithWidths(Protocol):
+    """A model, or a teacher that stands for one."""
+
+    widths: Widths
 
 
 @dataclass(frozen=True)
@@ -66,6 +75,10 @@ class LayeredModel(nn.Module):
         low = self.lower(batch)
         high = self.upper(low)
         return States(low, high, self.head(high), low_pre=low, high_pre=high)
+
+    def tables(self) -> list[Embedding]:
+        """The embedding tables of which a batch reads a few rows; a ViT has none."""
+        return []
 
     def backbone(self) -> list[nn.Parameter]:
         """The parameters that the states depend on; gradients are compared over these."""

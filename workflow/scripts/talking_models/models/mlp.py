@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -33,10 +33,19 @@ class RatingBatch:
     target: Tensor
 
 
+class Reader(Protocol):
+    """What an optimizer puts between a table and its readers."""
+
+    def read(self, places: Tensor) -> tuple[Tensor, Tensor]:
+        """A table of the rows at `places`, and where the places are in it."""
+        ...
+
+
 class Embedding(nn.Module):
     """A table of rows for each model, whose row 0 stands for every unknown id.
 
-    In training an id is replaced by 0 with probability `id_dropout`, which is what trains row 0.
+    In training an id is replaced by 0 with probability `id_dropout`, which is what trains row 0,
+    and where there is a `reader`, it reads.
     """
 
     def __init__(
@@ -45,16 +54,20 @@ class Embedding(nn.Module):
         super().__init__()
         self.id_dropout, self.draw = id_dropout, layers.draw
         self.weight = nn.Parameter(layers.init.normal((rows, width)).mul_(std))
+        self.reader: Reader | None = None
 
     def places(self, ids: Tensor) -> tuple[Tensor, Tensor]:
-        """The tables of all models as one, and where `ids` (*stack, ...) are in it."""
+        """The tables of all models as one, or the rows of it that `ids` (*stack, ...) name, and
+        where the ids are in it.
+        """
         if self.training and self.id_dropout > 0:
             ids = ids * self.draw.keep(ids.shape[int(self.draw.stacked) :], self.id_dropout).to(ids)
-        if self.weight.dim() == 2:
-            return self.weight, ids
-        stack, rows, _ = self.weight.shape
-        first = torch.arange(0, stack * rows, rows).view(-1, *(1,) * (ids.dim() - 1))
-        return self.weight.flatten(0, 1), ids + first
+        if self.weight.dim() == 3:
+            stack, rows, _ = self.weight.shape
+            ids = ids + torch.arange(0, stack * rows, rows).view(-1, *(1,) * (ids.dim() - 1))
+        if self.training and self.reader is not None:
+            return self.reader.read(ids)
+        return self.weight.flatten(0, -2), ids
 
     def forward(self, ids: Tensor) -> Tensor:
         """(*stack, B) -> (*stack, B, width)."""
@@ -125,6 +138,10 @@ class RatingMLP(LayeredModel):
         self.output = Linear(high, 1, layers.init)
         self.output.bias.data.fill_(mean_rating)
         self.dropout = Dropout(dropout, layers.draw)
+
+    def tables(self) -> list[Embedding]:
+        """All but the genres', of which every batch reads every row."""
+        return [self.embeddings[name] for name in ("user", "movie", "title")]
 
     def inputs(self, batch: RatingBatch) -> Tensor:
         """The embedded features, (*stack, B, 300)."""

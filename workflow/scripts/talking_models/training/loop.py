@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -13,6 +12,8 @@ from torch import Tensor, nn
 
 from talking_models.methods import Method
 from talking_models.models.base import LayeredModel
+from talking_models.training.optimizer import Optimizer
+from talking_models.training.progress import Progress
 from talking_models.training.setup import products_in
 
 LOG_LINES = 10
@@ -20,17 +21,6 @@ LOG_LINES = 10
 
 class TrainingDiverged(ArithmeticError):
     """A loss became NaN or infinite."""
-
-
-def parameter_groups(modules: list[nn.Module], weight_decay: float) -> list[dict[str, Any]]:
-    """Weights and embeddings decay; biases and the scales of norms (one row per model) do not."""
-    parameters = [p for module in modules for p in module.parameters()]
-    decay = [p for p in parameters if p.dim() > 1 and p.shape[-2] > 1]
-    rest = [p for p in parameters if p.dim() <= 1 or p.shape[-2] == 1]
-    return [
-        {"params": decay, "weight_decay": weight_decay},
-        {"params": rest, "weight_decay": 0.0},
-    ]
 
 
 def check_finite(parts: dict[str, Tensor], step: int, seeds: tuple[int, ...], setting: Any) -> None:
@@ -58,7 +48,8 @@ def gradient_norms(parts: dict[str, Tensor], student: LayeredModel) -> dict[str,
         gradients = torch.autograd.grad(
             part.sum(), student.backbone(), retain_graph=True, allow_unused=True
         )
-        norms[name] = sum(float(g.square().sum()) for g in gradients if g is not None) ** 0.5
+        dense = (g.coalesce().values() if g.is_sparse else g for g in gradients if g is not None)
+        norms[name] = sum(float(g.square().sum()) for g in dense) ** 0.5
     return norms
 
 
@@ -75,7 +66,8 @@ def train(
     seeds: tuple[int, ...],
     setting: Any,
     log: logging.Logger,
-    watch: Callable[[int], None] | None = None,
+    watch: Callable[[], None] | None = None,
+    watch_every: int = 1,
 ) -> pd.DataFrame:
     """Train `student` and the method's modules together with AdamW, in place.
 
@@ -86,12 +78,12 @@ def train(
         batches: one is taken per step.
         steps: optimiser steps.
         learning_rate: constant.
-        weight_decay: of AdamW, for weights and embeddings.
+        weight_decay: of AdamW, for weights and embedding tables.
         precision: of the matrix products, see `setup.products_in`.
         seeds: of the models of the stack, for messages.
         setting: what to name in an error: the effective settings.
         log: gets about ten progress lines.
-        watch: called after each step with the number of steps taken, the student in training mode.
+        watch: called with the student in eval mode, after every `watch_every` steps.
 
     Returns:
         The history at those steps, one row per step and loss part or monitor: `step`, `name`,
@@ -101,14 +93,14 @@ def train(
         TrainingDiverged: a loss part became NaN or infinite.
     """
     own = nn.ModuleDict(dict(method.modules()))
-    optimizer = torch.optim.AdamW(
-        parameter_groups([student, own], weight_decay), lr=learning_rate, fused=True
+    optimizer = Optimizer(
+        student, own, learning_rate=learning_rate, weight_decay=weight_decay, steps=steps
     )
     student.train()
     own.train()
     every = max(1, steps // LOG_LINES)
     history = []
-    started = time.monotonic()
+    progress = Progress(log, steps)
     for step in range(steps):
         with products_in(precision):
             loss = method.loss(next(batches), student, teacher, step)
@@ -117,29 +109,25 @@ def train(
             check_finite(loss.parts | {"total": total}, step, seeds, setting)
         reported = (step + 1) % every == 0 or step + 1 == steps
         norms = gradient_norms(loss.parts, student) if reported else {}
-        optimizer.zero_grad(set_to_none=True)
+        optimizer.zero_grad()
         total.sum().backward()
         for module, trained in zip((student, own), method.trains(step), strict=True):
             if not trained:  # AdamW passes over parameters without a gradient
                 module.zero_grad(set_to_none=True)
         optimizer.step()
         taken = step + 1
-        if watch is not None:
-            watch(taken)
+        if watch is not None and taken % watch_every == 0:
+            with optimizer.settled():
+                student.eval()
+                watch()
+                student.train()
         if reported:
             values = {
                 name: float(v.detach().mean()) for name, v in (loss.parts | loss.monitors).items()
             }
             history += [(taken, name, v, norms.get(name)) for name, v in values.items()]
-            pace = taken / (time.monotonic() - started)
-            log.info(
-                "step %d/%d  %s  %.1f steps/s  %.0f s left",
-                taken,
-                steps,
-                "  ".join(f"{name} {value:.4f}" for name, value in values.items()),
-                pace,
-                (steps - taken) / pace,
-            )
+            progress.report(taken, values)
+    optimizer.finish()
     student.eval()
     own.eval()
     return pd.DataFrame(history, columns=["step", "name", "value", "gradient_norm"])

@@ -64,15 +64,12 @@ class Validation:
     curve: list[list[float]] = field(default_factory=list)
 
     def watcher(self, student: RatingMLP, vocabulary: Vocabulary, movies: pd.DataFrame, n: int):
-        """The function that `loop.train` calls after each step; `n` models are in the stack."""
+        """The function that `loop.train` calls for a look; `n` models are in the stack."""
         data = RatingData(encode(self.rows, movies, vocabulary))
 
-        def watch(step: int) -> None:
-            if step % self.every == 0:
-                student.eval()
-                errors = predict_all(student, data, n) - data.rating
-                self.curve.append(errors.square().mean(-1).sqrt().tolist())
-                student.train()
+        def watch() -> None:
+            errors = predict_all(student, data, n) - data.rating
+            self.curve.append(errors.square().mean(-1).sqrt().tolist())
 
         return watch
 
@@ -120,22 +117,16 @@ def fit(
         own = RatingData(encode(rows, movies, teacher.vocabulary))
         frozen = FrozenTeacher(teacher.first(), own)
 
-    method_class = methods.method_class(config["method"])
     layers = Layers(Streams(seeds, "method"))
-    method = method_class(
-        method_class.Settings(**config["settings"]),
-        Rating(layers),
-        layers,
-        student.widths,
-        student.widths if frozen is None else frozen.widths,
-    )
+    method = methods.build(config, Rating(layers), layers, student, frozen)
     if frozen is not None:
         method.prepare(frozen.chunks())
 
     log.info("%d models, %d training rows, %s", len(seeds), len(data), vocabulary.sizes)
-    watch = None
+    watched: dict[str, Any] = {}
     if validation is not None:
-        watch = validation.watcher(student, vocabulary, movies, len(seeds))
+        watched["watch"] = validation.watcher(student, vocabulary, movies, len(seeds))
+        watched["watch_every"] = validation.every
     order = shuffled_rows(len(data), training["batch_size"], Streams(seeds, "order"))
     history = train(
         student,
@@ -149,7 +140,7 @@ def fit(
         seeds=seeds,
         setting={key: config[key] for key in ("method", "settings", "training")},
         log=log,
-        watch=watch,
+        **watched,
     )
     weights = {name: tensor.detach() for name, tensor in student.state_dict().items()}
     checkpoint = Checkpoint(list(seeds), config["features"], config["hidden"], vocabulary, weights)

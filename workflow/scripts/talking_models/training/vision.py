@@ -94,20 +94,13 @@ def fit(
     backbone = Backbone.load(inputs.backbone)
     student = backbone.student(config["blocks"], config["student_cut"], len(examples.classes))
 
-    method_class = methods.method_class(config["method"])
     teacher = None
-    if method_class.has_teacher:
+    if methods.method_class(config["method"]).has_teacher:
         teacher = FrozenViT(teacher_of(inputs, backbone, config["teacher_cut"]))
         teacher.model.to(fabric.device)
     draws = PlacedStreams([seed], "method", stacked=False)
     layers = Layers(draws)
-    method = method_class(
-        method_class.Settings(**config["settings"]),
-        Classification(layers),
-        layers,
-        student.widths,
-        student.widths if teacher is None else teacher.widths,
-    )
+    method = methods.build(config, Classification(layers), layers, student, teacher)
 
     def prepare() -> None:
         if teacher is not None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import math
-import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -20,6 +19,7 @@ from talking_models.training.board import Board
 from talking_models.training.devices import reduce_gradients
 from talking_models.training.draws import PlacedStreams
 from talking_models.training.loop import check_finite, gradient_norms
+from talking_models.training.progress import Progress
 from talking_models.training.vision_checkpoint import Checkpoint
 
 
@@ -154,7 +154,7 @@ def train(
     steps, micro = training["steps"], Micro.of(training, fabric.global_rank, fabric.world_size)
     waiting = batches(range(begun, steps))
     module.train()
-    started = time.monotonic()
+    progress = Progress(log, steps, begun, of=("images", training["batch_size"]))
     for step in range(begun, steps):
         taken = step + 1
         last = taken == steps
@@ -193,17 +193,7 @@ def train(
         if shown:
             means = mean_over(values, fabric)
             logs.history += [(taken, name, v, norms.get(name)) for name, v in means.items()]
-            pace = (taken - begun) / (time.monotonic() - started)
-            images = pace * training["batch_size"]
-            logs.throughput.append((taken, images))
-            log.info(
-                "step %d/%d  %s  %.1f images/s  %.0f s left",
-                taken,
-                steps,
-                "  ".join(f"{name} {value:.4f}" for name, value in means.items()),
-                images,
-                (steps - taken) / pace,
-            )
+            logs.throughput.append((taken, progress.report(taken, means)))
         if looked:
             module.eval()
             share = accuracy()
