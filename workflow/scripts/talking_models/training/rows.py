@@ -27,6 +27,7 @@ from talking_models.models.mlp import Embedding
 
 BETA1, BETA2, EPS = 0.9, 0.999, 1e-8  # torch's defaults
 CHUNK = 1 << 16  # rows that are settled at once
+UNREAD = torch.empty(0, dtype=torch.int64), None
 
 
 class _Read(torch.autograd.Function):
@@ -66,7 +67,7 @@ class RowAdamW:
         self.upto = torch.zeros(len(self.flat), dtype=torch.int64)  # u, of each row
         self.owed = torch.zeros(steps + 1, dtype=torch.float64)  # A_u
         self.reach = torch.ones(steps + 1, dtype=torch.float64)  # r^(t-u)
-        self.last_read = torch.empty(0), ()
+        self.last_read = UNREAD
         table.reader = self
 
     def read(self, places: Tensor) -> tuple[Tensor, Tensor]:
@@ -96,9 +97,11 @@ class RowAdamW:
         if self.weight.grad is None:
             return
         rows, gradient = self._gradient()
-        read, (weight, m, v) = self.last_read
-        if not torch.equal(rows, read):  # the table was read more than once
-            weight, m, v = self.current(rows)
+        read, state = self.last_read
+        if not torch.equal(rows, read):  # the table was read more than once, or as a whole
+            state = self.current(rows)
+        self.last_read = UNREAD
+        weight, m, v = state
         adam(
             [weight],
             [gradient],
