@@ -4,8 +4,8 @@ make test-containers
 
 The images are built from the project's own Containerfiles with podman. Where python:3.11-slim
 cannot be pulled, a Debian with its own Python stands in for it; where there is no apptainer, the
-script beside this file does, over podman. Needs root and 25 GB below build/, where the images stay
-for the next time. No part of `make test`.
+script beside this file does, over podman. Needs root and 30 GB of disk, for a while; 16 GB below
+build/ are the images, which stay for the next time. No part of `make test`.
 
 Debian 12: apt-get install -y --no-install-recommends podman buildah runc conmon netavark
 aardvark-dns iptables uidmap fuse-overlayfs catatonit mmdebstrap
@@ -31,8 +31,9 @@ from talking_models.images import image  # noqa: E402
 BASE = "python:3.11-slim"
 STORE = ROOT / "build" / "containers"
 # For each image, what the rules that name it import, and what it must have beside that.
+# The largest first: for a while podman has an image that it builds three times.
 IMPORTS = {
-    "data": ["talking_models.data.sources", "talking_models.data.splits", "tensorflow"],
+    "workflow": ["snakemake", "torch", "talking_models.training.movielens"],
     "movielens": [
         "talking_models.training.movielens",
         "talking_models.evaluation.predict",
@@ -40,6 +41,7 @@ IMPORTS = {
         "talking_models.evaluation.cka",
         "talking_models.tuning.jobs",
     ],
+    "data": ["talking_models.data.sources", "talking_models.data.splits", "tensorflow"],
     "results": [
         "talking_models.report.tables",
         "talking_models.report.significance",
@@ -47,7 +49,6 @@ IMPORTS = {
         "talking_models.report.figures.forest",
         "talking_models.report.pages",
     ],
-    "workflow": ["snakemake", "torch", "talking_models.training.movielens"],
 }
 STEPS = os.environ.get("IMAGES", " ".join(IMPORTS)).split()
 

@@ -124,7 +124,9 @@ def test_the_results_of_dvc_repro_are_those_of_a_local_run(local, tmp_path):
 
 
 def test_a_job_ended_by_scancel_is_submitted_again_with_more_and_completes(space, local):
-    run = space.start(*on_slurm(f"{QUICK_RESULTS}/{TEACHER}"), pause_at="teacher/models.safetensors")
+    run = space.start(
+        *on_slurm(f"{QUICK_RESULTS}/{TEACHER}"), pause_at="teacher/models.safetensors"
+    )
     try:
         run.wait_until_paused()
         ((id, first),) = running("rule_train_teacher").items()
