@@ -4,8 +4,8 @@ make test-containers
 
 The images are built from the project's own Containerfiles with podman. Where python:3.11-slim
 cannot be pulled, a Debian with its own Python stands in for it; where there is no apptainer, the
-script beside this file does, over podman. Needs root and 25 GB below build/, where the images stay
-for the next time. No part of `make test`.
+script beside this file does, over podman. Needs root and 30 GB of disk, for a while; 16 GB below
+build/ are the images, which stay for the next time. No part of `make test`.
 
 Debian 12: apt-get install -y --no-install-recommends podman buildah runc conmon netavark
 aardvark-dns iptables uidmap fuse-overlayfs catatonit mmdebstrap
@@ -24,16 +24,16 @@ import pytest
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 sys.path.insert(0, str(HERE.parent / "workflow"))
-from workspace import Workspace  # noqa: E402  the path to it is set above
+from workspace import QUICK, QUICK_TABLE, Workspace  # noqa: E402  the path to it is set above
 
 from talking_models.images import image  # noqa: E402
 
 BASE = "python:3.11-slim"
 STORE = ROOT / "build" / "containers"
-TABLE = "results/quick/tables/table3"
 # For each image, what the rules that name it import, and what it must have beside that.
+# The largest first: for a while podman has an image that it builds three times.
 IMPORTS = {
-    "data": ["talking_models.data.sources", "talking_models.data.splits", "tensorflow"],
+    "workflow": ["snakemake", "torch", "talking_models.training.movielens"],
     "movielens": [
         "talking_models.training.movielens",
         "talking_models.evaluation.predict",
@@ -41,6 +41,7 @@ IMPORTS = {
         "talking_models.evaluation.cka",
         "talking_models.tuning.jobs",
     ],
+    "data": ["talking_models.data.sources", "talking_models.data.splits", "tensorflow"],
     "results": [
         "talking_models.report.tables",
         "talking_models.report.significance",
@@ -48,7 +49,6 @@ IMPORTS = {
         "talking_models.report.figures.forest",
         "talking_models.report.pages",
     ],
-    "workflow": ["snakemake", "torch", "talking_models.training.movielens"],
 }
 STEPS = os.environ.get("IMAGES", " ".join(IMPORTS)).split()
 
@@ -174,28 +174,25 @@ def test_an_image_has_no_data_weights_or_secrets(images, step):
 @pytest.fixture(scope="module")
 def spaces(tmp_path_factory):
     """Two copies of the repository as it is shipped, with the data downloaded."""
-    space = Workspace.of_repository(tmp_path_factory.mktemp("without") / "repository")
-    for name in ("config/experiments.yaml", "config/tables.yaml"):
-        shutil.copy(ROOT / name, space.path / name)
-    shutil.copy(ROOT / "config/quick.yaml", space.path / "small.yaml")
+    space = Workspace.of_repository(tmp_path_factory.mktemp("without") / "repository", QUICK)
     space.make("data/movielens/100k/ratings.parquet")
     return space, space.copy(tmp_path_factory.mktemp("within") / "repository", results=False)
 
 
 def test_the_quick_tables_are_those_of_a_run_without_containers(images, spaces, store):
     without, within = spaces
-    without.make(f"{TABLE}.md")
+    without.make(QUICK_TABLE)
     if not shutil.which("apptainer"):
         store.setenv("PATH", f"{HERE}{os.pathsep}{os.environ['PATH']}")
     for name in ("ratings", "movies"):
         (within.path / f"data/movielens/100k/{name}.parquet").unlink()
     # its own download too, in the image that has TensorFlow
     store.setenv("APPTAINER_BIND", ",".join(pip_of_this_host()))
-    within.make(f"{TABLE}.md", "--sdm", "apptainer")
+    within.make(QUICK_TABLE, "--sdm", "apptainer")
     pulled = [file.read_text() for file in (within.path / ".snakemake/singularity").iterdir()]
     assert sorted(pulled) == sorted(f"{images[step]}\n" for step in images if step != "workflow")
-    for form in ("md", "csv"):
-        expected = (without.path / f"{TABLE}.{form}").read_bytes()
-        assert (within.path / f"{TABLE}.{form}").read_bytes() == expected
+    for form in (".md", ".csv"):
+        table = Path(QUICK_TABLE).with_suffix(form)
+        assert (within.path / table).read_bytes() == (without.path / table).read_bytes()
     left = podman("ps", "--all", "--quiet", capture_output=True).stdout
     assert left == ""

@@ -2,8 +2,9 @@
 
 make test-slurm
 
-Needs root and Slurm from Debian (start-slurm.sh names the packages). The jobs are the workflow's
-own on real MovieLens-100K with few steps, and one more that asks for a GPU. No part of `make test`.
+Needs root and Slurm from Debian (start-slurm.sh names the packages). The jobs are those of the
+quick run, and one more that asks for a GPU. `dvc repro` has to give the files of that run, too. No
+part of `make test`.
 """
 
 import re
@@ -18,10 +19,10 @@ import pytest
 
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE.parent / "workflow"))
-from workspace import Workspace  # noqa: E402  the path to it is set above
+from repository import Repository  # noqa: E402  the path to it is set above
+from workspace import QUICK, QUICK_RESULTS, QUICK_TABLE, Workspace  # noqa: E402
 
-TABLE = "results/tables/talk.md"
-TEACHER = "results/movielens/100k/teacher/models.safetensors"
+TEACHER = "movielens/100k/teacher/models.safetensors"
 # What this cluster is: no accounting, and polling often makes the check shorter. All else is the
 # profile's.
 CLUSTER = [
@@ -58,10 +59,10 @@ def cluster():
 
 @pytest.fixture(scope="module")
 def local(tmp_path_factory):
-    """A run on this machine, without Slurm."""
-    space = Workspace.of_repository(tmp_path_factory.mktemp("local") / "repository")
+    """The quick run on this machine, without Slurm."""
+    space = Workspace.of_repository(tmp_path_factory.mktemp("local") / "repository", QUICK)
     space.append("workflow/Snakefile", '\n\ninclude: "../tests/slurm/see_device.smk"\n')
-    space.make(TABLE)
+    space.make(QUICK_TABLE)
     return space
 
 
@@ -94,9 +95,9 @@ def running(comment):
 
 
 def test_the_results_are_those_of_a_local_run_and_a_gpu_job_sees_its_gpu(space, local):
-    said = space.make(*on_slurm(TABLE, "results/gpu.txt"), cores=8)
+    said = space.make(*on_slurm(QUICK_TABLE, f"{QUICK_RESULTS}/gpu.txt"), cores=8)
     assert "SLURM jobid" in said or "SLURM run ID" in said
-    seen = (space.path / "results/gpu.txt").read_text()
+    seen = (space.path / f"{QUICK_RESULTS}/gpu.txt").read_text()
     print(seen)
     assert re.search(r"^CUDA_VISIBLE_DEVICES=[01]$", seen, re.M)
     assert field(seen, "Partition") == "gpu"
@@ -105,14 +106,27 @@ def test_the_results_are_those_of_a_local_run_and_a_gpu_job_sees_its_gpu(space, 
     rules = {path.name for path in (space.path / ".snakemake/slurm_logs").iterdir()}
     assert rules >= {"rule_split_movielens", "rule_train_teacher", "rule_train_student"}
     assert rules >= {"rule_see_device", "group_tables_make_table"}
-    found, expected = space.results(), local.results()
+    found, expected = space.results(QUICK_RESULTS), local.results(QUICK_RESULTS)
     assert set(found) == set(expected)
-    assert {"tables/talk.md", "tables/talk.csv"} <= set(found)
+    assert {"tables/table3.md", "tables/table3.csv"} <= set(found)
     assert [name for name in expected if found[name] != expected[name]] == []
 
 
+def test_the_results_of_dvc_repro_are_those_of_a_local_run(local, tmp_path):
+    space = Repository(local.copy(tmp_path / "repository", results=False).path)
+    space.replace("config/quick.yaml", "in_all: true", "in_all: false")  # vision is no stage
+    space.begin("config/quick.yaml", QUICK_RESULTS)
+    space.dvc("repro")
+    assert space.changed() == []
+    found, expected = space.results(QUICK_RESULTS), local.results(QUICK_RESULTS)
+    assert {"tables/table3.md", "tables/table3.csv"} <= set(expected)
+    assert [name for name in expected if found.get(name) != expected[name]] == []
+
+
 def test_a_job_ended_by_scancel_is_submitted_again_with_more_and_completes(space, local):
-    run = space.start(*on_slurm(TEACHER), pause_at="teacher/models.safetensors")
+    run = space.start(
+        *on_slurm(f"{QUICK_RESULTS}/{TEACHER}"), pause_at="teacher/models.safetensors"
+    )
     try:
         run.wait_until_paused()
         ((id, first),) = running("rule_train_teacher").items()
@@ -134,14 +148,13 @@ def test_a_job_ended_by_scancel_is_submitted_again_with_more_and_completes(space
     assert megabytes[1] == 2 * megabytes[0]
     assert [field(text, "TimeLimit") for text in (first, second)] == ["01:00:00", "02:00:00"]
     assert {field(text, "Partition") for text in (first, second)} == {"cpu"}
-    model = TEACHER.removeprefix("results/")
-    assert space.results()[model] == local.results()[model]
+    assert space.results(QUICK_RESULTS)[TEACHER] == local.results(QUICK_RESULTS)[TEACHER]
 
 
 def test_a_job_placed_as_the_tpu_profile_places_its_jobs_has_a_node_for_itself(space):
     place = ["--set-resources", "see_node:slurm_partition=tpu", "see_node:slurm_extra=--exclusive"]
-    space.make(*on_slurm("results/node.txt", profile="tpu", more=place))
-    seen = (space.path / "results/node.txt").read_text()
+    space.make(*on_slurm(f"{QUICK_RESULTS}/node.txt", profile="tpu", more=place))
+    seen = (space.path / f"{QUICK_RESULTS}/node.txt").read_text()
     assert field(seen, "Partition") == "tpu"
     assert field(seen, "OverSubscribe") == "NO"
     assert field(seen, "NumCPUs") == "8"

@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -51,6 +51,15 @@ tables:
     title: Talking alone
     rows: {TD: td}
 """
+SMALL = {
+    "small.yaml": CONFIG,
+    "config/experiments.yaml": EXPERIMENTS,
+    "config/tables.yaml": TABLES,
+}
+# The quick run, with all that is shipped.
+QUICK = {"small.yaml": (ROOT / "config/quick.yaml").read_text()}
+QUICK_RESULTS = "results/quick"
+QUICK_TABLE = f"{QUICK_RESULTS}/tables/table3.md"
 
 # Python runs this file at its start: a job stops where it is about to rename a file whose path
 # ends with PAUSE_AT, says so, and waits.
@@ -113,8 +122,8 @@ class Workspace:
         self.given = {entry.name for entry in path.iterdir()}
 
     @classmethod
-    def of_repository(cls, path: Path) -> "Workspace":
-        """Copy what git knows or would add, and write the small configuration."""
+    def of_repository(cls, path: Path, config: Mapping[str, str] = SMALL) -> "Workspace":
+        """Copy what git knows or would add, and write the files of a configuration."""
         listing = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"]
         names = subprocess.run(listing, cwd=ROOT, check=True, capture_output=True).stdout.decode()
         for name in filter(None, names.split("\0")):
@@ -122,11 +131,7 @@ class Workspace:
             if (ROOT / name).is_file() and not name.startswith(("results/", "logs/", "data/")):
                 (path / name).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy2(ROOT / name, path / name)
-        for name, text in (
-            ("small.yaml", CONFIG),
-            ("config/experiments.yaml", EXPERIMENTS),
-            ("config/tables.yaml", TABLES),
-        ):
+        for name, text in config.items():
             (path / name).write_text(text)
         return cls(path)
 
@@ -189,9 +194,9 @@ class Workspace:
         assert text.count(old) == 1, f"{name} says {old!r} {text.count(old)} times"
         (self.path / name).write_text(text.replace(old, new))
 
-    def results(self) -> dict[str, bytes]:
+    def results(self, folder: str = "results") -> dict[str, bytes]:
         """The result files by path; no times (logs, journals, compute) and no leftovers."""
-        folder = self.path / "results"
+        folder = self.path / folder
         return {
             str(path.relative_to(folder)): path.read_bytes()
             for part in ("movielens", "tables", "figures", "pages", "claims.csv", "claims.md")
