@@ -270,8 +270,12 @@ def tables() -> str:
 
 def prepare(rows: int) -> tuple[float, float]:
     """CPU seconds and peak GiB of bringing raw ratings into form, splitting and writing them."""
-    ratings, movies = synthetic(rows, **LARGE)
-    ratings = ratings.sample(frac=1, random_state=0, ignore_index=True)
+    _, movies = synthetic(0, **LARGE)
+    turn, user = np.divmod(np.random.default_rng(0).permutation(rows), LARGE["users"])
+    movie = (turn + 31 * user) % LARGE["movies"]  # no user rates a movie twice
+    values = {"user": user, "movie": movie, "rating": 1.0 + turn % 5, "timestamp": turn}
+    ratings = pd.DataFrame(values)
+    del turn, user, movie, values
     with tempfile.TemporaryDirectory() as folder:
         started = time.process_time()
         ratings, movies = canonicalise(ratings, movies)
