@@ -1,5 +1,7 @@
 """`RowAdamW` against torch's AdamW on whole tables."""
 
+import math
+
 import pytest
 import torch
 
@@ -23,11 +25,16 @@ def ids_of(seeds, steps=STEPS):
         yield ids
 
 
-def loss_of(table, ids, step):
-    """Gradients of many sizes and both signs, different in each step, none as small as eps."""
-    rows = table(ids)
+def gradient_of(shape, step):
+    """Numbers of many sizes and both signs, different in each step, none as small as eps."""
     scale = 10.0 ** ((step * 7) % 4 - 3) * (-1) ** (step // 2)
-    return (rows * torch.linspace(0.5, 2, rows.numel()).view(rows.shape) * scale).sum()
+    return torch.linspace(0.5, 2, math.prod(shape)).view(shape) * scale
+
+
+def loss_of(table, ids, step):
+    """A loss that gives what is read the gradient `gradient_of`."""
+    rows = table(ids)
+    return (rows * gradient_of(rows.shape, step)).sum()
 
 
 def trained(seeds=(0, 1), decay=0.1, look=lambda rows: None):
@@ -129,9 +136,7 @@ def test_each_model_of_a_stack_is_trained_as_it_is_alone():
         for step, ids in enumerate(ids_of((3, 5, 8))):
             alone.zero_grad()
             read = alone(ids[i : i + 1])
-            factors = torch.linspace(0.5, 2, 3 * read.numel()).view(3, *read.shape[1:])[i]
-            scale = 10.0 ** ((step * 7) % 4 - 3) * (-1) ** (step // 2)
-            (read[0] * factors * scale).sum().backward()
+            (read[0] * gradient_of((3, *read.shape[1:]), step)[i]).sum().backward()
             rows.step()
         rows.finish()
         torch.testing.assert_close(alone.weight[0], together[i], rtol=1e-6, atol=1e-8)
