@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
@@ -21,6 +22,19 @@ LOG_LINES = 10
 
 class TrainingDiverged(ArithmeticError):
     """A loss became NaN or infinite."""
+
+
+@dataclass(frozen=True)
+class Watch:
+    """What is looked at while a student trains.
+
+    Attributes:
+        look: called with the student in eval mode; it changes nothing.
+        every: steps between two looks.
+    """
+
+    look: Callable[[], None]
+    every: int
 
 
 def check_finite(parts: dict[str, Tensor], step: int, seeds: tuple[int, ...], setting: Any) -> None:
@@ -66,8 +80,7 @@ def train(
     seeds: tuple[int, ...],
     setting: Any,
     log: logging.Logger,
-    watch: Callable[[], None] | None = None,
-    watch_every: int = 1,
+    watch: Watch | None = None,
 ) -> pd.DataFrame:
     """Train `student` and the method's modules together with AdamW, in place.
 
@@ -83,7 +96,7 @@ def train(
         seeds: of the models of the stack, for messages.
         setting: what to name in an error: the effective settings.
         log: gets about ten progress lines.
-        watch: called with the student in eval mode, after every `watch_every` steps.
+        watch: what is looked at meanwhile.
 
     Returns:
         The history at those steps, one row per step and loss part or monitor: `step`, `name`,
@@ -116,10 +129,10 @@ def train(
                 module.zero_grad(set_to_none=True)
         optimizer.step()
         taken = step + 1
-        if watch is not None and taken % watch_every == 0:
+        if watch is not None and taken % watch.every == 0:
             with optimizer.settled():
                 student.eval()
-                watch()
+                watch.look()
                 student.train()
         if reported:
             values = {

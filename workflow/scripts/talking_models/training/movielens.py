@@ -20,7 +20,7 @@ from talking_models.models.layers import Layers, Streams
 from talking_models.models.mlp import RatingMLP
 from talking_models.tasks import Rating
 from talking_models.training.batches import RatingData, predict_all, shuffled_rows
-from talking_models.training.loop import train
+from talking_models.training.loop import Watch, train
 from talking_models.training.setup import one_thread
 from talking_models.training.teacher import FrozenTeacher
 
@@ -63,15 +63,17 @@ class Validation:
     every: int
     curve: list[list[float]] = field(default_factory=list)
 
-    def watcher(self, student: RatingMLP, vocabulary: Vocabulary, movies: pd.DataFrame, n: int):
-        """The function that `loop.train` calls for a look; `n` models are in the stack."""
+    def watch(
+        self, student: RatingMLP, vocabulary: Vocabulary, movies: pd.DataFrame, n: int
+    ) -> Watch:
+        """What `loop.train` looks at; `n` models are in the stack."""
         data = RatingData(encode(self.rows, movies, vocabulary))
 
-        def watch() -> None:
+        def look() -> None:
             errors = predict_all(student, data, n) - data.rating
             self.curve.append(errors.square().mean(-1).sqrt().tolist())
 
-        return watch
+        return Watch(look, self.every)
 
 
 def fit(
@@ -123,10 +125,9 @@ def fit(
         method.prepare(frozen.chunks())
 
     log.info("%d models, %d training rows, %s", len(seeds), len(data), vocabulary.sizes)
-    watched: dict[str, Any] = {}
+    watch = None
     if validation is not None:
-        watched["watch"] = validation.watcher(student, vocabulary, movies, len(seeds))
-        watched["watch_every"] = validation.every
+        watch = validation.watch(student, vocabulary, movies, len(seeds))
     order = shuffled_rows(len(data), training["batch_size"], Streams(seeds, "order"))
     history = train(
         student,
@@ -140,7 +141,7 @@ def fit(
         seeds=seeds,
         setting={key: config[key] for key in ("method", "settings", "training")},
         log=log,
-        **watched,
+        watch=watch,
     )
     weights = {name: tensor.detach() for name, tensor in student.state_dict().items()}
     checkpoint = Checkpoint(list(seeds), config["features"], config["hidden"], vocabulary, weights)

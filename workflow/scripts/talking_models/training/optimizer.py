@@ -1,25 +1,20 @@
-"""AdamW for a student and a method's modules: embedding tables by row, all else by torch."""
+"""AdamW for a student and a method's modules: embedding tables by row, all else as a whole."""
 
 from __future__ import annotations
 
 from contextlib import AbstractContextManager
-from typing import Any
+from itertools import filterfalse
 
-import torch
 from torch import nn
 
 from talking_models.models.base import LayeredModel
+from talking_models.training.adamw import AdamW
 from talking_models.training.rows import RowAdamW, settled
 
 
-def parameter_groups(parameters: list[nn.Parameter], weight_decay: float) -> list[dict[str, Any]]:
+def decays(p: nn.Parameter) -> bool:
     """Weights decay; biases and the scales of norms (one row per model) do not."""
-    decay = [p for p in parameters if p.dim() > 1 and p.shape[-2] > 1]
-    rest = [p for p in parameters if p.dim() <= 1 or p.shape[-2] == 1]
-    return [
-        {"params": decay, "weight_decay": weight_decay},
-        {"params": rest, "weight_decay": 0.0},
-    ]
+    return p.dim() > 1 and p.shape[-2] > 1
 
 
 class Optimizer:
@@ -48,9 +43,10 @@ class Optimizer:
         ]
         by_row = {table.weight for table in student.tables()}
         rest = [p for module in self.modules for p in module.parameters() if p not in by_row]
-        self.whole = torch.optim.AdamW(
-            parameter_groups(rest, weight_decay), lr=learning_rate, fused=True
-        )
+        self.whole = [
+            AdamW(filter(decays, rest), learning_rate=learning_rate, weight_decay=weight_decay),
+            AdamW(filterfalse(decays, rest), learning_rate=learning_rate, weight_decay=0.0),
+        ]
 
     def zero_grad(self) -> None:
         """Forget all gradients."""
@@ -59,9 +55,8 @@ class Optimizer:
 
     def step(self) -> None:
         """Move what has a gradient."""
-        self.whole.step()
-        for table in self.rows:
-            table.step()
+        for part in (*self.whole, *self.rows):
+            part.step()
 
     def settled(self) -> AbstractContextManager[None]:
         """Within it all weights are what AdamW would have made of them by now."""

@@ -21,11 +21,10 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.optim.adam import adam
 
 from talking_models.models.mlp import Embedding
+from talking_models.training.adamw import BETA1, BETA2, EPS, move
 
-BETA1, BETA2, EPS = 0.9, 0.999, 1e-8  # torch's defaults
 CHUNK = 1 << 16  # rows that are settled at once
 UNREAD = torch.empty(0, dtype=torch.int64), None
 
@@ -102,22 +101,13 @@ class RowAdamW:
             state = self.current(rows)
         self.last_read = UNREAD
         weight, m, v = state
-        adam(
+        move(
             [weight],
             [gradient],
-            [m],
-            [v],
-            [],
-            [torch.tensor(float(self.taken))],  # it counts this step itself
-            fused=True,
-            amsgrad=False,
-            beta1=BETA1,
-            beta2=BETA2,
-            lr=self.learning_rate,
+            ([m], [v]),
+            [torch.tensor(float(self.taken))],
+            learning_rate=self.learning_rate,
             weight_decay=self.weight_decay,
-            eps=EPS,
-            maximize=False,
-            decoupled_weight_decay=True,
         )
         for whole, part in zip(self.tables, (weight, m, v), strict=True):
             whole.index_copy_(0, rows, part)
@@ -143,10 +133,14 @@ class RowAdamW:
         self.owed[:t] *= 1 - self.learning_rate * self.weight_decay
         self.owed[:t] += size * self.reach[:t]
 
+    def waiting(self) -> Tensor:
+        """The rows that owe steps."""
+        return (self.upto < self.taken).nonzero().squeeze(-1)
+
     @torch.no_grad()
     def settle(self) -> None:
         """Bring the weights of all rows up to date, for reading. Moments and accounts stay."""
-        for rows in torch.arange(len(self.flat)).split(CHUNK):
+        for rows in self.waiting().split(CHUNK):
             self.flat.index_copy_(0, rows, self.current(rows)[0])
 
     def finish(self) -> None:
@@ -160,9 +154,11 @@ def settled(tables: Sequence[RowAdamW]) -> Iterator[None]:
     """Within it all weights are up to date; after it they wait again, so that looking on does not
     change what training rounds.
     """
-    waiting = [table.flat.clone() for table in tables]
+    waiting = [
+        (table.flat, rows, table.flat[rows]) for table in tables for rows in [table.waiting()]
+    ]
     for table in tables:
         table.settle()
     yield
-    for table, weights in zip(tables, waiting, strict=True):
-        table.flat.copy_(weights)
+    for weights, rows, before in waiting:
+        weights.index_copy_(0, rows, before)

@@ -8,7 +8,7 @@ import torch
 def one_thread() -> None:
     """One thread, as two jobs of one thread beat one job of two; deterministic algorithms only."""
     torch.set_num_threads(1)
-    torch.use_deterministic_algorithms(True)
+    torch.set_deterministic_debug_mode("error")  # use_deterministic_algorithms imports a compiler
     # it would fill all memory before it is written to, a tenth of TD's time
     torch.utils.deterministic.fill_uninitialized_memory = False
 

@@ -40,7 +40,14 @@ class FrozenTeacher:
     def on_all_rows(self, name: str) -> Tensor:
         """One of the states on all training rows, (N, ...), computed when it is first asked for."""
         if name not in self.cached:
-            self.cached[name] = torch.cat([getattr(states, name) for states in self.chunks()])
+            done = 0
+            for states in self.chunks():
+                chunk = getattr(states, name)
+                if not done:  # one piece of memory, not chunks that are joined
+                    whole = chunk.new_empty(len(self.data), *chunk.shape[1:])
+                whole[done : done + len(chunk)] = chunk
+                done += len(chunk)
+            self.cached[name] = whole
         return self.cached[name]
 
     def __call__(self, batch: Any) -> States | CachedStates:
