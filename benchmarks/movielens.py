@@ -11,9 +11,11 @@ milliseconds are this machine's, ratios should be much the same on another.
 from __future__ import annotations
 
 import argparse
+import json
 import logging
-import platform
-import resource
+import os
+import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -25,6 +27,7 @@ import numpy as np
 import pandas as pd
 import plain
 import torch
+from machine import HERE, used, write_results
 from torch.utils.flop_counter import FlopCounterMode
 
 from talking_models.config import Config
@@ -32,7 +35,6 @@ from talking_models.data.canonical import canonicalise, content_digest
 from talking_models.data.features import Vocabulary, encode
 from talking_models.data.splits import split
 from talking_models.data.tables import write_movies, write_ratings
-from talking_models.io import write_text
 from talking_models.models.checkpoint import Checkpoint
 from talking_models.models.layers import Streams
 from talking_models.report.markdown import grid
@@ -43,7 +45,7 @@ from talking_models.training.setup import one_thread
 METHODS = ("scratch", "ld", "fd", "fitnet", "hybrid", "td")
 SHAPE = {"ratings": 36_000, "users": 943, "movies": 1_682}  # Drama's training rows in 100k
 LARGE = {"users": 162_541, "movies": 62_423}  # MovieLens-25M
-REPEATS = 5
+REPEATS = 3
 STEPS = {"td": (10, 30)}  # of the short and the long job
 OTHERS = (20, 100)
 MANY = (20, 420)  # where setting up takes seconds
@@ -286,7 +288,7 @@ def prepare(rows: int) -> tuple[float, float]:
         del ratings, movies
         split(*files, folder, ["Drama", "War"], 0.1, 0.1)
         spent = time.process_time() - started
-    return spent, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    return spent, used()[1] / 1024
 
 
 def data() -> str:
@@ -300,8 +302,60 @@ def data() -> str:
     return grid(["ratings", "CPU s", "CPU s per million", "peak GiB"], lines)
 
 
+JOB = """
+import json, logging, sys
+import torch
+from machine import used
+found = {"torch": used()}
+from talking_models.training.movielens import Outputs, run
+files = json.loads(sys.argv[1])
+run(**files, outputs=Outputs(**json.loads(sys.argv[2])), log=logging.getLogger())
+print(json.dumps(found | {"job": used()}))
+"""
+
+
+def new_process(files: dict, outputs: dict) -> dict[str, tuple[float, float]]:
+    """CPU seconds and peak memory (MB) of a training job, after `import torch` and at its end."""
+    command = [sys.executable, "-c", JOB, json.dumps(files), json.dumps(outputs)]
+    path = os.pathsep.join([str(HERE), os.environ["PYTHONPATH"]])
+    environment = os.environ | {"PYTHONPATH": path, "OMP_NUM_THREADS": "1"}
+    run = subprocess.run(command, check=True, stdout=subprocess.PIPE, env=environment)
+    return json.loads(run.stdout)
+
+
+def whole_jobs() -> str:
+    """Whole training jobs of 300 steps, each a new process from files to files: with 5 and with 20
+    seeds, and how much memory they take beyond that of `import torch` alone.
+    """
+    jobs, lines = Jobs(), []
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        write_ratings(jobs.rows, folder / "fit.parquet", slice="fit")
+        write_movies(jobs.movies, folder / "movies.parquet")
+        jobs.teacher.save(folder / "teacher")
+        for method in METHODS:
+            found = {}
+            for seeds in (5, 20):
+                files = {
+                    "rows": [str(folder / "fit.parquet")],
+                    "movies": str(folder / "movies.parquet"),
+                    "config": jobs.config(method, 300, seeds, "float32", {}, 256),
+                    "teacher": None if method == "scratch" else str(folder / "teacher"),
+                }
+                outputs = {key: str(folder / key) for key in ("models", "history", "config")}
+                found[seeds] = new_process(files, outputs)
+            (few, memory), (many, _) = found[5]["job"], found[20]["job"]
+            print(method, found, flush=True)
+            cells = (few, many, found[5]["torch"][0], memory, memory - found[5]["torch"][1])
+            lines.append([method, *(f"{cell:.1f}" for cell in cells[:3]), f"{many / few:.2f}",
+                          *(f"{cell:.0f}" for cell in cells[3:])])  # fmt: skip
+    head = ["method", "CPU s, 5 seeds", "20 seeds", "of which import torch", "20 / 5 seeds"]
+    return grid([*head, "peak MB, 5 seeds", "beyond import torch"], lines)
+
+
 SECTIONS = {
     "Methods": methods,
+    "Whole jobs": whole_jobs,
     "Growth with seeds": seeds,
     "Growth with the batch": batches,
     "Growth with users and movies": tables,
@@ -312,22 +366,21 @@ SECTIONS = {
 def main() -> None:
     """Measure and write."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
-    parser.add_argument("--out", type=Path, default=Path(__file__).with_name("RESULTS.md"))
+    parser.add_argument("--out", type=Path, default=HERE / "RESULTS.md")
     parser.add_argument("--only", choices=[title.split()[-1] for title in SECTIONS])
     options = parser.parse_args()
     one_thread()
-    parts = [
-        "# What a training step costs",
-        " ".join(__doc__.split("\n\n")[2].split()),
-        f"{platform.machine()}, {torch.backends.cpu.get_cpu_capability()}, one thread; Python "
-        f"{platform.python_version()}, torch {torch.__version__}. Batch 256, stacks of 5 models, "
+    about = (
+        f"{__doc__.split(chr(10) * 2)[2]} One thread, batch 256, stacks of 5 models, "
         f"{SHAPE['ratings']:,} random ratings unless it says otherwise; median of {REPEATS}, in "
-        "brackets the range.",
-    ]
-    for title, section in SECTIONS.items():
-        if options.only in (None, title.split()[-1]):
-            parts += [f"## {title}", section.__doc__.strip(), section()]
-    write_text(options.out, "\n\n".join(parts) + "\n")
+        "brackets the range."
+    )
+    parts = {
+        title: f"{' '.join(section.__doc__.split())}\n\n{section()}"
+        for title, section in SECTIONS.items()
+        if options.only in (None, title.split()[-1])
+    }
+    write_results(options.out, "What a training step of MovieLens costs", about, parts)
 
 
 if __name__ == "__main__":

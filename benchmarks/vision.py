@@ -1,5 +1,6 @@
 """What a training step of each vision method costs, beside a plain fine-tuning loop with timm.
 
+    make bench
     PYTHONPATH=workflow/scripts python benchmarks/vision.py [--steps 10] [--image-size 56] ...
 
 All loops train the same student on the same random images in the same process, taking turns. The
@@ -17,8 +18,10 @@ import statistics
 import sys
 import time
 from copy import deepcopy
+from pathlib import Path
 
 import torch
+from machine import HERE, write_results
 from torch.utils.flop_counter import FlopCounterMode
 
 from talking_models import methods
@@ -162,7 +165,7 @@ def measure(arguments: argparse.Namespace) -> list[list[str]]:
 
 
 def main() -> None:
-    """Parse the command line, print the table."""
+    """Measure, print and write."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -175,8 +178,14 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=10)
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--accelerator", default="cpu", choices=["cpu", "cuda"])
-    rows = measure(parser.parse_args())
-    print(grid(["loop", "images/s", "time / plain", "FLOPs / plain"], rows))
+    parser.add_argument("--out", type=Path, default=HERE / "RESULTS-vision.md")
+    options = parser.parse_args()
+    table = grid(["loop", "images/s", "time / plain", "FLOPs / plain"], measure(options))
+    print(table)
+    size, batch = options.image_size, options.batch_size
+    about = f"{options.model}, {size} x {size} pixels, batch {batch}, on {options.accelerator}."
+    title = "What a training step of vision costs"
+    write_results(options.out, title, __doc__.split("\n\n")[2], {about: table})
 
 
 if __name__ == "__main__":
