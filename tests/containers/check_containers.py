@@ -4,7 +4,7 @@ make test-containers
 
 The images are built from the project's own Containerfiles with podman. Where python:3.11-slim
 cannot be pulled, a Debian with its own Python stands in for it; where there is no apptainer, the
-script beside this file does, over podman. Needs root and 30 GB of disk, for a while; 16 GB below
+script beside this file does, over podman. Needs root and 30 GB of disk, for a while; 22 GB below
 build/ are the images, which stay for the next time. No part of `make test`.
 
 Debian 12: apt-get install -y --no-install-recommends podman buildah runc conmon netavark
@@ -24,7 +24,7 @@ import pytest
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 sys.path.insert(0, str(HERE.parent / "workflow"))
-from workspace import QUICK, QUICK_TABLE, Workspace  # noqa: E402  the path to it is set above
+from workspace import QUICK, QUICK_RESULTS, QUICK_TABLE, Workspace  # noqa: E402  the path to it is set above
 
 from talking_models.images import image  # noqa: E402
 
@@ -41,6 +41,13 @@ IMPORTS = {
         "talking_models.evaluation.cka",
         "talking_models.tuning.jobs",
     ],
+    "vision-cpu": [
+        "talking_models.data.vision",
+        "talking_models.models.vit_weights",
+        "talking_models.training.vision",
+        "talking_models.training.probe",
+        "talking_models.evaluation.vision",
+    ],
     "data": ["talking_models.data.sources", "talking_models.data.splits", "tensorflow"],
     "results": [
         "talking_models.report.tables",
@@ -50,6 +57,7 @@ IMPORTS = {
         "talking_models.report.pages",
     ],
 }
+TABLES = [QUICK_TABLE, f"{QUICK_RESULTS}/tables/table4.md"]
 STEPS = os.environ.get("IMAGES", " ".join(IMPORTS)).split()
 
 CONF = """\
@@ -181,18 +189,19 @@ def spaces(tmp_path_factory):
 
 def test_the_quick_tables_are_those_of_a_run_without_containers(images, spaces, store):
     without, within = spaces
-    without.make(QUICK_TABLE)
+    without.make(*TABLES)
     if not shutil.which("apptainer"):
         store.setenv("PATH", f"{HERE}{os.pathsep}{os.environ['PATH']}")
     for name in ("ratings", "movies"):
         (within.path / f"data/movielens/100k/{name}.parquet").unlink()
     # its own download too, in the image that has TensorFlow
     store.setenv("APPTAINER_BIND", ",".join(pip_of_this_host()))
-    within.make(QUICK_TABLE, "--sdm", "apptainer")
+    within.make(*TABLES, "--sdm", "apptainer")
     pulled = [file.read_text() for file in (within.path / ".snakemake/singularity").iterdir()]
     assert sorted(pulled) == sorted(f"{images[step]}\n" for step in images if step != "workflow")
-    for form in (".md", ".csv"):
-        table = Path(QUICK_TABLE).with_suffix(form)
-        assert (within.path / table).read_bytes() == (without.path / table).read_bytes()
+    for table in TABLES:
+        for form in (".md", ".csv"):
+            file = Path(table).with_suffix(form)
+            assert (within.path / file).read_bytes() == (without.path / file).read_bytes()
     left = podman("ps", "--all", "--quiet", capture_output=True).stdout
     assert left == ""
