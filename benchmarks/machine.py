@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import platform
 import re
 import time
@@ -23,7 +24,8 @@ def described() -> str:
     versions = ", ".join(f"{name} {version(name)}" for name in PACKAGES)
     return (
         f"{processor()}, {cores()} cores, {torch.backends.cpu.get_cpu_capability()}; Python "
-        f"{platform.python_version()}, {versions}."
+        f"{platform.python_version()}, {versions}. Load average over the last 15 minutes: "
+        f"{os.getloadavg()[2]:.1f}."
     )
 
 
