@@ -183,7 +183,7 @@ def main() -> None:
     table = grid(["loop", "images/s", "time / plain", "FLOPs / plain"], measure(options))
     print(table)
     size, batch = options.image_size, options.batch_size
-    about = f"{options.model}, {size} x {size} pixels, batch {batch}, on {options.accelerator}."
+    about = f"{options.model}, {size} x {size} pixels, batch {batch}, on {options.accelerator}"
     title = "What a training step of vision costs"
     write_results(options.out, title, __doc__.split("\n\n")[2], {about: table})
 
