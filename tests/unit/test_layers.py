@@ -1,3 +1,5 @@
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
@@ -262,9 +264,9 @@ def test_initial_weights_fill_the_range_of_torch_linear():
 class EveryByte:
     """A generator that draws each of the 256 bytes once: rates become exact."""
 
-    def integers(self, low, high, shape, dtype):
-        assert (low, high, shape) == (0, 256, (256,))
-        return np.arange(256, dtype=dtype)
+    bit_generator = SimpleNamespace(
+        random_raw=lambda words: np.arange(8 * words, dtype="uint8").view("uint64")
+    )
 
 
 @pytest.mark.parametrize("p", [0.1, 0.3, 0.5, 0.77])
@@ -275,6 +277,22 @@ def test_dropout_keeps_the_expectation_exactly(p):
     y = Dropout(p, draw)(x)
     assert (y == 0).double().mean().item() == pytest.approx(p, abs=1 / 512)
     assert y.mean().item() == pytest.approx(1, abs=1e-6)
+
+
+@pytest.mark.parametrize("stacked", [True, False])
+@pytest.mark.parametrize("p", [0.0, 0.3])
+@pytest.mark.parametrize("training", [True, False])
+def test_relu_dropout_is_relu_then_dropout(stacked, p, training):
+    twins = [layers_of(stacked)[0] for _ in range(2)]  # of the same seeds: the same masks
+    apart, both = twins[0].dropout(p).train(training), twins[1].relu_dropout(p).train(training)
+    x, same_x = (some_input(layers, 40, 5) for layers in twins)
+    y, same_y = apart(x.relu()), both(same_x)
+    assert torch.equal(y, same_y)
+    weight = torch.randn(y.shape, generator=torch.Generator().manual_seed(2), dtype=y.dtype)
+    (y * weight).sum().backward()
+    (same_y * weight).sum().backward()
+    assert torch.equal(x.grad, same_x.grad)
+    assert torch.equal(same_x, x)
 
 
 def test_dropout_zeroes_each_feature_alone_and_scales_the_others_alike():

@@ -32,7 +32,7 @@ class AlgorithmOne:
 
     def encode(self, encoder, s, e):
         x = self.norm(torch.cat((s, e), -1), encoder.net[0])
-        return dense(F.relu(dense(x, encoder.net[1], self.i)), encoder.net[4], self.i)
+        return dense(F.relu(dense(x, encoder.net[1], self.i)), encoder.net[-1], self.i)
 
     def decode(self, decoder, m):
         x = F.relu(dense(self.norm(m, decoder.trunk[0]), decoder.trunk[1], self.i))

@@ -26,8 +26,7 @@ class Encoder(Parts):
         self.net = layers.sequential(
             layers.layer_norm(),
             layers.linear(width, hidden),
-            layers.relu(),
-            layers.dropout(dropout),
+            layers.relu_dropout(dropout),
             layers.linear(hidden, message),
         )
 
@@ -51,8 +50,7 @@ class Decoder(Parts):
         self.trunk = layers.sequential(
             layers.layer_norm(),
             layers.linear(message, hidden),
-            layers.relu(),
-            layers.dropout(dropout),
+            layers.relu_dropout(dropout),
         )
         self.to_low = layers.linear(hidden, states.low)
         self.to_high = layers.linear(hidden, states.high)

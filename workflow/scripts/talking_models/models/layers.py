@@ -64,32 +64,32 @@ class Streams:
 
     def keep(self, shape: Sequence[int], dropped: float) -> Tensor:
         """(*stack, *shape) bool, each false with probability `dropped`, in 256ths."""
-        drawn = [g.integers(0, 256, tuple(shape), np.uint8) for g in self.generators]
-        return self._join(drawn) >= in_256ths(dropped)
+        n = math.prod(shape)
+        drawn = [g.bit_generator.random_raw(-(-n // 8)) for g in self.generators]  # 8 bytes each
+        kept = [w.view(np.uint8)[:n].reshape(shape) >= in_256ths(dropped) for w in drawn]
+        return self._join(kept)
 
     def permutation(self, n: int) -> Tensor:
         """(*stack, n) int64, a permutation of 0..n-1 for each model."""
         return self._join([g.permutation(n) for g in self.generators])
 
 
-class _MeanSquaredDifference(torch.autograd.Function):
-    """Mean of (a - b)^2 per model, with fewer passes over the data than autograd would make."""
+class _MeanSquare(torch.autograd.Function):
+    """Mean of x^2 per model, with fewer passes over the data than autograd would make."""
 
     @staticmethod
-    def forward(ctx, a: Tensor, b: Tensor, stack: int) -> Tensor:
-        ctx.save_for_backward(a, b)
-        models = (a - b).flatten(stack).unsqueeze(-2)  # (*stack, 1, n)
+    def forward(ctx, x: Tensor, stack: int) -> Tensor:
+        ctx.save_for_backward(x)
+        models = x.flatten(stack).unsqueeze(-2)  # (*stack, 1, n)
         ctx.n = models.shape[-1]
-        with torch.autocast(a.device.type, enabled=False):
+        with torch.autocast(x.device.type, enabled=False):
             return (models @ models.mT).flatten(stack).squeeze(-1) / ctx.n
 
     @staticmethod
-    def backward(ctx, gradient: Tensor) -> tuple[Tensor | None, Tensor | None, None]:
-        a, b = ctx.saved_tensors
-        of_a, of_b, _ = ctx.needs_input_grad
-        ones = (1,) * (a.dim() - gradient.dim())
-        gradient_a = (a - b) * (gradient * (2 / ctx.n)).view(*gradient.shape, *ones)
-        return gradient_a if of_a else None, -gradient_a if of_b else None, None
+    def backward(ctx, gradient: Tensor) -> tuple[Tensor, None]:
+        (x,) = ctx.saved_tensors
+        ones = (1,) * (x.dim() - gradient.dim())
+        return x * (gradient * (2 / ctx.n)).view(*gradient.shape, *ones), None
 
 
 class Linear(nn.Module):
@@ -113,7 +113,7 @@ class Linear(nn.Module):
             return nn.functional.linear(x, weight.T, None if bias is None else bias[0])
         flat = x.flatten(1, -2)
         flat = torch.bmm(flat, weight) if bias is None else torch.baddbmm(bias, flat, weight)
-        return flat.unflatten(1, x.shape[1:-1])
+        return flat if x.dim() == 3 else flat.unflatten(1, x.shape[1:-1])
 
 
 class LayerNorm(nn.Module):
@@ -159,13 +159,47 @@ class Dropout(nn.Module):
     def __init__(self, p: float, draw: Streams) -> None:
         super().__init__()
         self.p, self.draw = in_256ths(p) / 256, draw  # the rate that `Streams.keep` keeps
+        self.scale = 1 / (1 - self.p)
 
     def forward(self, x: Tensor) -> Tensor:
         """(*stack, ..., features) -> the same shape."""
         if not self.training or self.p == 0:
             return x
-        shape = x.shape[int(self.draw.stacked) :]
-        return x * self.draw.keep(shape, self.p).to(x).mul_(1 / (1 - self.p))
+        return x * self.mask(x)
+
+    def mask(self, x: Tensor) -> Tensor:
+        """What features are multiplied with: 0, or `scale`."""
+        keep = self.draw.keep(x.shape[int(self.draw.stacked) :], self.p)
+        return keep.view(torch.uint8).to(x).mul_(self.scale)  # a bool is converted slowly
+
+
+class ReluDropout(Dropout):
+    """max(x, 0), then dropout."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(*stack, ..., features) -> the same shape."""
+        if not self.training or self.p == 0:
+            return x.relu()
+        return _ReluDropout.apply(x, self.mask(x), self.scale)
+
+
+class _ReluDropout(torch.autograd.Function):
+    """ReLU, then features times `keep` (0 or a scale): what passed both is what is above 0, so that
+    nothing but the result has to be kept for the gradient.
+    """
+
+    @staticmethod
+    def forward(ctx, x: Tensor, keep: Tensor, scale: float) -> Tensor:
+        y = x.relu().mul_(keep)
+        ctx.save_for_backward(y)
+        ctx.scale = scale
+        return y
+
+    @staticmethod
+    def backward(ctx, gradient: Tensor) -> tuple[Tensor, None, None]:
+        (y,) = ctx.saved_tensors
+        passed = torch.ops.aten.threshold_backward(gradient, y, 0)  # several times torch.where
+        return passed.mul_(ctx.scale), None, None
 
 
 class RelativeNoise(nn.Module):
@@ -210,11 +244,13 @@ class Layers:
         if a.shape != b.shape:
             raise ValueError(f"distance between shapes {tuple(a.shape)} and {tuple(b.shape)}")
         a, b = (x.to(torch.promote_types(x.dtype, torch.float32)) for x in (a, b))
-        return _MeanSquaredDifference.apply(a, b, int(self.stacked))
+        return _MeanSquare.apply(a - b, int(self.stacked))
 
     def spread(self, x: Tensor) -> Tensor:
         """Standard deviation over examples (and tokens), mean over features: one per model."""
-        return x.detach().flatten(int(self.stacked), -2).std(-2).mean(-1)
+        flat = x.detach().flatten(int(self.stacked), -2)
+        apart = flat - flat.mean(-2, keepdim=True)
+        return (apart.square_().sum(-2) / (flat.shape[-2] - 1)).sqrt_().mean(-1)
 
     def linear(self, inputs: int, outputs: int, bias: bool = True) -> Linear:
         """See `Linear`."""
@@ -236,9 +272,9 @@ class Layers:
         """See `RelativeNoise`."""
         return RelativeNoise(scale, self.draw)
 
-    def relu(self) -> nn.ReLU:
-        """max(x, 0)."""
-        return nn.ReLU()
+    def relu_dropout(self, p: float) -> ReluDropout:
+        """See `ReluDropout`."""
+        return ReluDropout(p, self.draw)
 
     def sequential(self, *layers: nn.Module) -> nn.Sequential:
         """One layer after the other."""

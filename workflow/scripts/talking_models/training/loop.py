@@ -122,12 +122,12 @@ def train(
             check_finite(loss.parts | {"total": total}, step, seeds, setting)
         reported = (step + 1) % every == 0 or step + 1 == steps
         norms = gradient_norms(loss.parts, student) if reported else {}
-        optimizer.zero_grad()
         total.sum().backward()
         for module, trained in zip((student, own), method.trains(step), strict=True):
             if not trained:  # AdamW passes over parameters without a gradient
                 module.zero_grad(set_to_none=True)
         optimizer.step()
+        optimizer.zero_grad()  # before the next step's memory is taken
         taken = step + 1
         if watch is not None and taken % watch.every == 0:
             with optimizer.settled():

@@ -154,10 +154,10 @@ def settled(tables: Sequence[RowAdamW]) -> Iterator[None]:
     """Within it all weights are up to date; after it they wait again, so that looking on does not
     change what training rounds.
     """
-    waiting = [
-        (table.flat, rows, table.flat[rows]) for table in tables for rows in [table.waiting()]
-    ]
+    waiting = []
     for table in tables:
+        rows = table.waiting()
+        waiting.append((table.flat, rows, table.flat[rows]))
         table.settle()
     yield
     for weights, rows, before in waiting:

@@ -71,6 +71,7 @@ class CachedStates:
     def __getattr__(self, name: str) -> Tensor:
         if name not in STATES:
             raise AttributeError(name)
-        value = self.teacher.on_all_rows(name)[self.rows]
+        found = self.teacher.on_all_rows(name).index_select(0, self.rows.flatten())
+        value = found.unflatten(0, self.rows.shape)
         setattr(self, name, value)
         return value
