@@ -41,8 +41,12 @@ def compared(a: pd.DataFrame, b: pd.DataFrame) -> pd.DataFrame:
     b = b.loc[a.index]
     found = pd.DataFrame({"change": b["mean"] - a["mean"]})
     found["z"] = found["change"] / (a["stderr"] ** 2 + b["stderr"] ** 2) ** 0.5
-    sides = [(t["mean"], t["stderr"] * t["n_seeds"] ** 0.5, t["n_seeds"]) for t in (a, b)]
-    found["p"] = holm(ttest_ind_from_stats(*sides[0], *sides[1], equal_var=False).pvalue)
+    mean_a, error_a, n_a = a[["mean", "stderr", "n_seeds"]].to_numpy().T
+    mean_b, error_b, n_b = b[["mean", "stderr", "n_seeds"]].to_numpy().T
+    test = ttest_ind_from_stats(
+        mean_a, error_a * n_a**0.5, n_a, mean_b, error_b * n_b**0.5, n_b, equal_var=False
+    )
+    found["p"] = holm(test.pvalue)
     return found
 
 
