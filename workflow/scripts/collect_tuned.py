@@ -1,7 +1,7 @@
 """Rule collect_tuned: what all searches tried and chose, in one file each."""
 
-from talking_models import __version__
 from talking_models.job import start
+from talking_models import __version__
 from talking_models.tuning.tuned import collect, collect_trials
 
 log = start(snakemake)

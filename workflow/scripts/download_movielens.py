@@ -1,7 +1,7 @@
 """Rule download_movielens: MovieLens in its canonical form."""
 
-from talking_models.data.sources import download
 from talking_models.job import start
+from talking_models.data.sources import download
 
 log = start(snakemake)
 download(

@@ -1,7 +1,7 @@
 """Rules evaluate_students and evaluate_teacher: predictions and RMSE on every genre."""
 
-from talking_models.evaluation.predict import run
 from talking_models.job import start
+from talking_models.evaluation.predict import run
 
 log = start(snakemake)
 models = snakemake.input.models

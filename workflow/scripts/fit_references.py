@@ -1,7 +1,7 @@
 """Rule fit_references: the reference lines of every genre."""
 
-from talking_models.evaluation.references import run
 from talking_models.job import start
+from talking_models.evaluation.references import run
 
 log = start(snakemake)
 for genre, *files in zip(

@@ -1,7 +1,7 @@
 """Rule measure_cka: linear CKA of one experiment's students with the teacher."""
 
-from talking_models.evaluation.cka import run
 from talking_models.job import start
+from talking_models.evaluation.cka import run
 
 start(snakemake)
 run(

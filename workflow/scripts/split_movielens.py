@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from talking_models.data.splits import split
 from talking_models.job import start
+from talking_models.data.splits import split
 
 log = start(snakemake)
 split(

@@ -10,6 +10,8 @@ import pyarrow.parquet as pq
 
 from talking_models.io import atomic
 
+pa.set_memory_pool(pa.system_memory_pool())  # Arrow's own keeps what it has freed from the rest
+
 RATINGS = pa.schema(
     [
         pa.field("user", pa.int32(), nullable=False),
@@ -36,7 +38,8 @@ def _write(frame: pd.DataFrame, schema: pa.Schema, path: str | Path) -> None:
 
 
 def _read(path: str | Path, schema: pa.Schema) -> pa.Table:
-    table = pq.read_table(path, use_threads=False)
+    with pq.ParquetFile(path) as file:  # pq.read_table would import all of Arrow's data sets
+        table = file.read(use_threads=False)
     if table.schema.names != schema.names or table.schema.types != schema.types:
         raise ValueError(f"{path}: expected the columns {schema}, found {table.schema}")
     return table

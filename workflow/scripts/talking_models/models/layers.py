@@ -64,10 +64,12 @@ class Streams:
 
     def keep(self, shape: Sequence[int], dropped: float) -> Tensor:
         """(*stack, *shape) bool, each false with probability `dropped`, in 256ths."""
+        kept = np.empty((len(self.seeds), *shape), bool)
         n = math.prod(shape)
-        drawn = [g.bit_generator.random_raw(-(-n // 8)) for g in self.generators]  # 8 bytes each
-        kept = [w.view(np.uint8)[:n].reshape(shape) >= in_256ths(dropped) for w in drawn]
-        return self._join(kept)
+        for generator, mask in zip(self.generators, kept, strict=True):
+            drawn = generator.bit_generator.random_raw(-(-n // 8)).view(np.uint8)  # 8 bytes each
+            np.greater_equal(drawn[:n].reshape(shape), in_256ths(dropped), out=mask)
+        return torch.from_numpy(kept if self.stacked else kept[0])
 
     def permutation(self, n: int) -> Tensor:
         """(*stack, n) int64, a permutation of 0..n-1 for each model."""

@@ -19,6 +19,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -39,9 +40,10 @@ class _Read(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None]:
-        places = torch.stack(torch.unravel_index(ctx.rows, ctx.shape[:-1]))
+        # NumPy's, as torch's unravel_index imports sympy: half a second and 40 MB
+        places = np.stack(np.unravel_index(ctx.rows.numpy(), ctx.shape[:-1]))
         sparse = torch.sparse_coo_tensor(
-            places, gradient, ctx.shape, is_coalesced=True, check_invariants=False
+            torch.from_numpy(places), gradient, ctx.shape, is_coalesced=True, check_invariants=False
         )
         return sparse, None, None
 

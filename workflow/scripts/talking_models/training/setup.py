@@ -1,4 +1,6 @@
-"""How torch runs in every job: on one thread, with the same bytes each time, in which precision."""
+"""How torch runs in every job: on one thread, with the same bytes each time, in which precision,
+and with what memory.
+"""
 
 from __future__ import annotations
 
