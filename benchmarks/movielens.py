@@ -375,12 +375,11 @@ def main() -> None:
         f"{SHAPE['ratings']:,} random ratings unless it says otherwise; median of {REPEATS}, in "
         "brackets the range."
     )
-    parts = {
-        title: f"{' '.join(section.__doc__.split())}\n\n{section()}"
-        for title, section in SECTIONS.items()
-        if options.only in (None, title.split()[-1])
-    }
-    write_results(options.out, "What a training step of MovieLens costs", about, parts)
+    parts = {}
+    for title, section in SECTIONS.items():
+        if options.only in (None, title.split()[-1]):
+            parts[title] = f"{' '.join(section.__doc__.split())}\n\n{section()}"
+            write_results(options.out, "What a training step of MovieLens costs", about, parts)
 
 
 if __name__ == "__main__":
