@@ -127,9 +127,11 @@ def test_all_files_have_the_rights_that_the_umask_gives(tmp_path):
 # The log of a job: in a process of its own, as `start` changes what belongs to the process
 
 JOB = """\
-import logging, sys, types, warnings
+import gc, logging, sys, types, warnings
 from talking_models.job import start
+assert not gc.isenabled()  # for the adapter's imports
 log = start(types.SimpleNamespace(log=[sys.argv[1]], output=["not made"]))
+assert gc.isenabled()
 logging.getLogger("talking_models.part").info("from the library")
 log.info("from the adapter")
 warnings.warn("take care")
