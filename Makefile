@@ -44,7 +44,7 @@ report: .venv/.installed ## all tables and figures, and results/report.html to l
 	$(BIN)/snakemake --report results/report.html
 
 images: ## build the container images with podman (PREFIX=registry/folder)
-	PYTHONPATH=workflow/scripts $(PYTHON) -m talking_models.images $(PREFIX) | while read -r name file; do \
+	PYTHONPATH=workflow/scripts $(PYTHON) -m talking_models.running.containers $(PREFIX) | while read -r name file; do \
 	  podman build --tag $$name --file $$file . || exit; done
 
 pull: .venv/.installed ## fetch this commit's results from the DVC remote; Snakemake takes them over

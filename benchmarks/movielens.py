@@ -34,17 +34,17 @@ from talking_models.config import Config
 from talking_models.data.canonical import canonicalise, content_digest
 from talking_models.data.features import Vocabulary, encode
 from talking_models.data.splits import split
-from talking_models.data.tables import write_movies, write_ratings
+from talking_models.data.parquet import write_items, write_ratings
 from talking_models.models.checkpoint import Checkpoint
 from talking_models.models.layers import Streams
 from talking_models.report.markdown import grid
-from talking_models.training import movielens
+from talking_models.training import ratings
 from talking_models.training.batches import RatingData, shuffled_rows
 from talking_models.training.setup import one_thread
 
 METHODS = ("scratch", "ld", "fd", "fitnet", "hybrid", "td")
-SHAPE = {"ratings": 36_000, "users": 943, "movies": 1_682}  # Drama's training rows in 100k
-LARGE = {"users": 162_541, "movies": 62_423}  # MovieLens-25M
+SHAPE = {"ratings": 36_000, "users": 943, "items": 1_682}  # Drama's training rows in 100k
+LARGE = {"users": 162_541, "items": 62_423}  # MovieLens-25M
 REPEATS = 3
 STEPS = {"td": (10, 30)}  # of the short and the long job
 OTHERS = (20, 100)
@@ -54,23 +54,23 @@ LOG = logging.getLogger("benchmarks")
 LOG.setLevel(logging.ERROR)
 
 
-def synthetic(ratings: int, users: int, movies: int) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Random ratings and movies of a data set's shape, every user and movie among them."""
+def synthetic(ratings: int, users: int, items: int) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Random ratings and items of a data set's shape, every user and item among them."""
     draw = np.random.default_rng(0)
-    places = [draw.permutation(np.arange(max(n, ratings)) % n)[:ratings] for n in (users, movies)]
+    places = [draw.permutation(np.arange(max(n, ratings)) % n)[:ratings] for n in (users, items)]
     table = pd.DataFrame(
         {
-            "movie": np.arange(movies, dtype="int32"),
-            "title": [f"w{i % 2000} v{i % 700} ({1930 + i % 60})" for i in range(movies)],
-            "genres": [["Drama", "War"] if i % 3 else ["Drama"] for i in range(movies)],
+            "item": np.arange(items, dtype="int32"),
+            "title": [f"w{i % 2000} v{i % 700} ({1930 + i % 60})" for i in range(items)],
+            "genres": [["Drama", "War"] if i % 3 else ["Drama"] for i in range(items)],
         }
     )
     rows = pd.DataFrame(
         {
             "user": places[0].astype("int32"),
-            "movie": places[1].astype("int32"),
+            "item": places[1].astype("int32"),
             "rating": draw.integers(1, 6, ratings).astype("float32"),
-            "timestamp": np.arange(ratings, dtype="int64"),
+            "time": np.arange(ratings, dtype="int64"),
         }
     )
     return rows, table
@@ -80,14 +80,14 @@ class Jobs:
     """Training jobs on one synthetic data set.
 
     Args:
-        shape: its numbers of ratings, users and movies.
+        shape: its numbers of ratings, users and items.
     """
 
     def __init__(self, **shape: int) -> None:
-        self.rows, self.movies = synthetic(**(SHAPE | shape))
+        self.rows, self.items = synthetic(**(SHAPE | shape))
         config = CONFIG.training_job("teacher")
         config = config | {"seeds": 1, "training": config["training"] | {"steps": 1}}
-        self.teacher, _ = movielens.fit(self.rows, self.movies, config, None, LOG)
+        self.teacher, _ = movielens.fit(self.rows, self.items, config, None, LOG)
 
     def config(
         self, method: str, steps: int, seeds: int, precision: str, settings: dict, batch: int
@@ -119,7 +119,7 @@ class Jobs:
 
         def job(steps: int) -> None:
             config = self.config(method, steps, seeds, precision, settings or {}, batch)
-            movielens.fit(self.rows, self.movies, config, self.taught_by(method), LOG)
+            movielens.fit(self.rows, self.items, config, self.taught_by(method), LOG)
 
         return lambda: cost(job, *(steps or STEPS.get(method, OTHERS))) / seeds
 
@@ -129,7 +129,7 @@ class Jobs:
         for steps in (20, 30):  # of both, `train` logs ten, which costs extra products
             with FlopCounterMode(display=False) as counter:
                 config = self.config(method, steps, 1, "float32", settings or {}, 256)
-                movielens.fit(self.rows, self.movies, config, self.taught_by(method), LOG)
+                movielens.fit(self.rows, self.items, config, self.taught_by(method), LOG)
             counts.append(counter.get_total_flops())
         return (counts[1] - counts[0]) / 10
 
@@ -137,8 +137,8 @@ class Jobs:
         """A function that measures the plain loop's cost."""
         config = CONFIG.training_job(method)
         training, features = config["training"], config["features"]
-        vocabulary = Vocabulary.of(self.rows, self.movies)
-        data = RatingData(encode(self.rows, self.movies, vocabulary))
+        vocabulary = Vocabulary.of(self.rows, self.items)
+        data = RatingData(encode(self.rows, self.items, vocabulary))
 
         def model(hidden: list[int], dropout: float, id_dropout: float) -> plain.PlainMLP:
             return plain.PlainMLP(vocabulary.sizes, features, hidden, dropout, id_dropout)
@@ -259,40 +259,40 @@ def tables() -> str:
     """Scratch by the size of the embedding tables, and by the number of ratings."""
     size = max(LARGE["users"], SHAPE["ratings"])
     shapes = {
-        "100k's users and movies": {},
-        f"{10 * size:,} ratings, 100k's users and movies": {"ratings": 10 * size},
-        f"{size:,} ratings, 25m's users and movies": {"ratings": size, **LARGE},
+        "100k's users and items": {},
+        f"{10 * size:,} ratings, 100k's users and items": {"ratings": 10 * size},
+        f"{size:,} ratings, 25m's users and items": {"ratings": size, **LARGE},
     }
     measures = {
         name: Jobs(**shape).stacked("scratch", seeds=1, steps=MANY)
         for name, shape in shapes.items()
     }
-    return growth("scratch, one seed", "100k's users and movies", measures)
+    return growth("scratch, one seed", "100k's users and items", measures)
 
 
 def prepare(rows: int) -> tuple[float, float]:
     """CPU seconds and peak GiB of bringing raw ratings into form, splitting and writing them."""
-    _, movies = synthetic(0, **LARGE)
+    _, items = synthetic(0, **LARGE)
     turn, user = np.divmod(np.random.default_rng(0).permutation(rows), LARGE["users"])
-    movie = (turn + 31 * user) % LARGE["movies"]  # no user rates a movie twice
-    values = {"user": user, "movie": movie, "rating": 1.0 + turn % 5, "timestamp": turn}
+    item = (turn + 31 * user) % LARGE["items"]  # no user rates a item twice
+    values = {"user": user, "item": item, "rating": 1.0 + turn % 5, "time": turn}
     ratings = pd.DataFrame(values)
-    del turn, user, movie, values
+    del turn, user, item, values
     with tempfile.TemporaryDirectory() as folder:
         started = time.process_time()
-        ratings, movies = canonicalise(ratings, movies)
-        content_digest(ratings, movies)
-        files = [Path(folder) / name for name in ("ratings.parquet", "movies.parquet")]
+        ratings, items = canonicalise(ratings, items)
+        content_digest(ratings, items)
+        files = [Path(folder) / name for name in ("ratings.parquet", "items.parquet")]
         write_ratings(ratings, files[0])
-        write_movies(movies, files[1])
-        del ratings, movies
+        write_items(items, files[1])
+        del ratings, items
         split(*files, folder, ["Drama", "War"], 0.1, 0.1)
         spent = time.process_time() - started
     return spent, used()[1] / 1024
 
 
 def data() -> str:
-    """Preparing synthetic ratings of MovieLens-25M's users and movies, each in a new process."""
+    """Preparing synthetic ratings of MovieLens-25M's users and items, each in a new process."""
     lines = []
     for rows in (2_500_000, 25_000_000):
         with ProcessPoolExecutor(1, get_context("spawn")) as pool:
@@ -307,7 +307,7 @@ import json, logging, sys
 import torch
 from machine import used
 found = {"torch": used()}
-from talking_models.training.movielens import Outputs, run
+from talking_models.training.ratings import Outputs, run
 files = json.loads(sys.argv[1])
 run(**files, outputs=Outputs(**json.loads(sys.argv[2])), log=logging.getLogger())
 print(json.dumps(found | {"job": used()}))
@@ -331,14 +331,14 @@ def whole_jobs() -> str:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         write_ratings(jobs.rows, folder / "fit.parquet", slice="fit")
-        write_movies(jobs.movies, folder / "movies.parquet")
+        write_items(jobs.items, folder / "items.parquet")
         jobs.teacher.save(folder / "teacher")
         for method in METHODS:
             found = {}
             for seeds in (5, 20):
                 files = {
                     "rows": [str(folder / "fit.parquet")],
-                    "movies": str(folder / "movies.parquet"),
+                    "items": str(folder / "items.parquet"),
                     "config": jobs.config(method, 300, seeds, "float32", {}, 256),
                     "teacher": None if method == "scratch" else str(folder / "teacher"),
                 }
@@ -358,7 +358,7 @@ SECTIONS = {
     "Whole jobs": whole_jobs,
     "Growth with seeds": seeds,
     "Growth with the batch": batches,
-    "Growth with users and movies": tables,
+    "Growth with users and items": tables,
     "Growth of the data": data,
 }
 

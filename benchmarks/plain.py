@@ -10,17 +10,17 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from talking_models.models.mlp import RatingBatch
+from talking_models.models.network import RatingBatch
 
 
 class PlainMLP(nn.Module):
-    """The rating MLP, see `talking_models.models.mlp.RatingMLP`."""
+    """The rating MLP, see `talking_models.models.network.RatingMLP`."""
 
     def __init__(self, sizes, features, hidden, dropout, id_dropout) -> None:
         super().__init__()
         self.id_dropout = id_dropout
         self.user = nn.Embedding(sizes["user"], features["user"])
-        self.movie = nn.Embedding(sizes["movie"], features["movie"])
+        self.item = nn.Embedding(sizes["item"], features["item"])
         self.title = nn.EmbeddingBag(sizes["title"], features["title"], mode="sum")
         self.genres = nn.Linear(sizes["genres"], features["genres"], bias=False)
         self.low = nn.Linear(sum(features.values()), hidden[0])
@@ -47,7 +47,7 @@ class PlainMLP(nn.Module):
         inputs = torch.cat(
             (
                 self.user(self.known(batch.user)),
-                self.movie(self.known(batch.movie)),
+                self.item(self.known(batch.item)),
                 self.title(self.known(batch.title), per_sample_weights=batch.title_weight),
                 self.genres(batch.genres),
             ),

@@ -46,9 +46,9 @@ finally:
 """
 JOB = """
 import snakemake.iocontainers, snakemake.logging  # by what Snakemake puts before every script
-import talking_models.job, talking_models.training.movielens, talking_models.tuning.tuned
+import talking_models.running.job, talking_models.training.ratings, talking_models.tuning.tuned
 import gc
-gc.freeze()  # as talking_models.job.start
+gc.freeze()  # as talking_models.running.job.start
 gc.enable()
 """
 

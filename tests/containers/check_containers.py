@@ -26,27 +26,27 @@ ROOT = HERE.parents[1]
 sys.path.insert(0, str(HERE.parent / "workflow"))
 from workspace import QUICK, QUICK_RESULTS, QUICK_TABLE, Workspace  # noqa: E402  the path to it is set above
 
-from talking_models.images import image  # noqa: E402
+from talking_models.running.containers import image  # noqa: E402
 
 BASE = "python:3.11-slim"
 STORE = ROOT / "build" / "containers"
 # For each image, what the rules that name it import, and what it must have beside that.
 # The largest first: for a while podman has an image that it builds three times.
 IMPORTS = {
-    "workflow": ["snakemake", "torch", "talking_models.training.movielens"],
+    "workflow": ["snakemake", "torch", "talking_models.training.ratings"],
     "movielens": [
-        "talking_models.training.movielens",
-        "talking_models.evaluation.predict",
-        "talking_models.evaluation.references",
-        "talking_models.evaluation.cka",
+        "talking_models.training.ratings",
+        "talking_models.evidence.predict",
+        "talking_models.evidence.references",
+        "talking_models.evidence.cka",
         "talking_models.tuning.jobs",
     ],
     "vision-cpu": [
-        "talking_models.data.vision",
-        "talking_models.models.vit_weights",
-        "talking_models.training.vision",
+        "talking_models.data.images",
+        "talking_models.models.weights",
+        "talking_models.training.images",
         "talking_models.training.probe",
-        "talking_models.evaluation.vision",
+        "talking_models.evidence.predict_images",
     ],
     "data": ["talking_models.data.sources", "talking_models.data.splits", "tensorflow"],
     "results": [

@@ -3,8 +3,8 @@
 import numpy as np
 import pandas as pd
 
-from talking_models.evaluation.bootstrap import Errors
-from talking_models.evaluation.metrics import predictions_frame
+from talking_models.evidence.bootstrap import Errors
+from talking_models.evidence.metrics import predictions_frame
 from talking_models.io import write_parquet
 
 
@@ -19,7 +19,7 @@ def write_predictions(path, experiment, genre, users, errors):
     """
     errors = np.atleast_2d(np.asarray(errors, dtype=float))
     n = np.arange(errors.shape[1])
-    rows = pd.DataFrame({"user": users, "movie": n, "timestamp": n, "rating": np.float32(3)})
+    rows = pd.DataFrame({"user": users, "item": n, "time": n, "rating": np.float32(3)})
     write_parquet(path, predictions_frame(experiment, genre, rows, 3.0 - errors))
     return path
 

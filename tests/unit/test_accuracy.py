@@ -6,8 +6,8 @@ import pytest
 import yaml
 from statsmodels.stats.contingency_tables import mcnemar
 
-from talking_models.evaluation.accuracy import compare, interval
-from talking_models.evaluation.vision import score
+from talking_models.evidence.accuracy import compare, interval
+from talking_models.evidence.predict_images import score
 from talking_models.report.accuracy import COLUMNS, paired, run, tidy
 
 ROWS = {"No Distillation": "scratch", "LD": "ld", "TD": "td"}

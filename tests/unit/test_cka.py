@@ -7,11 +7,11 @@ import torch
 from toys import FEATURES, STUDENT, TEACHER, movielens
 
 from talking_models.data.features import Vocabulary
-from talking_models.data.tables import write_movies, write_ratings
-from talking_models.evaluation.cka import COLUMNS, linear_cka, run, similarity
+from talking_models.data.parquet import write_items, write_ratings
+from talking_models.evidence.cka import COLUMNS, linear_cka, run, similarity
 from talking_models.models.checkpoint import Checkpoint
 from talking_models.models.layers import Streams
-from talking_models.models.mlp import RatingMLP
+from talking_models.models.network import RatingMLP
 
 
 def by_gram_matrices(x, y):
@@ -94,16 +94,16 @@ def test_what_cannot_be_compared_is_refused(shapes):
 
 
 def checkpoint(seeds, hidden=STUDENT, rows=None):
-    train, _, movies = movielens()
-    vocabulary = Vocabulary.of(train if rows is None else rows, movies)
+    train, _, items = movielens()
+    vocabulary = Vocabulary.of(train if rows is None else rows, items)
     model = RatingMLP(vocabulary.sizes, FEATURES, hidden, Streams(seeds, "student"))
     weights = {name: p.detach() for name, p in model.state_dict().items()}
     return Checkpoint(list(seeds), FEATURES, list(hidden), vocabulary, weights)
 
 
 def test_a_model_is_like_itself_and_not_like_another():
-    _, later, movies = movielens()
-    found = similarity(checkpoint([0, 1]), checkpoint([0, 5]), later, movies)
+    _, later, items = movielens()
+    found = similarity(checkpoint([0, 1]), checkpoint([0, 5]), later, items)
     assert list(found) == COLUMNS[2:]
     assert len(found) == 2 * 2 * 2
     assert set(found["n_rows"]) == {len(later)}
@@ -115,10 +115,10 @@ def test_a_model_is_like_itself_and_not_like_another():
 
 
 def test_states_are_those_of_evaluation_with_each_models_own_vocabulary():
-    train, later, movies = movielens()
-    student = checkpoint([3], rows=train.iloc[:20])  # knows fewer users and movies
+    train, later, items = movielens()
+    student = checkpoint([3], rows=train.iloc[:20])  # knows fewer users and items
     teacher = checkpoint([0], TEACHER)
-    found = similarity(student, teacher, later, movies).set_index(
+    found = similarity(student, teacher, later, items).set_index(
         ["student_state", "teacher_state"]
     )["cka"]
     from talking_models.data.features import encode
@@ -126,7 +126,7 @@ def test_states_are_those_of_evaluation_with_each_models_own_vocabulary():
 
     states = []
     for one in (student, teacher):
-        data = RatingData(encode(later, movies, one.vocabulary))
+        data = RatingData(encode(later, items, one.vocabulary))
         with torch.no_grad():
             states.append(one.first()(data.batch(torch.arange(len(later)))))
     for own, mine in (("lower", "low"), ("higher", "high")):
@@ -137,18 +137,18 @@ def test_states_are_those_of_evaluation_with_each_models_own_vocabulary():
 
 
 def test_from_files_to_a_file(tmp_path):
-    _, later, movies = movielens()
+    _, later, items = movielens()
     checkpoint([0, 1]).save(tmp_path / "student")
     checkpoint([7], TEACHER).save(tmp_path / "teacher")
     write_ratings(later, tmp_path / "eval.parquet")
-    write_movies(movies, tmp_path / "movies.parquet")
+    write_items(items, tmp_path / "items.parquet")
     run(
         "td",
         ["Drama", "War"],
         [tmp_path / "student"] * 2,
         tmp_path / "teacher",
         [tmp_path / "eval.parquet"] * 2,
-        tmp_path / "movies.parquet",
+        tmp_path / "items.parquet",
         tmp_path / "cka.csv",
     )
     found = pd.read_csv(tmp_path / "cka.csv")

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from simulated import of_rows, write_predictions
 
-from talking_models.evaluation.bootstrap import draw, drawn_rmse
+from talking_models.evidence.bootstrap import draw, drawn_rmse
 from talking_models.report import claims
 from talking_models.report.claim_list import CLAIMS, EXPERIMENTS, PAPER_TABLES, GenreClaim
 from talking_models.report.claims import (

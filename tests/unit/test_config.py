@@ -228,7 +228,7 @@ def test_a_misspelt_key_is_named_with_its_path_value_and_nearest_key(raw, path, 
         ),
         (
             {"features": [1]},
-            "features: found [1] (a list); allowed: a mapping with the keys user, movie, title, "
+            "features: found [1] (a list); allowed: a mapping with the keys user, item, title, "
             "genres",
         ),
         (

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from talking_models.data import canonical, sources, tables, tfds_prepare, tfds_source, wheel_source
-from talking_models.data.errors import SourceError
-from talking_models.data.splits import densest_genres, genre_rows, time_split
+from talking_models.errors import SourceError
+from talking_models.data.splits import densest_categories, category_rows, time_split
 
 COUNTS = {
     "Drama": (35771, 4124), "Comedy": (26898, 2934), "Action": (23120, 2469),
@@ -59,44 +59,44 @@ def index(tmp_path, monkeypatch):
 
 
 def test_the_wheel_has_the_reference_content(movielens, caplog):
-    ratings, movies = movielens
-    assert canonical.check(ratings, movies, "100k", "wheel") == canonical.DIGESTS["100k"]
-    titles = dict(zip(movies["movie"], movies["title"], strict=True))
+    ratings, items = movielens
+    assert canonical.check(ratings, items, "100k", "wheel") == canonical.DIGESTS["100k"]
+    titles = dict(zip(items["item"], items["title"], strict=True))
     assert titles[267] == "unknown"
     assert titles[1] == "Toy Story (1995)"
     assert titles[1128] == "Heidi Fleiss: Hollywood Madam (1995)"
     assert titles[1412] == "Land Before Time III: The Time of the Great Giving (1995) (V)"
-    assert "Children" in movies["genres"][0]
+    assert "Children" in items["categories"][0]
 
 
 def test_one_changed_rating_is_an_error(movielens):
-    ratings, movies = movielens
+    ratings, items = movielens
     altered = ratings.copy()
     altered.loc[[0, 1], "user"] = altered.loc[[1, 0], "user"].to_numpy() + 1  # counts unchanged
     with pytest.raises(SourceError, match="other content than the original") as error:
-        canonical.check(altered, movies, "100k", "wheel")
+        canonical.check(altered, items, "100k", "wheel")
     assert canonical.DIGESTS["100k"] in error.value.expected
 
 
 def test_the_eight_densest_genres_and_their_sizes(movielens):
-    ratings, movies = movielens
+    ratings, items = movielens
     slices = time_split(ratings)
     train = ratings[:90_000]
     assert [len(slices[name]) for name in slices] == [81_000, 9_000, 10_000]
-    assert slices["val"]["timestamp"].iloc[-1] == 891382267
-    assert slices["eval"]["timestamp"].iloc[0] == 891382309
-    assert densest_genres(train, movies, 8) == list(COUNTS)
-    for genre, (in_train, in_eval) in COUNTS.items():
-        assert len(genre_rows(train, movies, genre)) == in_train
-        assert len(genre_rows(slices["eval"], movies, genre)) == in_eval
+    assert slices["val"]["time"].iloc[-1] == 891382267
+    assert slices["eval"]["time"].iloc[0] == 891382309
+    assert densest_categories(train, items, 8) == list(COUNTS)
+    for category, (in_train, in_eval) in COUNTS.items():
+        assert len(category_rows(train, items, category)) == in_train
+        assert len(category_rows(slices["eval"], items, category)) == in_eval
 
 
 def test_download_with_the_wheel_writes_two_tables(wheel, index, temporary, tmp_path, caplog):
     caplog.set_level("INFO")
     shutil.copy(wheel, index)
-    paths = tmp_path / "data/ratings.parquet", tmp_path / "data/movies.parquet"
+    paths = tmp_path / "data/ratings.parquet", tmp_path / "data/items.parquet"
     sources.download("100k", "wheel", *paths)
-    tables_read = tables.read_ratings(paths[0]), tables.read_movies(paths[1])
+    tables_read = tables.read_ratings(paths[0]), tables.read_items(paths[1])
     assert canonical.content_digest(*tables_read) == canonical.DIGESTS["100k"]
     assert "taking source 'wheel', because: the config asks for it" in caplog.text
     assert not list(temporary.iterdir())

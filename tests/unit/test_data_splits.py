@@ -2,28 +2,28 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from talking_models.data import tables
+from talking_models.data import parquet
 from talking_models.data.canonical import ORDER
-from talking_models.data.splits import densest_genres, first_part, genre_rows, split, time_split
+from talking_models.data.splits import densest_categories, first_part, category_rows, split, time_split
 
-MOVIES = pd.DataFrame(
+ITEMS = pd.DataFrame(
     {
-        "movie": pd.Series(range(1, 7), dtype="int32"),
-        "title": [f"Movie {i}" for i in range(1, 7)],
-        "genres": [["Drama"], ["Drama", "War"], ["War"], ["Comedy"], [], ["Comedy", "Drama"]],
+        "item": pd.Series(range(1, 7), dtype="int32"),
+        "title": [f"Item {i}" for i in range(1, 7)],
+        "categories": [["Drama"], ["Drama", "War"], ["War"], ["Comedy"], [], ["Comedy", "Drama"]],
     }
 )
 
 
 def some_ratings(n: int, seconds: int = 10**6, seed: int = 0) -> pd.DataFrame:
-    """`n` rows with distinct (user, movie), shuffled; few `seconds` make many ties."""
+    """`n` rows with distinct (user, item), shuffled; few `seconds` make many ties."""
     draw = np.random.default_rng(seed)
     return pd.DataFrame(
         {
             "user": (np.arange(n) // 6 + 1).astype("int32"),
-            "movie": (np.arange(n) % 6 + 1).astype("int32"),
+            "item": (np.arange(n) % 6 + 1).astype("int32"),
             "rating": draw.integers(1, 6, n).astype("float32"),
-            "timestamp": draw.integers(0, seconds, n),
+            "time": draw.integers(0, seconds, n),
         }
     ).sample(frac=1, random_state=seed)
 
@@ -71,27 +71,27 @@ def test_too_few_rows_are_an_error():
 
 def test_a_movie_counts_for_each_of_its_genres():
     rows = some_ratings(60)
-    assert set(genre_rows(rows, MOVIES, "Drama")["movie"]) == {1, 2, 6}
-    assert set(genre_rows(rows, MOVIES, "War")["movie"]) == {2, 3}
-    kept = genre_rows(rows, MOVIES, "War")
-    expected = rows[rows["movie"].isin([2, 3])].reset_index(drop=True)
+    assert set(category_rows(rows, ITEMS, "Drama")["item"]) == {1, 2, 6}
+    assert set(category_rows(rows, ITEMS, "War")["item"]) == {2, 3}
+    kept = category_rows(rows, ITEMS, "War")
+    expected = rows[rows["item"].isin([2, 3])].reset_index(drop=True)
     pd.testing.assert_frame_equal(kept, expected)
     with pytest.raises(ValueError, match=r"Did you mean 'Comedy'.*Comedy, Drama, War"):
-        genre_rows(rows, MOVIES, "Comdy")
+        category_rows(rows, ITEMS, "Comdy")
 
 
 def test_densest_genres_counts_rows_and_breaks_ties_by_name():
-    # Ten rows of each movie: Drama 30, Comedy 20, War 20.
-    assert densest_genres(some_ratings(60), MOVIES, 3) == ["Drama", "Comedy", "War"]
-    only_war = some_ratings(60).query("movie == 3")
-    assert densest_genres(only_war, MOVIES, 2) == ["War", "Comedy"]
+    # Ten rows of each item: Drama 30, Comedy 20, War 20.
+    assert densest_categories(some_ratings(60), ITEMS, 3) == ["Drama", "Comedy", "War"]
+    only_war = some_ratings(60).query("item == 3")
+    assert densest_categories(only_war, ITEMS, 2) == ["War", "Comedy"]
 
 
 def test_split_writes_every_slice_of_every_task(tmp_path, caplog):
     caplog.set_level("INFO")
     tables.write_ratings(some_ratings(600), tmp_path / "ratings.parquet")
-    tables.write_movies(MOVIES, tmp_path / "movies.parquet")
-    paths = (tmp_path / "ratings.parquet", tmp_path / "movies.parquet", tmp_path / "tasks")
+    tables.write_items(ITEMS, tmp_path / "items.parquet")
+    paths = (tmp_path / "ratings.parquet", tmp_path / "items.parquet", tmp_path / "tasks")
     split(*paths, ["War", "Drama"], 0.1, 0.1)
     written = {path.relative_to(tmp_path / "tasks").as_posix() for path in paths[2].rglob("*.*")}
     assert written == {
@@ -100,7 +100,7 @@ def test_split_writes_every_slice_of_every_task(tmp_path, caplog):
         for name in ("fit", "val", "eval")
     }
     assert len(tables.read_ratings(paths[2] / "all/eval.parquet")) == 60
-    assert set(tables.read_ratings(paths[2] / "war/fit.parquet")["movie"]) == {2, 3}
+    assert set(tables.read_ratings(paths[2] / "war/fit.parquet")["item"]) == {2, 3}
     assert "configured War, Drama; densest Drama," in caplog.text
     caplog.clear()
     split(*paths, ["Drama"], 0.1, 0.1)
@@ -109,11 +109,11 @@ def test_split_writes_every_slice_of_every_task(tmp_path, caplog):
 
 def test_a_genre_without_rows_in_a_slice_is_an_error(tmp_path):
     ratings = some_ratings(600)
-    ratings.loc[ratings["movie"] == 3, "timestamp"] = -1
-    ratings = ratings[ratings["movie"] != 2]
+    ratings.loc[ratings["item"] == 3, "time"] = -1
+    ratings = ratings[ratings["item"] != 2]
     tables.write_ratings(ratings, tmp_path / "ratings.parquet")
-    tables.write_movies(MOVIES, tmp_path / "movies.parquet")
+    tables.write_items(ITEMS, tmp_path / "items.parquet")
     with pytest.raises(ValueError, match="'War' has no rows in the val slice"):
         split(
-            tmp_path / "ratings.parquet", tmp_path / "movies.parquet", tmp_path, ["War"], 0.1, 0.1
+            tmp_path / "ratings.parquet", tmp_path / "items.parquet", tmp_path, ["War"], 0.1, 0.1
         )

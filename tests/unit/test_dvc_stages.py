@@ -8,8 +8,8 @@ import pytest
 import yaml
 
 from talking_models.config import Config
-from talking_models.fingerprint import ROOT as LIBRARY
-from talking_models.fingerprint import closure
+from talking_models.running.fingerprint import ROOT as LIBRARY
+from talking_models.running.fingerprint import closure
 
 ROOT = Path(__file__).parents[2]
 DVC = yaml.safe_load((ROOT / "dvc.yaml").read_text())

@@ -6,27 +6,27 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from talking_models.data.tables import write_ratings
-from talking_models.evaluation import references
-from talking_models.evaluation.metrics import PREDICTION_COLUMNS, predictions_frame, rmse, score
-from talking_models.evaluation.names import REFERENCES
-from talking_models.evaluation.references import PENALTIES, BiasModel, choose_penalty
+from talking_models.data.parquet import write_ratings
+from talking_models.evidence import references
+from talking_models.evidence.metrics import PREDICTION_COLUMNS, predictions_frame, rmse, score
+from talking_models.evidence.names import REFERENCES
+from talking_models.evidence.references import PENALTIES, BiasModel, choose_penalty
 
 LOG = logging.getLogger("test")
 
 
-def ratings(n=200, users=15, movies=20, seed=0):
-    """Distinct (user, movie) pairs whose ratings have user and movie effects."""
+def ratings(n=200, users=15, items=20, seed=0):
+    """Distinct (user, item) pairs whose ratings have user and item effects."""
     draw = np.random.default_rng(seed)
-    pairs = draw.permutation(users * movies)[:n]
-    user, movie = pairs // movies, pairs % movies
-    effect = draw.normal(0, 1, users)[user] + draw.normal(0, 1, movies)[movie]
+    pairs = draw.permutation(users * items)[:n]
+    user, item = pairs // items, pairs % items
+    effect = draw.normal(0, 1, users)[user] + draw.normal(0, 1, items)[item]
     return pd.DataFrame(
         {
             "user": (user + 1).astype("int32"),
-            "movie": (movie + 1).astype("int32"),
+            "item": (item + 1).astype("int32"),
             "rating": np.clip(np.round(3 + effect), 1, 5).astype("float32"),
-            "timestamp": np.arange(n, dtype="int64"),
+            "time": np.arange(n, dtype="int64"),
         }
     )
 
@@ -34,7 +34,7 @@ def ratings(n=200, users=15, movies=20, seed=0):
 def dense_ridge(train, rows, penalty):
     """mean + X w with w = (X'X + penalty I)^-1 X'(y - mean), unknown ids contributing nothing."""
     columns = [("user", u) for u in sorted(set(train["user"]))]
-    columns += [("movie", m) for m in sorted(set(train["movie"]))]
+    columns += [("item", m) for m in sorted(set(train["item"]))]
 
     def indicators(frame):
         return np.stack([(frame[kind] == id_).to_numpy(float) for kind, id_ in columns], axis=1)
@@ -59,10 +59,10 @@ def test_predictions_have_one_row_per_rating_and_seed_in_the_promised_columns():
     predictions = np.array([[1, 2, 3], [4, 5, 6]], dtype=np.float32)
     frame = predictions_frame("td", "War", rows, predictions)
     assert list(frame) == PREDICTION_COLUMNS
-    assert ",".join(frame) == "experiment,genre,seed,user,movie,timestamp,rating,prediction"
+    assert ",".join(frame) == "experiment,genre,seed,user,item,time,rating,prediction"
     assert list(frame["seed"]) == [0, 0, 0, 1, 1, 1]
     assert list(frame["prediction"]) == [1, 2, 3, 4, 5, 6]
-    for column in ("user", "movie", "timestamp", "rating"):
+    for column in ("user", "item", "time", "rating"):
         assert list(frame[column]) == [*rows[column], *rows[column]]
     assert set(frame["experiment"]) == {"td"}
     assert set(frame["genre"]) == {"War"}
@@ -103,23 +103,23 @@ def test_an_unknown_id_has_no_bias():
     model = BiasModel(5.0).fit(train)
     mean = train["rating"].mean()
     known = train.iloc[[0]]
-    unknown = known.assign(user=np.int32(999), movie=np.int32(999))
+    unknown = known.assign(user=np.int32(999), item=np.int32(999))
     assert model.predict(unknown)[0] == pytest.approx(mean)
-    # of a known movie, that movie's bias alone is left, whoever the unknown user is
+    # of a known item, that item's bias alone is left, whoever the unknown user is
     halves = [known.assign(user=np.int32(user)) for user in (998, 999)]
     one, other = (model.predict(half)[0] for half in halves)
     assert one == other
     assert one != pytest.approx(mean)
-    users_alone = model.predict(known.assign(movie=np.int32(999)))[0]
+    users_alone = model.predict(known.assign(item=np.int32(999)))[0]
     assert model.predict(known)[0] == pytest.approx(one + users_alone - mean)
 
 
 def test_user_and_movie_of_the_same_number_are_two_ids():
     train = pd.DataFrame(
-        {"user": [1, 1, 2, 2], "movie": [1, 2, 1, 2], "rating": [5.0, 3.0, 3.0, 1.0]}
+        {"user": [1, 1, 2, 2], "item": [1, 2, 1, 2], "rating": [5.0, 3.0, 3.0, 1.0]}
     )
     found = BiasModel(1e-6).fit(train).predict(train)
-    np.testing.assert_allclose(found, train["rating"], atol=1e-4)  # user +-1, movie +-1
+    np.testing.assert_allclose(found, train["rating"], atol=1e-4)  # user +-1, item +-1
 
 
 def test_the_penalty_is_the_best_one_on_the_val_rows():
@@ -158,10 +158,10 @@ def test_both_lines_are_trained_on_fit_and_val_and_laid_out_as_a_students(tmp_pa
     assert by_name["genre-mean"] == pytest.approx(train["rating"].astype(float).mean())
     penalty = choose_penalty(rows.iloc[:160], rows.iloc[160:220])
     expected = dense_ridge(train, eval_rows, penalty)
-    np.testing.assert_allclose(by_name["user-movie-bias"], expected, atol=1e-5)
+    np.testing.assert_allclose(by_name["user-item-bias"], expected, atol=1e-5)
     error = eval_rows["rating"].to_numpy() - expected
     found = scores.set_index("experiment")
-    assert found.loc["user-movie-bias", "rmse"] == pytest.approx(np.sqrt((error**2).mean()))
+    assert found.loc["user-item-bias", "rmse"] == pytest.approx(np.sqrt((error**2).mean()))
     assert list(found["n_eval"]) == [80, 80]
 
 
@@ -193,5 +193,5 @@ def test_the_penalty_is_chosen_without_the_eval_rows(tmp_path, monkeypatch):
     rows = ratings(300)
     run(tmp_path, rows.iloc[220:])
     assert sum(map(len, seen)) == 220
-    latest = max(frame["timestamp"].max() for frame in seen)
-    assert latest < rows["timestamp"].iloc[220]
+    latest = max(frame["time"].max() for frame in seen)
+    assert latest < rows["time"].iloc[220]

@@ -17,7 +17,7 @@ from scipy.stats import spearmanr
 from simulated import write_predictions
 
 from talking_models import config
-from talking_models.evaluation.bootstrap import collect
+from talking_models.evidence.bootstrap import collect
 from talking_models.report.figures import cka, forest, losses, paper, rounds, style, trials
 from talking_models.report.figures.plan import plan
 

@@ -9,7 +9,7 @@ import sys
 import pytest
 
 from talking_models import fingerprint as module
-from talking_models.fingerprint import ROOT, closure, fingerprint
+from talking_models.running.fingerprint import ROOT, closure, fingerprint
 
 PACKAGE = "talking_models"
 RULES = ROOT.parents[1] / "rules"
@@ -149,7 +149,7 @@ def test_a_training_job_depends_on_its_own_method_and_no_other():
         found = closure(TRAINING, f"{PACKAGE}.methods.{own}")
         used = {name for name in methods if f"{PACKAGE}.methods.{name}" in found}
         assert used == {own, *parts}
-        assert f"{PACKAGE}.methods._base" in found
+        assert f"{PACKAGE}.methods.base" in found
 
 
 @pytest.mark.parametrize("entry", ENTRIES, ids=lambda entry: entry[-1].rsplit(".", 1)[-1])

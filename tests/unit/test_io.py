@@ -128,7 +128,7 @@ def test_all_files_have_the_rights_that_the_umask_gives(tmp_path):
 
 JOB = """\
 import gc, logging, sys, types, warnings
-from talking_models.job import start
+from talking_models.running.job import start
 assert not gc.isenabled()  # for the adapter's imports
 log = start(types.SimpleNamespace(log=[sys.argv[1]], output=["not made"]))
 assert gc.isenabled()

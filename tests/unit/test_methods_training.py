@@ -14,11 +14,12 @@ from toys import (
     movielens,
 )
 
-from talking_models import methods, tasks
+from talking_models import methods
+from talking_models import objectives
 from talking_models.data.features import Vocabulary, encode
 from talking_models.models.layers import Layers, Streams
-from talking_models.models.mlp import RatingMLP
-from talking_models.training import movielens as job
+from talking_models.models.network import RatingMLP
+from talking_models.training import ratings as job
 from talking_models.training.batches import RatingData, shuffled_rows
 from talking_models.training.loop import train
 from talking_models.training.teacher import FrozenTeacher
@@ -28,8 +29,8 @@ METHODS = pytest.mark.parametrize("name", EVERY_METHOD)
 
 @pytest.fixture(scope="module")
 def checkpoint():
-    rows, _, movies = movielens()
-    return job.fit(rows, movies, fit_config("scratch", seeds=1, hidden=TEACHER), None, LOG)[0]
+    rows, _, items = movielens()
+    return job.fit(rows, items, fit_config("scratch", seeds=1, hidden=TEACHER), None, LOG)[0]
 
 
 def doubled(data: RatingData) -> RatingData:
@@ -45,20 +46,20 @@ def doubled(data: RatingData) -> RatingData:
 
 def students(name, seeds, checkpoint, teacher_class=None, steps=12):
     """Train the students of `seeds` with dropout and noise; all weights, and the teacher's."""
-    rows, _, movies = movielens()
-    vocabulary = Vocabulary.of(rows, movies)
-    data = doubled(RatingData(encode(rows, movies, vocabulary)))
+    rows, _, items = movielens()
+    vocabulary = Vocabulary.of(rows, items)
+    data = doubled(RatingData(encode(rows, items, vocabulary)))
     streams = Streams(seeds, "student")
     student = RatingMLP(
         vocabulary.sizes, FEATURES, STUDENT, streams, dropout=0.2, id_dropout=0.2, mean_rating=3.0
     )
-    own = doubled(RatingData(encode(rows, movies, checkpoint.vocabulary)))
+    own = doubled(RatingData(encode(rows, items, checkpoint.vocabulary)))
     teacher = FrozenTeacher(checkpoint.first().double(), own)
     layers = Layers(Streams(seeds, "method"))
     cls = methods.method_class(name.split("-")[0])
     method = cls(
         cls.Settings(**EVERY_METHOD[name]),
-        tasks.Rating(layers),
+        objectives.RatingObjective(layers),
         layers,
         student.widths,
         teacher.widths,
@@ -113,10 +114,10 @@ def test_training_leaves_the_teacher_bit_identical(name, checkpoint):
 
 @pytest.mark.parametrize("name", ["scratch", "ld", "fitnet", "td"])
 def test_a_job_of_more_seeds_has_the_students_of_fewer(name, checkpoint):
-    rows, _, movies = movielens()
+    rows, _, items = movielens()
     config = fit_config(name.split("-")[0], EVERY_METHOD[name], seeds=2)
-    five, _ = job.fit(rows, movies, config | {"seeds": 5}, checkpoint, LOG)
-    two, _ = job.fit(rows, movies, config, checkpoint, LOG)
+    five, _ = job.fit(rows, items, config | {"seeds": 5}, checkpoint, LOG)
+    two, _ = job.fit(rows, items, config, checkpoint, LOG)
     assert two.seeds == [0, 1]
     assert five.seeds == [0, 1, 2, 3, 4]
     for key, tensor in two.weights.items():

@@ -21,7 +21,7 @@ from talking_models.data.features import Vocabulary, encode
 from talking_models.models.base import LayeredModel, Widths
 from talking_models.models.checkpoint import Checkpoint
 from talking_models.models.layers import Streams
-from talking_models.models.mlp import RatingMLP
+from talking_models.models.network import RatingMLP
 from talking_models.training.batches import RatingData
 
 SEEDS = (3, 1, 4)
@@ -112,7 +112,7 @@ def test_dropout_acts_on_what_enters_a_part_so_that_the_states_stay_whole():
 def test_the_paper_sizes_give_the_paper_number_of_weights():
     """46,849 and 285,697 weights besides the embeddings; 300 features come in (spec 2.1)."""
     sizes = dict.fromkeys(SIZES, 3)
-    features = {"user": 100, "movie": 100, "title": 50, "genres": 50}
+    features = {"user": 100, "item": 100, "title": 50, "categories": 50}
     for hidden, wanted in (([128, 64], 46_849), ([512, 256], 285_697)):
         model = RatingMLP(sizes, features, hidden, Streams([0], "student", stacked=False))
         others = [p for n, p in model.named_parameters() if not n.startswith("embeddings")]
@@ -145,23 +145,23 @@ def test_the_backbone_is_all_but_the_output_layer():
 
 def test_the_row_of_unknown_ids_is_trained_by_replacing_known_ones():
     batch = rating_batch((3,), n=200)
-    known = {"user": batch.user.clamp(min=1), "movie": batch.movie.clamp(min=1)}
+    known = {"user": batch.user.clamp(min=1), "item": batch.item.clamp(min=1)}
     batch = type(batch)(**vars(batch) | known | {"title": batch.title.clamp(min=1)})
     for rate, trained in ((0.0, False), (0.3, True)):
         model = stack_of(id_dropout=rate)
         model(batch).output.sum().backward()
-        for name in ("user", "movie", "title"):
+        for name in ("user", "item", "title"):
             row = model.embeddings[name].weight.grad[:, 0]
             assert (row.abs().sum(-1) > 0).all() == trained, name
-    assert model.embeddings["genres"].weight.grad.abs().sum((1, 2)).all()
+    assert model.embeddings["categories"].weight.grad.abs().sum((1, 2)).all()
 
 
 def test_every_unknown_user_and_movie_is_the_same_one():
-    train, later, movies = movielens()
-    vocabulary = Vocabulary.of(train, movies)
-    data = RatingData(encode(later, movies, vocabulary))
+    train, later, items = movielens()
+    vocabulary = Vocabulary.of(train, items)
+    data = RatingData(encode(later, items, vocabulary))
     unseen = ~later["user"].isin(train["user"])
-    assert (~later["movie"].isin(train["movie"])).any()
+    assert (~later["item"].isin(train["item"])).any()
     assert unseen.any()
     assert not unseen.all()
     streams = Streams([0], "student", stacked=False)
@@ -169,10 +169,10 @@ def test_every_unknown_user_and_movie_is_the_same_one():
     (batch,) = data.in_order()
     assert (batch.user == 0).tolist() == unseen.tolist()
     features = model.inputs(batch)
-    user, movie = FEATURES["user"], FEATURES["movie"]
+    user, item = FEATURES["user"], FEATURES["item"]
     for part, ids, name in (
         (features[:, :user], batch.user, "user"),
-        (features[:, user : user + movie], batch.movie, "movie"),
+        (features[:, user : user + item], batch.item, "item"),
     ):
         row = model.embeddings[name].weight[0]
         assert torch.equal(part[ids == 0], row.expand(int((ids == 0).sum()), -1))
@@ -183,8 +183,8 @@ def test_every_unknown_user_and_movie_is_the_same_one():
 
 @pytest.fixture
 def checkpoint() -> Checkpoint:
-    train, _, movies = movielens()
-    vocabulary = Vocabulary.of(train, movies)
+    train, _, items = movielens()
+    vocabulary = Vocabulary.of(train, items)
     model = RatingMLP(vocabulary.sizes, FEATURES, STUDENT, Streams(SEEDS, "student"))
     weights = {name: p.detach() for name, p in model.state_dict().items()}
     return Checkpoint(list(SEEDS), FEATURES, STUDENT, vocabulary, weights)
@@ -211,8 +211,8 @@ def test_the_same_checkpoint_gives_the_same_bytes(checkpoint, tmp_path):
 
 
 def test_the_stack_and_the_first_model_are_those_of_the_weights(checkpoint):
-    train, _, movies = movielens()
-    data = RatingData(encode(train, movies, checkpoint.vocabulary))
+    train, _, items = movielens()
+    data = RatingData(encode(train, items, checkpoint.vocabulary))
     (batch,) = data.in_order()
     stack, first = checkpoint.stack(), checkpoint.first()
     rows = torch.arange(len(data)).expand(3, -1)

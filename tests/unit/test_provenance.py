@@ -10,7 +10,7 @@ from types import SimpleNamespace
 import pandas as pd
 import pytest
 
-from talking_models import provenance
+from talking_models.running import provenance
 from talking_models.report import provenance as report
 
 SCRIPTS = str(Path(provenance.__file__).parents[1])
@@ -124,7 +124,7 @@ JOB = """\
 import sys
 sys.path.insert(0, {scripts!r})
 from types import SimpleNamespace
-from talking_models.job import start
+from talking_models.running.job import start
 snakemake = SimpleNamespace(
     rule="train", input=[], output=["results/model"], log=["results/logs/train.log"],
     wildcards={{}}, params={{}}, threads=1,

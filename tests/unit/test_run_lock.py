@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from talking_models import run_lock
-from talking_models.run_lock import RunLock
+from talking_models.running import run_lock
+from talking_models.running.run_lock import RunLock
 
 HOLD = """\
 import sys, time
 sys.path.insert(0, sys.argv[2])
-from talking_models.run_lock import RunLock
+from talking_models.running.run_lock import RunLock
 lock = RunLock(sys.argv[1])
 lock.acquire()
 print("held", flush=True)

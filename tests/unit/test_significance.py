@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 from simulated import of_rows, write_predictions
 
-from talking_models.evaluation.bootstrap import draw, drawn_rmse
-from talking_models.evaluation.statistics import difference, holm
+from talking_models.evidence.bootstrap import draw, drawn_rmse
+from talking_models.evidence.statistics import difference, holm
 from talking_models.report import significance
 from talking_models.report.significance import COLUMNS, compare
 

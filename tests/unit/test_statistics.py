@@ -5,8 +5,8 @@ import pytest
 from scipy import stats
 from simulated import World, of_rows, write_predictions
 
-from talking_models.evaluation.bootstrap import Draws, collect, draw, drawn_rmse
-from talking_models.evaluation.statistics import (
+from talking_models.evidence.bootstrap import Draws, collect, draw, drawn_rmse
+from talking_models.evidence.statistics import (
     Difference,
     at_least,
     average_rank,

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from simulated import World, of_rows
 
-from talking_models.evaluation.bootstrap import draw, drawn_rmse
-from talking_models.evaluation.statistics import difference
+from talking_models.evidence.bootstrap import draw, drawn_rmse
+from talking_models.evidence.statistics import difference
 
 EVALUATIONS, DRAWS = 200, 400
 # 95%, give or take what 200 evaluations can tell (three standard errors are 4.6%)

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from simulated import of_rows
 
-from talking_models.evaluation.bootstrap import draw
-from talking_models.evaluation.selection import best_on_eval
+from talking_models.evidence.bootstrap import draw
+from talking_models.evidence.selection import best_on_eval
 
 USERS = np.repeat(np.arange(60), 5)
 

@@ -5,7 +5,7 @@ import toys  # noqa: F401  one thread
 from torch.nn import functional as F
 
 from talking_models.models.layers import Layers, Streams
-from talking_models.tasks import Classification, Rating
+from talking_models.objectives import Classification, Rating
 
 
 def layers_of(stacked: bool) -> Layers:

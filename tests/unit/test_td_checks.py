@@ -11,10 +11,11 @@ from toys import (
     rating_problem,
 )
 
-from talking_models import methods, tasks
+from talking_models import methods
+from talking_models import objectives
 from talking_models.models.base import Widths
 from talking_models.models.layers import Layers, Streams
-from talking_models.training import movielens as job
+from talking_models.training import ratings as job
 
 ONLY_W1 = {"w1": 1.0, "w2": 0.0, "w3": 0.0}
 
@@ -52,16 +53,16 @@ def test_rounds_of_weight_zero_are_no_rounds(n):
 @pytest.mark.parametrize("n", [0, 2])
 def test_all_weights_zero_train_the_scratch_student_bit_for_bit(n):
     """With dropout everywhere: TD's own random numbers must not disturb the student's."""
-    train, _, movies = movielens()
-    teacher, _ = job.fit(train, movies, fit_config("scratch", seeds=1, hidden=TEACHER), None, LOG)
+    train, _, items = movielens()
+    teacher, _ = job.fit(train, items, fit_config("scratch", seeds=1, hidden=TEACHER), None, LOG)
     zero = {"rounds": n, "w1": 0.0, "w2": 0.0, "w3": 0.0, "dropout": 0.3, **SMALL_TD}
-    scratch, history = job.fit(train, movies, fit_config("scratch"), None, LOG)
-    talked, other = job.fit(train, movies, fit_config("td", zero), teacher, LOG)
+    scratch, history = job.fit(train, items, fit_config("scratch"), None, LOG)
+    talked, other = job.fit(train, items, fit_config("td", zero), teacher, LOG)
     for name, tensor in scratch.weights.items():
         assert torch.equal(tensor, talked.weights[name]), name
     assert history.equals(other)
     real = zero | {"w1": 0.5}
-    different, _ = job.fit(train, movies, fit_config("td", real), teacher, LOG)
+    different, _ = job.fit(train, items, fit_config("td", real), teacher, LOG)
     same = torch.equal(scratch.weights["hidden_low.bias"], different.weights["hidden_low.bias"])
     assert same == (n == 0)
 
@@ -161,7 +162,7 @@ def paper_td():
     layers = Layers(Streams([0], "method", stacked=False))
     td = methods.method_class("td")
     student, teacher = Widths(128, 64, True), Widths(512, 256, True)
-    return td(td.Settings(), tasks.Rating(layers), layers, student, teacher)
+    return td(td.Settings(), objectives.RatingObjective(layers), layers, student, teacher)
 
 
 def test_the_modules_have_the_papers_sizes():

@@ -22,14 +22,14 @@ from toys import (
 )
 
 from talking_models.data.features import Vocabulary, encode
-from talking_models.data.tables import write_movies, write_ratings
+from talking_models.data.parquet import write_items, write_ratings
 from talking_models.methods import Method
-from talking_models.methods._base import Loss
+from talking_models.methods.base import Loss
 from talking_models.models.checkpoint import Checkpoint
 from talking_models.models.layers import Streams
-from talking_models.models.mlp import RatingMLP
+from talking_models.models.network import RatingMLP
 from talking_models.training import loop
-from talking_models.training import movielens as job
+from talking_models.training import ratings as job
 from talking_models.training import teacher as teaching
 from talking_models.training.batches import RatingData, shuffled_rows
 from talking_models.training.loop import TrainingDiverged, gradient_norms, train
@@ -56,8 +56,8 @@ def run(problem, steps=3, batches=None, learning_rate=0.01, weight_decay=0.0, **
 
 @pytest.fixture(scope="module")
 def teacher():
-    train, _, movies = movielens()
-    return job.fit(train, movies, fit_config("scratch", seeds=2, hidden=TEACHER), None, LOG)[0]
+    train, _, items = movielens()
+    return job.fit(train, items, fit_config("scratch", seeds=2, hidden=TEACHER), None, LOG)[0]
 
 
 # --- rows
@@ -78,23 +78,23 @@ def test_every_epoch_holds_every_row_once_and_every_batch_is_full(n, size, stack
 
 
 def test_a_batch_is_the_rows_asked_for():
-    train, _, movies = movielens(30)
-    vocabulary = Vocabulary.of(train, movies)
-    data = RatingData(encode(train, movies, vocabulary))
+    train, _, items = movielens(30)
+    vocabulary = Vocabulary.of(train, items)
+    data = RatingData(encode(train, items, vocabulary))
     assert len(data) == 30
     rows = torch.tensor([[4, 4, 29], [0, 7, 1]])
     batch = data.batch(rows)
     assert torch.equal(batch.rows, rows)
     for i, r in [(i, r) for i in range(2) for r in range(3)]:
         row = train.iloc[int(rows[i, r])]
-        movie = movies[movies["movie"] == row["movie"]].iloc[0]
+        item = items[items["item"] == row["item"]].iloc[0]
         assert vocabulary.users[batch.user[i, r] - 1] == row["user"]
-        assert vocabulary.movies[batch.movie[i, r] - 1] == row["movie"]
+        assert vocabulary.items[batch.item[i, r] - 1] == row["item"]
         assert batch.target[i, r] == row["rating"]
         words = batch.title[i, r][batch.title_weight[i, r] > 0]
-        assert all(vocabulary.words[w - 1] in movie["title"].lower() for w in words)
+        assert all(vocabulary.words[w - 1] in item["title"].lower() for w in words)
         names = [g for g, w in zip(vocabulary.genres, batch.genres[i, r], strict=True) if w > 0]
-        assert names == sorted(movie["genres"])
+        assert names == sorted(item["genres"])
     in_order = list(data.in_order(size=8))
     assert torch.cat([b.rows for b in in_order]).tolist() == list(range(30))
     assert torch.cat([b.target for b in in_order]).tolist() == train["rating"].tolist()
@@ -108,13 +108,13 @@ def test_a_batch_is_the_rows_asked_for():
 def test_the_states_of_the_teacher_are_those_of_a_forward_pass(teacher, monkeypatch, n, room):
     """5000 rows are more than one chunk; the teacher's vocabulary is its own."""
     monkeypatch.setattr(teaching, "CACHE_BYTES", room)
-    rows, later, movies = movielens(n)
+    rows, later, items = movielens(n)
     rows = pd.concat([later, rows.sample(frac=1, random_state=0)], ignore_index=True)
-    data = RatingData(encode(rows, movies, teacher.vocabulary))
+    data = RatingData(encode(rows, items, teacher.vocabulary))
     frozen = FrozenTeacher(teacher.first(), data)
     places = torch.randint(0, len(rows), (3, 50), generator=torch.Generator().manual_seed(0))
     # the student's own encoding must not matter
-    answer = frozen(dataclasses.replace(data.batch(places), user=None, movie=None, title=None))
+    answer = frozen(dataclasses.replace(data.batch(places), user=None, item=None, title=None))
     plain = PlainMLP(teacher.stack(), 0)
     for i in range(3):
         wanted = plain(data.batch(places[i]))
@@ -129,8 +129,8 @@ def test_the_states_of_the_teacher_are_those_of_a_forward_pass(teacher, monkeypa
 
 
 def test_the_teacher_computes_its_states_only_when_they_are_read_and_once(teacher):
-    rows, _, movies = movielens()
-    data = RatingData(encode(rows, movies, teacher.vocabulary))
+    rows, _, items = movielens()
+    data = RatingData(encode(rows, items, teacher.vocabulary))
     frozen = FrozenTeacher(teacher.first(), data)
     calls = []
     frozen.model.register_forward_hook(lambda *_: calls.append(None))
@@ -146,15 +146,15 @@ def test_the_teacher_computes_its_states_only_when_they_are_read_and_once(teache
 
 def test_a_student_learns_from_what_the_teacher_says_of_the_same_ratings():
     """The teacher knows all genres, the student one: each encodes a rating in its own way."""
-    rows, _, movies = movielens()
-    teacher, _ = job.fit(rows, movies, fit_config("scratch", seeds=1, hidden=TEACHER), None, LOG)
-    drama = movies["movie"][["Drama" in genres for genres in movies["genres"]]]
-    rows = rows[rows["movie"].isin(drama) & (rows["user"] > 12)].reset_index(drop=True)
+    rows, _, items = movielens()
+    teacher, _ = job.fit(rows, items, fit_config("scratch", seeds=1, hidden=TEACHER), None, LOG)
+    drama = items["item"][["Drama" in genres for genres in items["genres"]]]
+    rows = rows[rows["item"].isin(drama) & (rows["user"] > 12)].reset_index(drop=True)
     config = fit_config("ld", {"weight": 0.5}, dropout=0.0, id_dropout=0.0, steps=1)
-    student, history = job.fit(rows, movies, config, teacher, LOG)
+    student, history = job.fit(rows, items, config, teacher, LOG)
     assert teacher.vocabulary != student.vocabulary
     data = {
-        who: RatingData(encode(rows, movies, of.vocabulary))
+        who: RatingData(encode(rows, items, of.vocabulary))
         for who, of in (("student", student), ("teacher", teacher))
     }
     streams, mean = Streams([0, 1], "student"), float(rows["rating"].mean())
@@ -177,18 +177,18 @@ def test_a_student_learns_from_what_the_teacher_says_of_the_same_ratings():
 
 def test_a_stack_trains_as_plain_pytorch_trains_one_model(teacher):
     """Scratch and LD, without dropout: torch.optim.AdamW on `PlainMLP`, one model at a time."""
-    rows, _, movies = movielens()
+    rows, _, items = movielens()
     steps, decay = 20, 0.1
-    vocabulary = Vocabulary.of(rows, movies)
-    data = RatingData(encode(rows, movies, vocabulary))
+    vocabulary = Vocabulary.of(rows, items)
+    data = RatingData(encode(rows, items, vocabulary))
     taught = PlainMLP(teacher.stack(), 0)
-    own = RatingData(encode(rows, movies, teacher.vocabulary))
+    own = RatingData(encode(rows, items, teacher.vocabulary))
     for method, weight in (("scratch", 0.0), ("ld", 0.5)):
         settings = {"weight": weight} if weight else {}
         config = fit_config(
             method, settings, 3, dropout=0.0, id_dropout=0.0, steps=steps, weight_decay=decay
         )
-        stack, _ = job.fit(rows, movies, config, teacher, LOG)
+        stack, _ = job.fit(rows, items, config, teacher, LOG)
         for seed in range(3):
             streams = Streams([seed], "student", stacked=False)
             mean = float(rows["rating"].mean())
@@ -251,7 +251,7 @@ class Breaks(Method):
     value = float("nan")
 
     def loss(self, batch, student, teacher, step):
-        label = self.task.label_loss(student(batch).output, batch.target)
+        label = self.objective.label_loss(student(batch).output, batch.target)
         bad = torch.tensor([0.0, self.value if step == 2 else 0.0, 0.0])
         return Loss({"label": label, "extra": label * 0 + bad}, {})
 
@@ -268,10 +268,10 @@ def test_a_loss_that_is_no_number_stops_training_and_says_where(monkeypatch, val
 
 
 def test_a_training_job_that_diverges_names_its_settings(teacher):
-    rows, _, movies = movielens()
+    rows, _, items = movielens()
     config = fit_config("ld", {"weight": 0.25}, learning_rate=1e30, steps=30)
     with pytest.raises(TrainingDiverged, match=r"seed \d.*'weight': 0.25.*learning_rate"):
-        job.fit(rows, movies, config, teacher, LOG)
+        job.fit(rows, items, config, teacher, LOG)
 
 
 def test_the_history_tells_the_mean_over_the_stack_and_the_gradient_norm():
@@ -334,10 +334,10 @@ def test_training_is_in_training_mode_and_ends_in_evaluation_mode():
 
 @pytest.mark.parametrize("name", ["scratch", "hybrid-gated", "td"])
 def test_the_same_job_twice_gives_the_same_bytes(teacher, tmp_path, name):
-    rows, _, movies = movielens()
+    rows, _, items = movielens()
     write_ratings(rows[:90], tmp_path / "fit.parquet", slice="fit")
     write_ratings(rows[90:], tmp_path / "val.parquet", slice="val")
-    write_movies(movies, tmp_path / "movies.parquet")
+    write_items(items, tmp_path / "items.parquet")
     teacher.save(tmp_path / "teacher")
     config = fit_config(name.split("-")[0], EVERY_METHOD[name])
     found = []
@@ -346,30 +346,30 @@ def test_the_same_job_twice_gives_the_same_bytes(teacher, tmp_path, name):
         torch.manual_seed(k)  # the global generator must not matter
         outputs = job.Outputs(*(tmp_path / str(k) / f for f in ("models", "history", "config")))
         slices = [tmp_path / "fit.parquet", tmp_path / "val.parquet"]
-        job.run(slices, tmp_path / "movies.parquet", config, outputs, LOG, tmp_path / "teacher")
+        job.run(slices, tmp_path / "items.parquet", config, outputs, LOG, tmp_path / "teacher")
         found.append([path.read_bytes() for path in vars(outputs).values()])
     torch.use_deterministic_algorithms(deterministic)
     assert found[0] == found[1]
     loaded = Checkpoint.load(tmp_path / "0" / "models")
     assert loaded.seeds == [0, 1]
-    direct, history = job.fit(rows, movies, config, teacher, LOG)
+    direct, history = job.fit(rows, items, config, teacher, LOG)
     for key, tensor in direct.weights.items():
         assert torch.equal(tensor, loaded.weights[key])
     assert len(pd.read_csv(tmp_path / "0" / "history")) == len(history)
 
 
 def test_watching_a_validation_slice_gives_its_rmse_and_does_not_disturb_training(teacher):
-    rows, later, movies = movielens()
+    rows, later, items = movielens()
     config = fit_config("td", EVERY_METHOD["td"], steps=7)
-    unwatched, history = job.fit(rows, movies, config, teacher, LOG)
+    unwatched, history = job.fit(rows, items, config, teacher, LOG)
     validation = job.Validation(later, every=3)
-    watched, same = job.fit(rows, movies, config, teacher, LOG, validation)
+    watched, same = job.fit(rows, items, config, teacher, LOG, validation)
     assert history.equals(same)
     for name, tensor in unwatched.weights.items():
         assert torch.equal(tensor, watched.weights[name]), name
     assert len(validation.curve) == 2  # after steps 3 and 6
-    short = job.fit(rows, movies, fit_config("td", EVERY_METHOD["td"], steps=6), teacher, LOG)[0]
-    (batch,) = RatingData(encode(later, movies, short.vocabulary)).in_order()
+    short = job.fit(rows, items, fit_config("td", EVERY_METHOD["td"], steps=6), teacher, LOG)[0]
+    (batch,) = RatingData(encode(later, items, short.vocabulary)).in_order()
     for i, found in enumerate(validation.curve[1]):
         errors = PlainMLP(short.stack(), i)(batch).output - batch.target
         assert found == pytest.approx(errors.square().mean().sqrt().item(), rel=1e-5)
@@ -378,8 +378,8 @@ def test_watching_a_validation_slice_gives_its_rmse_and_does_not_disturb_trainin
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
 def test_training_lowers_the_error_on_the_training_rows(precision):
     """In bfloat16 too: the weights' rounded copies must follow the weights."""
-    rows, _, movies = movielens()
+    rows, _, items = movielens()
     config = fit_config("scratch", steps=150, batch_size=60, dropout=0.0, id_dropout=0.0)
-    found, history = job.fit(rows, movies, config | {"precision": precision}, None, LOG)
+    found, history = job.fit(rows, items, config | {"precision": precision}, None, LOG)
     assert {weight.dtype for weight in found.weights.values()} == {torch.float32}
     assert history["value"].iloc[-1] < 0.5 * rows["rating"].var()

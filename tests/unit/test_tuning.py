@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from talking_models.config import Config
-from talking_models.data.tables import write_movies, write_ratings
+from talking_models.data.parquet import write_items, write_ratings
 from talking_models.tuning.choose import choices, chosen_score, held_out_scores
 from talking_models.tuning.folds import fold_bounds, fold_rows
 from talking_models.tuning.jobs import configs_of_tasks, described, search
@@ -28,11 +28,11 @@ def test_three_folds_of_the_papers_training_rows():
 
 
 def test_a_fold_validates_on_what_follows_its_fit_rows():
-    train = pd.DataFrame({"timestamp": np.arange(100)})
+    train = pd.DataFrame({"time": np.arange(100)})
     for fold in range(3):
         fit, val = fold_rows(train, 3, fold)
-        assert fit["timestamp"].tolist() == list(range(70 + 10 * fold))
-        assert val["timestamp"].tolist() == list(range(70 + 10 * fold, 80 + 10 * fold))
+        assert fit["time"].tolist() == list(range(70 + 10 * fold))
+        assert val["time"].tolist() == list(range(70 + 10 * fold, 80 + 10 * fold))
 
 
 @pytest.mark.parametrize(("n", "folds"), [(5, 3), (1000, 10)])
@@ -297,10 +297,10 @@ def test_the_collected_file_can_be_read_back(tmp_path):
 
 def test_a_search_does_not_go_on_from_the_journal_of_another_start(tmp_path, monkeypatch):
     # what was chosen before it, or its teachers, may have changed although its own key did not
-    rows = pd.DataFrame({"user": [1], "movie": [1], "rating": [3.0], "timestamp": [1]})
+    rows = pd.DataFrame({"user": [1], "item": [1], "rating": [3.0], "time": [1]})
     write_ratings(rows, tmp_path / "rows.parquet", slice="fit")
-    movies = pd.DataFrame({"movie": [1], "title": ["A (1990)"], "genres": [["War"]]})
-    write_movies(movies, tmp_path / "movies.parquet")
+    items = pd.DataFrame({"item": [1], "title": ["A (1990)"], "genres": [["War"]]})
+    write_items(items, tmp_path / "items.parquet")
     identities = []
 
     def stop(*arguments):
@@ -323,7 +323,7 @@ def test_a_search_does_not_go_on_from_the_journal_of_another_start(tmp_path, mon
         with pytest.raises(KeyboardInterrupt):
             search(
                 [tmp_path / "rows.parquet"],
-                tmp_path / "movies.parquet",
+                tmp_path / "items.parquet",
                 ["War"],
                 {"war": config},
                 LIST,
@@ -342,14 +342,14 @@ def test_a_search_does_not_go_on_from_the_journal_of_another_start(tmp_path, mon
 
 @pytest.mark.parametrize("slice", ["eval", None])
 def test_a_search_that_is_given_eval_rows_fails(tmp_path, slice):
-    rows = pd.DataFrame({"user": [1], "movie": [1], "rating": [3.0], "timestamp": [1]})
+    rows = pd.DataFrame({"user": [1], "item": [1], "rating": [3.0], "time": [1]})
     write_ratings(rows, tmp_path / "rows.parquet", slice=slice)
-    movies = pd.DataFrame({"movie": [1], "title": ["A (1990)"], "genres": [["War"]]})
-    write_movies(movies, tmp_path / "movies.parquet")
+    items = pd.DataFrame({"item": [1], "title": ["A (1990)"], "genres": [["War"]]})
+    write_items(items, tmp_path / "items.parquet")
     with pytest.raises(ValueError, match="training and tuning read only fit and val"):
         search(
             [tmp_path / "rows.parquet"],
-            tmp_path / "movies.parquet",
+            tmp_path / "items.parquet",
             ["War"],
             {"war": BASE},
             LIST,

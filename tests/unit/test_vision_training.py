@@ -27,19 +27,19 @@ from vision_toys import (
     outputs,
 )
 
-from talking_models.data.vision import Images
-from talking_models.data.vision_loader import plain
-from talking_models.evaluation import vision as evaluation
-from talking_models.evaluation.vision import score
+from talking_models.data.images import Images
+from talking_models.data.loader import plain
+from talking_models.evidence import vision as evaluation
+from talking_models.evidence.predict_images import score
 from talking_models.models.layers import Layers
-from talking_models.models.vit import FrozenViT
-from talking_models.models.vit_files import load_student
+from talking_models.models.transformer import FrozenViT
+from talking_models.models.backbones import load_student
 from talking_models.training import vision, vision_loop
 from talking_models.training.draws import PlacedStreams
 from talking_models.training.loop import TrainingDiverged
 from talking_models.training.probe import fit_probe
-from talking_models.training.vision_checkpoint import key_of
-from talking_models.training.vision_loop import Micro, learning_rate
+from talking_models.training.resume import key_of
+from talking_models.training.image_loop import Micro, learning_rate
 
 SETTINGS = {
     "scratch": {},

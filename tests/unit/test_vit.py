@@ -8,7 +8,7 @@ from safetensors.torch import save_file
 from timm.models import create_model
 from vision_toys import ARCHITECTURE, NAME, OPTIONS, SIZE, images
 
-from talking_models.models.vit import (
+from talking_models.models.transformer import (
     Architecture,
     FrozenViT,
     LayeredViT,
@@ -18,8 +18,8 @@ from talking_models.models.vit import (
     shortened,
     with_classes,
 )
-from talking_models.models.vit_files import Backbone, load_student, read, save_student
-from talking_models.models.vit_weights import make_backbone
+from talking_models.models.backbones import Backbone, load_student, read, save_student
+from talking_models.models.weights import make_backbone
 
 KINDS = {
     "class token": OPTIONS,

@@ -16,16 +16,17 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from talking_models import methods, tasks
+from talking_models import methods
+from talking_models import objectives
 from talking_models.models.base import LayeredModel, States, Widths
 from talking_models.models.layers import Layers, Streams
-from talking_models.models.mlp import RatingBatch, RatingMLP
+from talking_models.models.network import RatingBatch, RatingMLP
 
 torch.set_num_threads(1)
 
 LOG = logging.getLogger("toys")
-SIZES = {"user": 6, "movie": 7, "title": 9, "genres": 4}
-FEATURES = {"user": 4, "movie": 3, "title": 3, "genres": 2}
+SIZES = {"user": 6, "item": 7, "title": 9, "categories": 4}
+FEATURES = {"user": 4, "item": 3, "title": 3, "categories": 2}
 STUDENT, TEACHER = [10, 8], [14, 12]
 TRAINING = {
     "steps": 12,
@@ -52,11 +53,11 @@ EVERY_METHOD = {
 
 
 def movielens(n: int = 120) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
-    """Training rows, later rows (some of their users and movies are new), and the movies."""
+    """Training rows, later rows (some of their users and items are new), and the items."""
     draw = np.random.default_rng(7)
-    movies = pd.DataFrame(
+    items = pd.DataFrame(
         {
-            "movie": pd.Series([2, 3, 5, 8, 13, 21, 34, 55], dtype="int32"),
+            "item": pd.Series([2, 3, 5, 8, 13, 21, 34, 55], dtype="int32"),
             "title": [
                 "Long Night, The (1995)",
                 "Night Train (1996)",
@@ -67,7 +68,7 @@ def movielens(n: int = 120) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
                 "Never Seen (1999)",
                 "Night (1999)",
             ],
-            "genres": [
+            "categories": [
                 ["Drama"],
                 ["Drama", "Thriller"],
                 ["Comedy"],
@@ -86,13 +87,13 @@ def movielens(n: int = 120) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
         return pd.DataFrame(
             {
                 "user": user.astype("int32"),
-                "movie": movies["movie"].to_numpy()[place],
+                "item": items["item"].to_numpy()[place],
                 "rating": np.clip(liked + draw.integers(-1, 2, n), 1, 5).astype("float32"),
-                "timestamp": np.arange(n, dtype="int64"),
+                "time": np.arange(n, dtype="int64"),
             }
         )
 
-    return rows(n, range(10, 19), range(6)), rows(40, range(15, 25), range(8)), movies
+    return rows(n, range(10, 19), range(6)), rows(40, range(15, 25), range(8)), items
 
 
 def fit_config(
@@ -129,10 +130,10 @@ def rating_batch(stack: tuple[int, ...], n: int = 11, seed: int = 0) -> RatingBa
     return RatingBatch(
         rows=ids(1000),
         user=ids(SIZES["user"]),
-        movie=ids(SIZES["movie"]),
+        item=ids(SIZES["item"]),
         title=ids(SIZES["title"], 3),
         title_weight=words,
-        genres=torch.rand(*stack, n, SIZES["genres"], generator=draw),
+        categories=torch.rand(*stack, n, SIZES["categories"], generator=draw),
         target=1 + 4 * torch.rand(*stack, n, generator=draw),
     )
 
@@ -216,7 +217,7 @@ def rating_problem(
     layers = Layers(Streams(seeds, "method"))
     cls = methods.method_class(method) if isinstance(method, str) else method
     talk = cls(
-        cls.Settings(**settings), tasks.Rating(layers), layers, student.widths, teacher.widths
+        cls.Settings(**settings), objectives.RatingObjective(layers), layers, student.widths, teacher.widths
     )
     problem = Problem(talk, student, Teacher(teacher, mute), batch)
     if double:
@@ -257,9 +258,9 @@ class PlainMLP:
         features = torch.cat(
             (
                 table["user"][batch.user],
-                table["movie"][batch.movie],
+                table["item"][batch.item],
                 (table["title"][batch.title] * batch.title_weight[..., None]).sum(-2),
-                torch.einsum("bg,gf->bf", batch.genres, table["genres"]),
+                torch.einsum("bg,gf->bf", batch.categories, table["categories"]),
             ),
             -1,
         )
@@ -358,7 +359,7 @@ def token_problem(method: str, settings: dict) -> Problem:
     student, teacher = TokenModel(6, seed=1), TokenModel(10, seed=2)
     layers = Layers(Streams([0], "method", stacked=False))
     cls = methods.method_class(method)
-    task = tasks.Classification(layers)
+    task = objectives.ClassObjective(layers)
     talk = cls(cls.Settings(**settings), task, layers, student.widths, teacher.widths)
     problem = Problem(talk, student, Teacher(teacher), token_batch())
     with torch.no_grad():

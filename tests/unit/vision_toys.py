@@ -11,11 +11,11 @@ import torch
 from PIL import Image
 from safetensors.torch import load_file
 
-from talking_models.data.vision import split
-from talking_models.models.vit import Architecture
-from talking_models.models.vit_files import Backbone, save
-from talking_models.models.vit_weights import make_backbone
-from talking_models.training import vision
+from talking_models.data.images import split
+from talking_models.models.transformer import Architecture
+from talking_models.models.backbones import Backbone, save
+from talking_models.models.weights import make_backbone
+from talking_models.training import images
 
 NAME = "vit_tiny_patch16_224"
 OPTIONS = {"patch_size": 4, "embed_dim": 16, "depth": 4, "num_heads": 2}

@@ -8,7 +8,7 @@ import pytest
 import yaml
 from workspace import ROOT, Workspace, jobs
 
-from talking_models.evaluation.vision import score
+from talking_models.evidence.predict_images import score
 
 CONFIG = """\
 vision:

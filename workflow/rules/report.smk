@@ -1,65 +1,26 @@
-# The report: what a run costs, and tables as pages that a browser shows.
+# The report: what a run costs, tables as pages that a browser shows, and what made them all.
 #
 #   make report
 #
-# Needs: the benchmark files of all rules before this one; all tables as Markdown.
+# Needs: the benchmark files of all rules before this one; all tables as Markdown; the records that
+#        all jobs leave beside their logs (talking_models.running.provenance).
 # Makes: {RESULTS}/tables/compute.md and .csv
 #        {RESULTS}/pages/{page}.html, a table each; `snakemake --report` shows them beside the figures
+#        {RESULTS}/provenance.csv, one row per job
+#        {RESULTS}/provenance.rst, their summary, which the report's front page includes
 
-STUDENTS = [id for id in SHOWN if id != configuration.TEACHER]
-# Benchmark files by step. They are no inputs: a file that is gone must train nothing again.
-STEPS = {
-    "Download": [rules.download_movielens.benchmark],
-    "Split": [rules.split_movielens.benchmark],
-    "Tuning: teacher": [
-        rules.tune_teacher.benchmark,
-        rules.train_fold_teachers.benchmark,
-    ],
-    "Tuning: students": expand(
-        rules.tune_student.benchmark, experiment=sorted(SEARCHED), allow_missing=True
-    ),
-    "Teacher": [rules.train_teacher.benchmark],
-    **{
-        f"Students: {experiment}": expand(
-            rules.train_student.benchmark,
-            experiment=experiment,
-            task=GENRES,
-            allow_missing=True,
-        )
-        for experiment in STUDENTS
-    },
-    "Reference lines": [rules.fit_references.benchmark],
-    "Evaluation": [
-        rules.evaluate_teacher.benchmark,
-        *expand(rules.evaluate_students.benchmark, experiment=STUDENTS, allow_missing=True),
-    ],
-    "Tables": expand(rules.make_table.benchmark, table=CONFIG.tables),
-    "Statistics": [rules.test_significance.benchmark, rules.judge_claims.benchmark],
-    "Figures": [
-        *expand(
-            rules.measure_cka.benchmark,
-            experiment=PLAN.students.values(),
-            allow_missing=True,
-        ),
-        *expand(f"{RESULTS}/benchmarks/draw_{{name}}.tsv", name=PLAN.figures),
-    ],
-    **(vision_steps() if CONFIG.vision.in_all else {}),
-}
-TABLES = dict(CONFIG.tables) | dict(CONFIG.vision.tables)
-SHOWS = {id: table.title for id, table in TABLES.items()} | {
-    "significance": "What the differences between methods are worth",
-    "claims": "The paper's claims, with verdicts",
-    "compute": "Time and memory of every step",
-}
+
+rule images:
+    """Every table of images, as a file and as a page of the report."""
+    input:
+        expand(f"{RESULTS}/pages/{{page}}.html", page=PLAN.image_tables),
+    localrule: True
 
 
 rule make_compute_table:
     """Add up what the jobs cost, from their benchmark files."""
     input:
-        expand(f"{RESULTS}/tables/{{table}}.md", table=CONFIG.tables),
-        statistics(),
-        figures(),
-        vision_tables() if CONFIG.vision.in_all else [],
+        PLAN.measured,
     output:
         csv=report(
             f"{RESULTS}/tables/compute.csv",
@@ -69,9 +30,9 @@ rule make_compute_table:
         ),
         md=f"{RESULTS}/tables/compute.md",
     log:
-        f"{RESULTS}/logs/make_compute_table.log",
+        f"{LOGS}/make_compute_table.log",
     benchmark:
-        f"{RESULTS}/benchmarks/make_compute_table.tsv"
+        f"{BENCHMARKS}/make_compute_table.tsv"
     conda:
         "../../envs/results.yaml"
     container:
@@ -81,10 +42,10 @@ rule make_compute_table:
         mem_mb=per_attempt(500),
         runtime=per_attempt(5),
     params:
-        steps={
-            step: expand(files, variant=CONFIG.movielens.variant) for step, files in STEPS.items()
-        },
-        stamp=stamp(CONFIG),
+        # Benchmark files are no inputs: one that is gone must train nothing again.
+        steps=PLAN.steps,
+        facts=CONFIG.paper,
+        stamp=PLAN.stamp(*PLAN.tables_of_all),
         code=fingerprint("talking_models.report.compute"),
     script:
         "../scripts/make_compute_table.py"
@@ -93,7 +54,7 @@ rule make_compute_table:
 rule make_page:
     """Set a Markdown table as a page that the report can show."""
     input:
-        md=lambda wildcards: pages(vision=True)[wildcards.page],
+        md=lambda wildcards: PLAN.page_sources[wildcards.page],
     output:
         html=report(
             f"{RESULTS}/pages/{{page}}.html",
@@ -101,13 +62,13 @@ rule make_page:
             category="Tables",
             labels=lambda wildcards: {
                 "table": wildcards.page,
-                "shows": SHOWS[wildcards.page],
+                "shows": PLAN.shows(wildcards.page),
             },
         ),
     log:
-        f"{RESULTS}/logs/make_page/{{page}}.log",
+        f"{LOGS}/make_page/{{page}}.log",
     benchmark:
-        f"{RESULTS}/benchmarks/make_page/{{page}}.tsv"
+        f"{BENCHMARKS}/make_page/{{page}}.tsv"
     conda:
         "../../envs/results.yaml"
     container:
@@ -117,7 +78,39 @@ rule make_page:
         mem_mb=per_attempt(500),
         runtime=per_attempt(5),
     params:
-        about=lambda wildcards: SHOWS[wildcards.page],
+        about=lambda wildcards: PLAN.shows(wildcards.page),
         code=fingerprint("talking_models.report.pages"),
     script:
         "../scripts/make_page.py"
+
+
+rule collect_provenance:
+    """Collect what made every result: commit, configuration, data, code, packages, machine, time."""
+    input:
+        PLAN.results,
+        expand(f"{RESULTS}/pages/{{page}}.html", page=PLAN.pages),
+    output:
+        csv=report(
+            f"{RESULTS}/provenance.csv",
+            caption="../report/provenance.rst",
+            category="Data",
+            labels={"table": "provenance"},
+        ),
+        rst=f"{RESULTS}/provenance.rst",
+    log:
+        f"{LOGS}/collect_provenance.log",
+    benchmark:
+        f"{BENCHMARKS}/collect_provenance.tsv"
+    conda:
+        "../../envs/results.yaml"
+    container:
+        image("results")
+    threads: 1
+    resources:
+        mem_mb=per_attempt(500),
+        runtime=per_attempt(5),
+    params:
+        results=lambda wildcards, output: str(Path(output.csv).parent),
+        code=fingerprint("talking_models.report.provenance"),
+    script:
+        "../scripts/collect_provenance.py"

@@ -1,6 +1,6 @@
 """Rule collect_provenance: what made all results."""
 
-from talking_models.job import start
+from talking_models.running.job import start
 from talking_models.report.provenance import run
 
 start(snakemake)

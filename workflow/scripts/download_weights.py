@@ -1,7 +1,7 @@
 """Rule download_weights: a timm model's weights from the hub."""
 
-from talking_models.job import start
-from talking_models.models.vit_weights import download
+from talking_models.running.job import start
+from talking_models.models.weights import download
 
 start(snakemake)
-download(snakemake.wildcards.model, snakemake.output[0])
+download(snakemake.params.name, snakemake.output[0])

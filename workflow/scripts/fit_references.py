@@ -1,16 +1,9 @@
-"""Rule fit_references: the reference lines of every genre."""
+"""Rules fit_references_*: the reference lines of every task of a data set."""
 
-from talking_models.job import start
-from talking_models.evaluation.references import run
+from talking_models.running.job import start
+from talking_models.evidence.references import run
 
 log = start(snakemake)
-for genre, *files in zip(
-    snakemake.params.genres,
-    snakemake.input.fit,
-    snakemake.input.val,
-    snakemake.input.eval,
-    snakemake.output.predictions,
-    snakemake.output.metrics,
-    strict=True,
-):
-    run(genre, *files, log=log)
+files, made = snakemake.input, snakemake.output
+for task in zip(files.fit, files.val, files.eval, made.predictions, made.metrics, strict=True):
+    run(*task, snakemake.params.about, snakemake.params.metrics, log)

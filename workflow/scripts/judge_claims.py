@@ -1,14 +1,17 @@
 """Rule judge_claims: a verdict on each of the paper's claims."""
 
-from talking_models.job import start
+from talking_models.running.job import start
 from talking_models.report.claims import run
 
-log = start(snakemake)
+start(snakemake)
+params = snakemake.params
 run(
     predictions=snakemake.input.predictions,
-    papers=snakemake.input.papers,
-    genres=snakemake.params.genres,
-    stamp=snakemake.params.stamp,
+    tables=params.tables,
+    claims=params.claims,
+    facts=params.facts,
+    trial=params.trial,
+    stamp=params.stamp,
     csv=snakemake.output.csv,
     md=snakemake.output.md,
 )

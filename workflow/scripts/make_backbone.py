@@ -1,11 +1,10 @@
-"""Rule make_backbone: the teacher, as all vision jobs read it."""
+"""Rule make_backbone: a pre-trained model, as all image jobs read it."""
 
-from talking_models.job import start
-from talking_models.models.vit_weights import make_backbone
+from talking_models.running.job import start
+from talking_models.models import MODELS
 
 start(snakemake)
-make_backbone(
-    **snakemake.params.model,
-    weights=next(iter(snakemake.input), None),
-    output=snakemake.output[0],
+settings = snakemake.params.settings
+MODELS.get(settings["kind"]).make_backbone(
+    settings, weights=next(iter(snakemake.input), None), output=snakemake.output[0]
 )

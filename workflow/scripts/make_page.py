@@ -1,6 +1,6 @@
 """Rule make_page: a Markdown table as a page for the report."""
 
-from talking_models.job import start
+from talking_models.running.job import start
 from talking_models.report.pages import run
 
 start(snakemake)

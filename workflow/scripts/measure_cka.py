@@ -1,15 +1,14 @@
-"""Rule measure_cka: linear CKA of one experiment's students with the teacher."""
+"""Rules measure_cka_*: linear CKA of one experiment's students with their teacher."""
 
-from talking_models.job import start
-from talking_models.evaluation.cka import run
+from talking_models.running.job import start
+from talking_models.evidence.cka import run
 
 start(snakemake)
 run(
     experiment=snakemake.wildcards.experiment,
-    genres=snakemake.params.genres,
     students=snakemake.input.students,
     teacher=snakemake.input.teacher,
     rows=snakemake.input.rows,
-    movies=snakemake.input.movies,
+    items=snakemake.input.item_table,
     csv=snakemake.output.csv,
 )

@@ -12,7 +12,7 @@ import argparse
 import logging
 import sys
 
-from talking_models.data.errors import SourceError
+from talking_models.errors import SourceError
 from talking_models.data.tfds_prepare import prepare
 
 

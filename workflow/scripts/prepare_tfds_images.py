@@ -11,7 +11,7 @@ from __future__ import annotations
 import argparse
 import sys
 
-from talking_models.data.errors import SourceError
+from talking_models.errors import SourceError
 from talking_models.data.tfds_images import prepare
 
 

@@ -1,7 +1,7 @@
-"""Rule split_images: fit, minival and eval of an image data set."""
+"""Rule split_images: fit, val and eval examples of a set of images."""
 
-from talking_models.job import start
-from talking_models.data.vision import split
+from talking_models.running.job import start
+from talking_models.data.splits import split_images
 
 start(snakemake)
-split(snakemake.wildcards.dataset, snakemake.params.minival, dict(snakemake.output.items()))
+split_images(snakemake.params.settings, snakemake.params.protocol, snakemake.output)

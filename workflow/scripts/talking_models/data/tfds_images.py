@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from talking_models.data.errors import SourceError
+from talking_models.errors import SourceError
 
 
 def prepare(dataset: str, data_dir: str | Path) -> Path:

@@ -13,7 +13,7 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
-from talking_models.data.errors import SourceError
+from talking_models.errors import SourceError
 
 log = logging.getLogger(__name__)
 
@@ -64,8 +64,8 @@ def prepare(
             failed. Downloads and half-made files are removed; what was prepared before stays.
     """
     advice = (
-        f"get the archive from {HOST} elsewhere and pass it with --zip, or set movielens.source "
-        "to wheel (100k only)"
+        f"get the archive from {HOST} elsewhere and pass it with --zip, or set the "
+        "data set's `source` to wheel (100k only)"
     )
     name = f"movielens/{variant}-ratings"
     if zip_path is None:

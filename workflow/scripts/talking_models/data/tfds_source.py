@@ -20,11 +20,11 @@ from typing import Any
 import pandas as pd
 
 from talking_models.data import tfds_prepare
-from talking_models.data.errors import SourceError
+from talking_models.errors import SourceError
 
 log = logging.getLogger(__name__)
 
-# Every variant of TFDS `movielens` has a "-ratings" config with ids, titles, genres, timestamps.
+# Every variant of TFDS `movielens` has a "-ratings" config with ids, titles, categories, timestamps.
 VARIANTS = ("100k", "1m", "latest-small", "20m", "25m")
 BATCH = 10_000  # examples read at once: one by one is four times slower
 
@@ -86,43 +86,43 @@ def available(
 
 
 def read(folder: str | Path) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Raw ratings and movies of a data set prepared in `folder`, read without TensorFlow.
+    """Raw ratings and items of a data set prepared in `folder`, read without TensorFlow.
 
     Returns:
-        ratings (user, movie, rating, timestamp) and movies (movie, title, genres: list of str).
+        ratings (user, item, rating, time) and items (item, title, categories: list of str).
 
     Raises:
         SourceError: a file is missing, cut or altered.
     """
     import tensorflow_datasets as tfds
 
-    columns = {"user": array("i"), "movie": array("i"), "rating": array("f")}
-    timestamps, movies = array("q"), {}
+    columns = {"user": array("i"), "item": array("i"), "rating": array("f")}
+    timestamps, items = array("q"), {}
     try:
         builder = tfds.builder_from_directory(str(folder))
         names = builder.info.features["movie_genres"].feature.names
         source: Any = builder.as_data_source(split="train")
         for start in range(0, len(source), BATCH):
             for row in source.__getitems__(range(start, min(start + BATCH, len(source)))):
-                movie = int(row["movie_id"])
+                item = int(row["movie_id"])
                 columns["user"].append(int(row["user_id"]))
-                columns["movie"].append(movie)
+                columns["item"].append(item)
                 columns["rating"].append(row["user_rating"])
                 timestamps.append(int(row["timestamp"]))
-                if movie not in movies:
-                    genres = [names[number] for number in row["movie_genres"]]
-                    movies[movie] = (movie, row["movie_title"].decode("utf-8"), genres)
+                if item not in items:
+                    categories = [names[number] for number in row["movie_genres"]]
+                    items[item] = (item, row["movie_title"].decode("utf-8"), categories)
     except Exception as error:  # array_record, protobuf and TFDS each raise kinds of their own
         raise SourceError(
             f"{folder} cannot be read",
             expected="a data set that TFDS prepared as array_record, whole",
             found=f"{type(error).__name__}: {error}",
-            advice="delete that folder and prepare it again (make tfds), or set movielens.source "
-            "to wheel (100k only)",
+            advice="delete that folder and prepare it again (make tfds), or set the "
+            "data set's `source` to wheel (100k only)",
         ) from error
     return (
-        pd.DataFrame({**columns, "timestamp": timestamps}),
-        pd.DataFrame(list(movies.values()), columns=["movie", "title", "genres"]),
+        pd.DataFrame({**columns, "time": timestamps}),
+        pd.DataFrame(list(items.values()), columns=["item", "title", "categories"]),
     )
 
 
@@ -140,7 +140,7 @@ def fetch(variant: str, data_dir: str | Path | None = None) -> tuple[pd.DataFram
             f"{data_dir_of(data_dir)}, or TensorFlow and a way to {tfds_prepare.HOST}",
             found=reason,
             advice="prepare it in an environment of its own (make tfds) and set TFDS_DATA_DIR, or "
-            "set movielens.source to wheel (100k only)",
+            "set the data set's `source` to wheel (100k only)",
         )
     folder, _ = prepared(variant, data_dir)
     return read(folder or tfds_prepare.prepare(variant, data_dir_of(data_dir), progress=False))

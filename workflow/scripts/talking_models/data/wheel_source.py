@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from talking_models.data.errors import SourceError
+from talking_models.errors import SourceError
 
 log = logging.getLogger(__name__)
 
@@ -64,10 +64,10 @@ def download_wheel(folder: str | Path) -> Path:
 
 
 def read_wheel(path: str | Path) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Raw ratings and movies of the wheel at `path`, once its SHA-256 is the pinned one.
+    """Raw ratings and items of the wheel at `path`, once its SHA-256 is the pinned one.
 
     Returns:
-        ratings (user, movie, rating, timestamp) and movies (movie, title, genres: list of str).
+        ratings (user, item, rating, time) and items (item, title, categories: list of str).
 
     Raises:
         SourceError: the file is not the pinned wheel.
@@ -86,15 +86,15 @@ def read_wheel(path: str | Path) -> tuple[pd.DataFrame, pd.DataFrame]:
         rows = read_member(wheel, "inter")
         items = read_member(wheel, "item")
     ratings = pd.DataFrame(
-        [(int(user), int(movie), float(rating), int(when)) for user, movie, rating, when in rows],
-        columns=["user", "movie", "rating", "timestamp"],
+        [(int(user), int(item), float(rating), int(when)) for user, item, rating, when in rows],
+        columns=["user", "item", "rating", "time"],
     )
-    movies = pd.DataFrame(
-        [(int(movie), item_title(int(movie), title, year), genres.split(" "))
-         for movie, title, year, genres in items],
-        columns=["movie", "title", "genres"],
+    items = pd.DataFrame(
+        [(int(item), item_title(int(item), title, year), categories.split(" "))
+         for item, title, year, categories in items],
+        columns=["item", "title", "categories"],
     )  # fmt: skip
-    return ratings, movies
+    return ratings, items
 
 
 def read_member(wheel: zipfile.ZipFile, name: str) -> list[list[str]]:
@@ -103,9 +103,9 @@ def read_member(wheel: zipfile.ZipFile, name: str) -> list[list[str]]:
     return [line.split("\t") for line in text.split("\n")[1:] if line]
 
 
-def item_title(movie: int, title: str, year: str) -> str:
+def item_title(item: int, title: str, year: str) -> str:
     """The title as in u.item: the year back in parentheses, the known error corrected."""
-    return TITLES.get(movie, f"{title} ({year})")
+    return TITLES.get(item, f"{title} ({year})")
 
 
 def fetch(variant: str) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -119,7 +119,7 @@ def fetch(variant: str) -> tuple[pd.DataFrame, pd.DataFrame]:
             f"the wheel source has no MovieLens {variant!r}",
             expected=f"one of {', '.join(VARIANTS)}",
             found=repr(variant),
-            advice="set movielens.source to tfds (make tfds prepares it), or the variant to 100k",
+            advice="set the data set's `source` to tfds (make tfds prepares it), or the variant to 100k",
         )
     with tempfile.TemporaryDirectory(prefix="talking-models-wheel-") as folder:
         log.info("Downloading %s", PACKAGE)

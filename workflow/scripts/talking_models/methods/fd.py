@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from talking_models.methods._base import Loss, Method, MethodSettings, tuned
+from talking_models.methods.base import Loss, Method, MethodSettings, tuned
 
 
 class FDSettings(MethodSettings):
@@ -20,20 +20,24 @@ class FDSettings(MethodSettings):
 
 
 class NegativeMean:
-    """The mean of each channel's negative values, over batches of features (..., C)."""
+    """The mean of each channel's negative values, over batches of features ([S,] ..., C).
 
-    def __init__(self):
-        self.sums, self.counts = 0, 0
+    Args:
+        stacked: whether the first axis is a stack's, each of whose models has its own.
+    """
+
+    def __init__(self, stacked=False):
+        self.stacked, self.sums, self.counts = stacked, 0, 0
 
     def add(self, features):
         """Count one batch."""
-        flat = features.flatten(0, -2)
+        flat = features.flatten(int(self.stacked), -2)
         self.dtype = flat.dtype
-        self.sums = self.sums + flat.clamp(max=0).double().sum(0)
-        self.counts = self.counts + (flat < 0).sum(0)
+        self.sums = self.sums + flat.clamp(max=0).double().sum(-2, keepdim=self.stacked)
+        self.counts = self.counts + (flat < 0).sum(-2, keepdim=self.stacked)
 
     def value(self):
-        """(C,); 0 for a channel that was never negative."""
+        """(C,) or (S, 1, C); 0 for a channel that was never negative."""
         return (self.sums / self.counts.clamp(min=1)).to(self.dtype)
 
 
@@ -59,21 +63,22 @@ class FD(Method):
 
     Settings = FDSettings
 
-    def build(self, layers, student, teacher):
+    def build(self, layers, student, teachers):
         """Connectors 128 -> 512 and 64 -> 256 on MovieLens."""
-        self.margin_low = self.margin_high = None
+        teacher = self.only(teachers)
+        self.stacked, self.margin_low, self.margin_high = teacher.stacked, None, None
         self.connect_low = layers.linear(student.low, teacher.low, bias=False)
         self.connect_high = layers.linear(student.high, teacher.high, bias=False)
         self.norm_low = layers.batch_norm(teacher.low)
         self.norm_high = layers.batch_norm(teacher.high)
 
-    def prepare(self, teacher_states):
+    def prepare(self, states):
         """m_c = E[F_c | F_c < 0] over the training rows; 0 for a channel that is never negative."""
         if self.settings.distance == "partial_l2":
-            low, high = NegativeMean(), NegativeMean()
-            for states in teacher_states:
-                low.add(states.low_pre)
-                high.add(states.high_pre)
+            low, high = NegativeMean(self.stacked), NegativeMean(self.stacked)
+            for taught in self.only(states):
+                low.add(taught.low_pre)
+                high.add(taught.high_pre)
             self.margin_low, self.margin_high = low.value(), high.value()
 
     def distance(self, target, margin, response):
@@ -93,13 +98,13 @@ class FD(Method):
             teacher.high_pre, self.margin_high, high
         )
 
-    def loss(self, batch, student, teacher, step):
+    def loss(self, batch, student, teachers, step):
         """See `Method.loss`."""
         states = student(batch)
         return Loss(
             {
-                "label": self.task.label_loss(states.output, batch.target),
-                "feature": self.settings.weight * self.feature_loss(states, teacher(batch)),
+                "label": self.objective.label_loss(states.output, batch.target),
+                "feature": self.settings.weight * self.feature_loss(states, self.only(teachers)(batch)),
             },
             {},
         )

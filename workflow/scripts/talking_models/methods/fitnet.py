@@ -6,7 +6,7 @@ tunes "the weight of L_fitnet".
 
 from __future__ import annotations
 
-from talking_models.methods._base import Loss, Method, MethodSettings, tuned
+from talking_models.methods.base import Loss, Method, MethodSettings, tuned
 
 
 class FitNetSettings(MethodSettings):
@@ -24,8 +24,9 @@ class FitNet(Method):
 
     Settings = FitNetSettings
 
-    def build(self, layers, student, teacher):
+    def build(self, layers, student, teachers):
         """r: (..., 128) -> (..., 512) on MovieLens."""
+        teacher = self.only(teachers)
         self.regressor = layers.linear(student.low, teacher.low)
         self.nonnegative = teacher.nonnegative
 
@@ -36,13 +37,13 @@ class FitNet(Method):
             predicted = predicted.relu()
         return self.d(predicted, teacher.low)
 
-    def loss(self, batch, student, teacher, step):
+    def loss(self, batch, student, teachers, step):
         """See `Method.loss`."""
         states = student(batch)
         return Loss(
             {
-                "label": self.task.label_loss(states.output, batch.target),
-                "hint": self.settings.weight * self.hint_loss(states, teacher(batch)),
+                "label": self.objective.label_loss(states.output, batch.target),
+                "hint": self.settings.weight * self.hint_loss(states, self.only(teachers)(batch)),
             },
             {},
         )

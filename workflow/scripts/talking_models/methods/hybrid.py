@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from talking_models.methods._base import Loss, Method, MethodSettings, tuned
+from talking_models.methods.base import Loss, Method, MethodSettings, tuned
 from talking_models.methods.fd import FD, FDSettings
 from talking_models.methods.ld import LD, LDSettings
 
@@ -34,22 +34,22 @@ class Hybrid(Method):
 
     Settings = HybridSettings
 
-    def build(self, layers, student, teacher):
+    def build(self, layers, student, teachers):
         """The modules of FD; LD has none."""
         s = self.settings
         ld = LDSettings(weight=s.logit_weight, temperature=s.temperature)
         fd = FDSettings(weight=s.feature_weight, distance=s.distance)
-        self.ld = LD(ld, self.task, layers, student, teacher)
-        self.fd = FD(fd, self.task, layers, student, teacher)
+        self.ld = LD(ld, self.objective, layers, student, teachers)
+        self.fd = FD(fd, self.objective, layers, student, teachers)
 
-    def prepare(self, teacher_states):
+    def prepare(self, states):
         """FD's margins."""
-        self.fd.prepare(teacher_states)
+        self.fd.prepare(states)
 
-    def loss(self, batch, student, teacher, step):
+    def loss(self, batch, student, teachers, step):
         """See `Method.loss`."""
-        states, taught = student(batch), teacher(batch)
-        label = self.task.label_loss(states.output, batch.target)
+        states, taught = student(batch), self.only(teachers)(batch)
+        label = self.objective.label_loss(states.output, batch.target)
         terms = {
             "logit": self.settings.logit_weight * self.ld.logit_loss(states, taught),
             "feature": self.settings.feature_weight * self.fd.feature_loss(states, taught),

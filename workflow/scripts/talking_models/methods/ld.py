@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from talking_models.methods._base import Loss, Method, MethodSettings, tuned
+from talking_models.methods.base import Loss, Method, MethodSettings, tuned
 
 
 class LDSettings(MethodSettings):
@@ -25,15 +25,15 @@ class LD(Method):
 
     def logit_loss(self, student, teacher):
         """L_logit: squared difference of ratings, or T^2 KL of softened classes."""
-        return self.task.logit_loss(student.output, teacher.output, self.settings.temperature)
+        return self.objective.logit_loss(student.output, teacher.output, self.settings.temperature)
 
-    def loss(self, batch, student, teacher, step):
+    def loss(self, batch, student, teachers, step):
         """See `Method.loss`."""
         states = student(batch)
         return Loss(
             {
-                "label": self.task.label_loss(states.output, batch.target),
-                "logit": self.settings.weight * self.logit_loss(states, teacher(batch)),
+                "label": self.objective.label_loss(states.output, batch.target),
+                "logit": self.settings.weight * self.logit_loss(states, self.only(teachers)(batch)),
             },
             {},
         )

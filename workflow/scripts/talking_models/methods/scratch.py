@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from talking_models.methods._base import Loss, Method
+from talking_models.methods.base import Loss, Method
 
 
 class Scratch(Method):
@@ -10,7 +10,7 @@ class Scratch(Method):
 
     has_teacher = False
 
-    def loss(self, batch, student, teacher, step):
+    def loss(self, batch, student, teachers, step):
         """See `Method.loss`."""
         output = student(batch).output
-        return Loss({"label": self.task.label_loss(output, batch.target)}, {})
+        return Loss({"label": self.objective.label_loss(output, batch.target)}, {})

@@ -9,8 +9,8 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from talking_models.methods._base import Loss, Method, MethodSettings, tuned
-from talking_models.methods._communication import Decoder, Encoder
+from talking_models.methods.base import Loss, Method, MethodSettings, tuned
+from talking_models.methods.communication import Decoder, Encoder
 
 
 class TDSettings(MethodSettings):
@@ -71,6 +71,16 @@ class TDSettings(MethodSettings):
             raise ValueError("module_steps needs a loss for the modules to learn from")
         return self
 
+    def contradiction(self, training):
+        """Separate training that leaves no step for all of it together."""
+        before = self.student_steps + self.module_steps
+        if before and before >= training["steps"]:
+            return (
+                f"student_steps {self.student_steps} and module_steps {self.module_steps} leave "
+                f"nothing of steps {training['steps']} in which student and modules learn together"
+            )
+        return None
+
 
 class TD(Method):
     """L = L_label + w2 L_SC + w3 L_MC + w1 sum over rounds of L_interact (Algorithm 1).
@@ -81,9 +91,9 @@ class TD(Method):
 
     Settings = TDSettings
 
-    def build(self, layers, student, teacher):
+    def build(self, layers, student, teachers):
         """E_g, D_g for the student, E_h, D_h for the teacher: same design, separate weights."""
-        s = self.settings
+        s, teacher = self.settings, self.only(teachers)
         self.encoder_g = Encoder(layers, student, s.hidden, s.message, s.dropout)
         self.encoder_h = Encoder(layers, teacher, s.hidden, s.message, s.dropout)
         self.decoder_g = Decoder(layers, student, s.hidden, s.message, s.dropout)
@@ -97,14 +107,14 @@ class TD(Method):
             return True, False
         return step >= s.student_steps + s.module_steps, True
 
-    def loss(self, batch, student, teacher, step):
+    def loss(self, batch, student, teachers, step):
         """One pass of Algorithm 1; the label term is left out while the modules train alone."""
-        s = self.settings
+        s, teacher = self.settings, self.only(teachers)
         train_student, train_modules = self.trains(step)
         states = student(batch)  # y_g, {s_g; e_g}
         parts, monitors = {}, {}
         if train_student:
-            parts["label"] = self.task.label_loss(states.output, batch.target)
+            parts["label"] = self.objective.label_loss(states.output, batch.target)
         rounds = s.rounds if s.w1 > 0 else 0
         consistent = s.consistency_until_step is None or step < s.consistency_until_step
         w2, w3 = (s.w2, s.w3) if consistent else (0, 0)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from torch import Tensor, nn
 
 if TYPE_CHECKING:
-    from talking_models.models.mlp import Embedding
+    from talking_models.models.network import Embedding
 
 
 @dataclass(frozen=True)
@@ -19,11 +19,13 @@ class Widths:
         low: of the lower state s.
         high: of the higher state e.
         nonnegative: whether the states follow a ReLU.
+        stacked: whether the states have a stack's axis; a single teacher of a stack's has none.
     """
 
     low: int
     high: int
     nonnegative: bool
+    stacked: bool = False
 
 
 class WithWidths(Protocol):

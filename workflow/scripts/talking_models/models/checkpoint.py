@@ -1,19 +1,20 @@
-"""Trained rating models on disk: weights and what is needed to encode a rating for them."""
+"""Trained models of ratings on disk: weights, and what is needed to encode a rating for them."""
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from safetensors import safe_open
-from safetensors.torch import save_file
 from torch import Tensor
 
 from talking_models.data.features import Vocabulary
-from talking_models.io import atomic
+from talking_models.models import MODELS
+from talking_models.models.base import LayeredModel
+from talking_models.models.files import read, save
 from talking_models.models.layers import Streams
-from talking_models.models.mlp import RatingMLP
+
+KIND = "rating models"
 
 
 @dataclass(frozen=True)
@@ -22,56 +23,51 @@ class Checkpoint:
 
     Attributes:
         seeds: of the models, in the stack's order.
-        features, hidden: as `RatingMLP` takes them.
+        form: what they are, as `ModelKind.build` takes it, its `kind` among it.
         vocabulary: of the rows they were trained on.
+        listing: title and categories of the vocabulary's items, in its order.
         weights: the state dict, each tensor with the stack's axis first.
     """
 
     seeds: list[int]
-    features: dict[str, int]
-    hidden: list[int]
+    form: dict[str, Any]
     vocabulary: Vocabulary
+    listing: dict[str, list[Any]]
     weights: dict[str, Tensor]
 
     def save(self, path: str | Path) -> None:
         """Write a safetensors file; the same content gives the same bytes."""
         about = {
             "seeds": self.seeds,
-            "features": self.features,
-            "hidden": self.hidden,
+            "form": self.form,
             "vocabulary": self.vocabulary.to_dict(),
+            "listing": self.listing,
         }
-        with atomic(path) as temporary:
-            # one key: safetensors does not keep the order of several
-            save_file(self.weights, temporary, metadata={"talking_models": json.dumps(about)})
+        save(path, KIND, self.weights, about)
 
     @classmethod
     def load(cls, path: str | Path) -> Checkpoint:
         """Read what `save` wrote.
 
         Raises:
-            ValueError: a safetensors file of something else.
+            ValueError: the file is damaged, or a safetensors file of something else.
         """
-        with safe_open(path, framework="pt") as file:
-            metadata = file.metadata() or {}
-            if "talking_models" not in metadata:
-                raise ValueError(f"{path} is not a checkpoint of rating models")
-            about = json.loads(metadata["talking_models"])
-            weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        weights, about = read(path, KIND)
         vocabulary = Vocabulary(**about.pop("vocabulary"))
         return cls(**about, vocabulary=vocabulary, weights=weights)
 
-    def _build(self, seeds: list[int], weights: dict[str, Tensor], stacked: bool) -> RatingMLP:
+    def _build(self, seeds: list[int], weights: dict[str, Tensor], stacked: bool) -> LayeredModel:
         streams = Streams(seeds, "loaded", stacked)
-        model = RatingMLP(self.vocabulary.sizes, self.features, self.hidden, streams)
+        kind = MODELS.get(self.form["kind"])
+        model = kind.build(self.form, self.vocabulary.sizes, streams)
         model.load_state_dict(weights, strict=True)
         return model.eval()
 
-    def stack(self) -> RatingMLP:
+    def stack(self) -> LayeredModel:
         """All the models, as a stack."""
         return self._build(self.seeds, self.weights, stacked=True)
 
-    def first(self) -> RatingMLP:
+    def first(self) -> LayeredModel:
         """The first model alone, without the stack's axis."""
         weights = {name: tensor[0].contiguous() for name, tensor in self.weights.items()}
         return self._build(self.seeds[:1], weights, stacked=False)

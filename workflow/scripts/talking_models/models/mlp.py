@@ -2,184 +2,52 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Annotated, Any
 
-import torch
-from torch import Tensor, nn
+from pydantic import Field
 
-from talking_models.models.base import LayeredModel, States, Widths
-from talking_models.models.layers import Dropout, Layers, Linear, Streams
+from talking_models.strict import Strict, Width
+from talking_models.models.kind import ModelKind, ModelSettings, RatingTraining
 
 
-@dataclass(frozen=True)
-class RatingBatch:
-    """B ratings for each model of a stack.
+class Features(Strict):
+    """Embedding widths; their sum is the width of the input."""
 
-    Attributes:
-        rows: (*stack, B) int64, the ratings' places in the training rows.
-        user, movie: (*stack, B) int64, 0 for an unknown id.
-        title: (*stack, B, T) int64 word indices; `title_weight` their weights, 0 on padding.
-        genres: (*stack, B, G) weights of the genres.
-        target: (*stack, B) ratings.
-    """
-
-    rows: Tensor
-    user: Tensor
-    movie: Tensor
-    title: Tensor
-    title_weight: Tensor
-    genres: Tensor
-    target: Tensor
+    user: Width = Field(100, description="Width of the user embedding.")
+    item: Width = Field(100, description="Width of the item embedding.")
+    title: Width = Field(50, description="Width of the mean over the embedded words of the title.")
+    categories: Width = Field(50, description="Width of the mean over the embedded categories.")
 
 
-class Reader(Protocol):
-    """What an optimizer puts between a table and its readers."""
+class MLPSettings(ModelSettings):
+    """An MLP with two hidden layers: the lower state and the higher state."""
 
-    def read(self, places: Tensor) -> tuple[Tensor, Tensor]:
-        """A table of the rows at `places`, and where the places are in it."""
-        ...
+    hidden: Annotated[tuple[Width, Width], Field(strict=False)] = Field(
+        (128, 64), description="The two hidden widths."
+    )
+    features: Features = Field(default_factory=Features, description="Embedding widths.")
+    training: RatingTraining = Field(
+        default_factory=RatingTraining, description="How it is trained."
+    )
 
 
-class Embedding(nn.Module):
-    """A table of rows for each model, whose row 0 stands for every unknown id.
+class MLP(ModelKind):
+    """Embeddings of user, item, title words and categories; two ReLU layers; one output."""
 
-    In training an id is replaced by 0 with probability `id_dropout`, which is what trains row 0,
-    and where there is a `reader`, it reads.
-    """
+    family = "ratings"
+    Settings = MLPSettings
 
-    def __init__(
-        self, rows: int, width: int, std: float, id_dropout: float, layers: Layers
-    ) -> None:
-        super().__init__()
-        self.id_dropout, self.draw = id_dropout, layers.draw
-        self.weight = nn.Parameter(layers.init.normal((rows, width)).mul_(std))
-        self.reader: Reader | None = None
+    @classmethod
+    def build(cls, settings: dict[str, Any], sizes, streams, *, training=None, mean_rating=0.0):
+        """See `ModelKind.build`."""
+        from talking_models.models.network import RatingMLP
 
-    def places(self, ids: Tensor) -> tuple[Tensor, Tensor]:
-        """The tables of all models as one, or the rows of it that `ids` (*stack, ...) name, and
-        where the ids are in it.
-        """
-        if self.training and self.id_dropout > 0:
-            ids = ids * self.draw.keep(ids.shape[int(self.draw.stacked) :], self.id_dropout).to(ids)
-        if self.weight.dim() == 3:
-            stack, rows, _ = self.weight.shape
-            ids = ids + torch.arange(0, stack * rows, rows).view(-1, *(1,) * (ids.dim() - 1))
-        if self.training and self.reader is not None:
-            return self.reader.read(ids)
-        return self.weight.flatten(0, -2), ids
-
-    def forward(self, ids: Tensor) -> Tensor:
-        """(*stack, B) -> (*stack, B, width)."""
-        table, places = self.places(ids)
-        return nn.functional.embedding(places, table)
-
-    def bag(self, ids: Tensor, weights: Tensor) -> Tensor:
-        """The weighted sum of each bag: ids and weights (*stack, B, T) -> (*stack, B, width)."""
-        table, places = self.places(ids)
-        length = ids.shape[-1]
-        bags = nn.functional.embedding_bag(
-            places.reshape(-1, length),
-            table,
-            per_sample_weights=weights.reshape(-1, length),
-            mode="sum",
+        noise = {key: (training or {}).get(key, 0.0) for key in ("dropout", "id_dropout")}
+        return RatingMLP(
+            sizes,
+            settings["features"],
+            settings["hidden"],
+            streams,
+            **noise,
+            mean_rating=mean_rating,
         )
-        return bags.view(*ids.shape[:-1], -1)
-
-
-class RatingMLP(LayeredModel):
-    """Embeddings of user, movie, title words and genres; two ReLU layers; one linear output.
-
-    The teacher's hidden widths are 512 and 256, the student's 128 and 64; the input is 300 wide
-    for both, from embeddings of their own. Dropout acts on what enters each of the three parts, so
-    the states themselves are whole.
-
-    Args:
-        sizes: rows of the tables `user`, `movie`, `title`, `genres`.
-        features: width of each of the four embeddings.
-        hidden: widths of the two hidden layers.
-        streams: seeds and shape of the stack.
-        dropout: rate before each of the three layers, in training.
-        id_dropout: rate at which ids are replaced by the unknown one, in training.
-        mean_rating: where the output's bias starts.
-        embedding_std: standard deviation of a new embedding's entries.
-    """
-
-    def __init__(
-        self,
-        sizes: dict[str, int],
-        features: dict[str, int],
-        hidden: list[int],
-        streams: Streams,
-        *,
-        dropout: float = 0.0,
-        id_dropout: float = 0.0,
-        mean_rating: float = 0.0,
-        embedding_std: float = 0.05,
-    ) -> None:
-        super().__init__()
-        layers = Layers(streams)
-        low, high = hidden
-        self.widths = Widths(low, high, nonnegative=True)
-        self.embeddings = nn.ModuleDict(
-            {
-                name: Embedding(
-                    sizes[name],
-                    features[name],
-                    embedding_std,
-                    0.0 if name == "genres" else id_dropout,  # every genre is known
-                    layers,
-                )
-                for name in ("user", "movie", "title", "genres")
-            }
-        )
-        self.hidden_low = Linear(sum(features.values()), low, layers.init)
-        self.hidden_high = Linear(low, high, layers.init)
-        self.output = Linear(high, 1, layers.init)
-        self.output.bias.data.fill_(mean_rating)
-        self.dropout = Dropout(dropout, layers.draw)
-
-    def tables(self) -> list[Embedding]:
-        """All but the genres', of which every batch reads every row."""
-        return [self.embeddings[name] for name in ("user", "movie", "title")]
-
-    def inputs(self, batch: RatingBatch) -> Tensor:
-        """The embedded features, (*stack, B, 300)."""
-        table = self.embeddings
-        return torch.cat(
-            (
-                table["user"](batch.user),
-                table["movie"](batch.movie),
-                table["title"].bag(batch.title, batch.title_weight),
-                batch.genres @ table["genres"].weight,
-            ),
-            -1,
-        )
-
-    def lower_pre(self, batch: RatingBatch) -> Tensor:
-        """The lower state before its ReLU."""
-        return self.hidden_low(self.dropout(self.inputs(batch)))
-
-    def upper_pre(self, low: Tensor) -> Tensor:
-        """The higher state before its ReLU."""
-        return self.hidden_high(self.dropout(low))
-
-    def lower(self, batch: RatingBatch) -> Tensor:
-        """s, (*stack, B, low)."""
-        return self.lower_pre(batch).relu()
-
-    def upper(self, low: Tensor) -> Tensor:
-        """e from s, (..., low) -> (..., high)."""
-        return self.upper_pre(low).relu()
-
-    def head(self, high: Tensor) -> Tensor:
-        """The rating from e, (..., high) -> (...)."""
-        return self.output(self.dropout(high)).squeeze(-1)
-
-    def forward(self, batch: Any) -> States:
-        """Both states, before and after their ReLU, and the rating."""
-        low_pre = self.lower_pre(batch)
-        low = low_pre.relu()
-        high_pre = self.upper_pre(low)
-        high = high_pre.relu()
-        return States(low, high, self.head(high), low_pre, high_pre)

@@ -1,182 +1,133 @@
-"""Vision transformers of timm, cut into lower, upper and head (paper section 6.2).
-
-States are the residual stream after a block, all tokens of it: (B, N, width).
-"""
+"""Vision transformers of timm: a pre-trained teacher, and a student of its first blocks."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from copy import deepcopy
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any
+import re
+from typing import Annotated, Any
 
-import timm
-import torch
-from safetensors.torch import load_file
-from timm.models.vision_transformer import VisionTransformer, checkpoint_filter_fn
-from torch import Tensor, nn
+from pydantic import Field, model_validator
+from pydantic_core import PydanticCustomError
 
-from talking_models.models.base import LayeredModel, Widths
+from talking_models.strict import Identifier, Strict
+from talking_models.models.kind import ImageTraining, ModelKind, ModelSettings
+
+Block = Annotated[int, Field(ge=1)]
 
 
-class WeightsError(ValueError):
-    """Weights do not belong to a model: missing, unexpected or of another shape."""
+class Probe(Strict):
+    """A teacher's classifier: softmax regression on its frozen features, by AdamW."""
+
+    epochs: int = Field(30, ge=1, description="Passes over the training images' features.")
+    batch_size: int = Field(1024, ge=1, description="Images per step.")
+    learning_rate: float = Field(1e-3, gt=0, le=1, description="Where the cosine begins.")
+    weight_decay: float = Field(1e-2, ge=0, description="Weight decay of AdamW.")
 
 
-@dataclass(frozen=True)
-class Architecture:
-    """What a vision transformer is, but for its weights.
+class ViTSettings(ModelSettings):
+    """A vision transformer, cut at two blocks into lower, upper and head."""
 
-    Attributes:
-        name: timm's, with or without the tag of the weights.
-        image_size: height and width of an image, in pixels.
-        options: further arguments of `timm.create_model`, such as `embed_dim`.
-    """
+    of: Identifier | None = Field(
+        None,
+        description="The model of this kind whose name, weights, size and options it has; what "
+        "stands here of them is then without effect and refused.",
+    )
+    name: str = Field(
+        "vit_base_patch32_224.orig_in21k",
+        min_length=1,
+        description="A vision transformer of timm, with the tag of its weights.",
+    )
+    weights: str = Field(
+        "hub",
+        min_length=1,
+        description="`hub`: timm's, from the Hugging Face hub; `random`: none, for trials; else a "
+        "safetensors file, relative to the repository root.",
+    )
+    image_size: int = Field(
+        384, ge=1, description="Height and width that images are resized to, in pixels."
+    )
+    options: dict[str, Any] = Field(
+        {}, description="Further arguments of `timm.create_model`, such as `embed_dim`."
+    )
+    blocks: Block | None = Field(
+        None, description="It has the first so many blocks; null: all, as a teacher."
+    )
+    cut: Annotated[tuple[Block, Block], Field(strict=False)] = Field(
+        (6, 12), description="The lower and the higher state: the outputs of these blocks."
+    )
+    probe: Probe = Field(
+        default_factory=Probe, description="The classifier that it gets if it teaches untrained."
+    )
+    training: ImageTraining = Field(default_factory=ImageTraining, description="Its training.")
 
-    name: str
-    image_size: int
-    options: Mapping[str, Any] = field(default_factory=dict)
-
-    def build(self) -> VisionTransformer:
-        """The transformer with random weights and no classifier.
-
-        Raises:
-            ValueError: timm has no vision transformer of that name.
-        """
-        net = timm.create_model(
-            self.name,
-            pretrained=False,
-            num_classes=0,
-            img_size=self.image_size,
-            **self.options,
-        )
-        if type(net) is not VisionTransformer:  # a subclass may have another forward pass
-            raise ValueError(
-                f"{self.name} is a {type(net).__name__}; only timm's VisionTransformer can be cut"
-            )
-        return net
-
-
-def pretrained(net: VisionTransformer, weights: str | Path) -> VisionTransformer:
-    """`net` with the weights of a safetensors file, in float32.
-
-    The position embedding is resampled to the image size by timm's own filter. A classifier in the
-    file is left out: downstream tasks have another.
-
-    Raises:
-        WeightsError: a weight is missing, unexpected or of another shape.
-    """
-    found = {name: tensor.float() for name, tensor in load_file(weights).items()}
-    found = checkpoint_filter_fn(found, net)
-    head = net.pretrained_cfg.get("classifier") or "head"
-    found = {name: tensor for name, tensor in found.items() if not name.startswith(f"{head}.")}
-    return load(net, found, weights)
-
-
-def load(net: nn.Module, weights: Mapping[str, Tensor], source: str | Path) -> Any:
-    """`net` with `weights`, every one of which must fit; raises `WeightsError`."""
-    own = net.state_dict()
-    problems = [f"missing: {name}" for name in own if name not in weights]
-    problems += [f"unexpected: {name}" for name in weights if name not in own]
-    problems += [
-        f"{name} is {tuple(weights[name].shape)}, not {tuple(tensor.shape)}"
-        for name, tensor in own.items()
-        if name in weights and weights[name].shape != tensor.shape
-    ]
-    if problems:
-        more = f" and {len(problems) - 5} more" if len(problems) > 5 else ""
-        raise WeightsError(f"{source} does not fit the model: {'; '.join(problems[:5])}{more}")
-    net.load_state_dict(weights)
-    return net
+    @model_validator(mode="after")
+    def _states_lie_in_it(self) -> ViTSettings:
+        low, high = self.cut
+        text = None
+        if low >= high:
+            text = f"cut [{low}, {high}]: the lower state lies before the higher"
+        elif self.blocks is not None and high > self.blocks:
+            text = f"cut [{low}, {high}] goes beyond blocks {self.blocks}"
+        elif self.of and (idle := {"name", "weights", "image_size", "options"} & self.model_fields_set):
+            text = f"{', '.join(sorted(idle))} beside of: {self.of} says it, leave one of them out"
+        if text:
+            raise PydanticCustomError("contradiction", text)
+        return self
 
 
-def shortened(net: VisionTransformer, blocks: int | None) -> VisionTransformer:
-    """A copy with the first `blocks` blocks (None: all) and all other layers: how a student starts.
+class ViT(ModelKind):
+    """A timm vision transformer; states are the residual stream after a block, all tokens of it."""
 
-    Raises:
-        ValueError: there are not so many blocks.
-    """
-    if blocks is None:
-        blocks = len(net.blocks)
-    if not 1 <= blocks <= len(net.blocks):
-        raise ValueError(f"the first {blocks} blocks of a model with {len(net.blocks)}")
-    short = deepcopy(net)
-    short.blocks = short.blocks[:blocks]
-    return short
+    family = "images"
+    Settings = ViTSettings
+    pretrained = True
 
+    @classmethod
+    def contradiction(cls, settings: dict[str, Any]) -> str | None:
+        """See `ModelKind.contradiction`."""
+        name, options = settings["name"], settings["options"]
+        size = re.match(r"vit_(tiny|small|base|large)_", name)
+        depth = options.get("depth") or (size and {"large": 24}.get(size[1], 12))
+        found = re.search(r"_patch(\d+)_", f"{name}_")
+        patch = options.get("patch_size") or (found and int(found[1]))
+        blocks, high = settings["blocks"], settings["cut"][1]
+        if depth and max(blocks or 0, high) > depth:
+            return f"cut {list(settings['cut'])} and blocks {blocks} in {name} of {depth} blocks"
+        if patch and settings["image_size"] % patch:
+            return f"image_size {settings['image_size']} is no multiple of the patch size {patch}"
+        return None
 
-def with_classes(net: VisionTransformer, classes: int) -> VisionTransformer:
-    """`net` itself with a new linear classifier, all zeros."""
-    net.reset_classifier(classes)
-    nn.init.zeros_(net.head.weight)
-    nn.init.zeros_(net.head.bias)
-    return net
+    @classmethod
+    def make_backbone(cls, settings: dict[str, Any], weights, output) -> None:
+        """See `ModelKind.make_backbone`."""
+        from talking_models.models.weights import make_backbone
 
+        make_backbone(cls.net(settings), settings["image_size"], weights, output)
 
-class LayeredViT(LayeredModel):
-    """A timm vision transformer as lower, upper and head.
+    @classmethod
+    def net(cls, settings: dict[str, Any]):
+        """The whole transformer with random weights and no classifier."""
+        from talking_models.models.transformer import Architecture
 
-    Args:
-        net: the transformer.
-        lo, hi: s is the output of block `lo`, e of block `hi`, counted from 1. Blocks after `hi`
-            belong to the head, with the final norm, the pooling and the classifier.
+        return Architecture(*(settings[key] for key in ("name", "image_size", "options"))).build()
 
-    Raises:
-        ValueError: there are no such blocks.
-    """
+    @classmethod
+    def student(cls, settings: dict[str, Any], classes: int, backbone=None):
+        """See `ModelKind.student`."""
+        from talking_models.models import transformer
 
-    def __init__(self, net: VisionTransformer, lo: int, hi: int) -> None:
-        super().__init__()
-        if not 0 < lo < hi <= len(net.blocks):
-            raise ValueError(f"cut at blocks {lo} and {hi} of {len(net.blocks)}")
-        self.net, self.lo, self.hi = net, lo, hi
-        self.widths = Widths(net.embed_dim, net.embed_dim, nonnegative=False)
+        net = cls.net(settings)
+        if backbone is not None:
+            transformer.load(net, backbone.weights, "the backbone")
+        net = transformer.shortened(net, settings["blocks"])
+        return transformer.LayeredViT(transformer.with_classes(net, classes), *settings["cut"])
 
-    def run(self, x: Tensor, start: int, stop: int) -> Tensor:
-        """Blocks start+1 to stop."""
-        for block in self.net.blocks[start:stop]:
-            x = block(x)
-        return x
+    @classmethod
+    def teacher(cls, settings: dict[str, Any], backbone, probe=None):
+        """See `ModelKind.teacher`."""
+        from talking_models.models import transformer
 
-    def lower(self, batch: Any) -> Tensor:
-        """s from a batch's images, (B, 3, R, R) -> (B, N, width)."""
-        net = self.net
-        x = net.norm_pre(net.patch_drop(net._pos_embed(net.patch_embed(batch.images))))
-        return self.run(x, 0, self.lo)
-
-    def upper(self, low: Tensor) -> Tensor:
-        """e from s, (B, N, width) -> the same shape."""
-        return self.run(low, self.lo, self.hi)
-
-    def head(self, high: Tensor) -> Tensor:
-        """Logits from e, (B, N, width) -> (B, C); without a classifier, the pooled features."""
-        x = self.run(high, self.hi, len(self.net.blocks))
-        return self.net.forward_head(self.net.norm(x))
-
-    def backbone(self) -> list[nn.Parameter]:
-        """The parameters that the states depend on."""
-        unused = ("norm.", "fc_norm.", "head.", "attn_pool.")
-        later = tuple(f"blocks.{i}." for i in range(self.hi, len(self.net.blocks)))
-        return [p for n, p in self.net.named_parameters() if not n.startswith((*unused, *later))]
-
-
-class FrozenViT:
-    """A teacher: it answers and interprets, and never learns. No part of what is trained.
-
-    Args:
-        model: its classifier, if it has one, gives the outputs.
-    """
-
-    def __init__(self, model: LayeredViT) -> None:
-        self.model = model.eval().requires_grad_(False)
-        self.widths = model.widths
-
-    def __call__(self, batch: Any) -> Any:
-        """The states of a batch, without gradient."""
-        with torch.no_grad():
-            return self.model(batch)
-
-    def upper(self, low: Tensor) -> Tensor:
-        """Interpret a lower state that somebody else wrote; the gradient reaches `low`."""
-        return self.model.upper(low)
+        net = transformer.load(cls.net(settings), backbone.weights, "the backbone")
+        if probe is not None:
+            transformer.with_classes(net, len(probe["bias"]))
+            transformer.load(net.head, probe, "the probe")
+        return transformer.LayeredViT(net, *settings["cut"])

@@ -1,179 +1,294 @@
-"""A verdict on each of the paper's claims, computed from predictions; the page prints this rule.
+"""A verdict on each of the paper's claims, computed from predictions; the page prints the rule.
 
-A claim about genres says that a comparison holds in at least k of n genres: k is the number in the
-paper's own table, or more than half where it says "most". A comparison of two experiments in a
-genre has two one-sided p-values, for and against, from the t-test of `significance.md`. Where a
-genre counts only if *all* of several comparisons hold, its p-value for is the largest of theirs,
-and its p-value against the smallest, times their number; where *some* one is enough, the other way
-round. "At least k of n" is then tested as a partial conjunction (Benjamini and Heller, 2008), which
-is valid although the genres share users and movies. The verdict is
-
-- **supported**: at least k of n hold, by a one-sided test at 2.5%;
-- **contradicted**: at least n - k + 1 of n fail, so that fewer than k hold, by the same test;
-- **cannot tell at this sample size**: neither;
-- **not run**: no results of one of its experiments, or the paper claims it for none of the genres.
+What the paper claims stands in a file (`config/paper/claims.yaml`), which names rows of its published
+tables. A comparison of two rows is judged by the mean over the columns that were run and that the
+paper has, by the rule of `evidence.verdicts`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from itertools import product
 from pathlib import Path
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
+import yaml
+from scipy import stats
 
-from talking_models.evaluation.bootstrap import Errors, collect, draw, drawn_rmse
-from talking_models.evaluation.statistics import ALPHA, Difference, at_least, difference, holm
+from talking_models.evidence import verdicts
+from talking_models.evidence.intervals import Difference, difference
+from talking_models.evidence.store import Evidence, collect
+from talking_models.evidence.verdicts import Estimate, Verdict
 from talking_models.io import write_csv, write_text
-from talking_models.report.claim_list import CLAIMS, PUBLISHED, GenreClaim, ImageClaim
-from talking_models.report.claims_page import (
-    AGAINST,
-    COUNT,
-    FOR,
-    GAIN,
-    P_CONTRADICTED,
-    P_SUPPORTED,
-    page,
-)
-from talking_models.report.tables import PAPER_GENRES, label
+from talking_models.report.markdown import grid
+from talking_models.report.paper import Paper, numbers
 
-RULE = __doc__.split("\n\n", 1)[1]
-SUPPORTED, CONTRADICTED = "supported", "contradicted"
-CANNOT_TELL, NOT_RUN = "cannot tell at this sample size", "not run"
 COLUMNS = [
-    "claim",
-    "text",
-    "verdict",
-    "quantity",
-    "estimate",
-    "low",
-    "high",
-    "p",
-    "detectable",
-    "of",
-    "claimed",
-    "paper",
-]
-NOTHING = Errors((), (), np.zeros((0, 0, 1, 1)), np.zeros((0, 1)))
+    "claim", "text", "verdict", "verdict_sqrt2", "quantity", "metric", "estimate", "low", "high",
+    "p", "detectable", "paper", "holds_in", "paper_holds_in", "of",
+]  # fmt: skip
+RULE = verdicts.__doc__.split("\n\n", 1)[1]
 
 
-def combined(pairs: np.ndarray, holds: str, *, against: bool) -> np.ndarray:
-    """p-values of the units that a claim counts.
+@dataclass(frozen=True)
+class Claim:
+    """A claim that some rows of published tables are better than others.
+
+    Attributes:
+        id, text: its number and what is claimed.
+        quote: the paper's words.
+        better, worse: rows as TABLE/ROW; each of `better` is compared with each of `worse`.
+        needs: whether it takes all comparisons or some.
+    """
+
+    id: str
+    text: str
+    quote: str
+    better: Sequence[str]
+    worse: Sequence[str]
+    needs: Literal["all", "some"] = "all"
+
+    @property
+    def pairs(self) -> list[tuple[tuple[str, str], tuple[str, str]]]:
+        """The comparisons, as (table, row) each."""
+        return [
+            tuple((table, row) for table, _, row in (ref.partition("/") for ref in pair))
+            for pair in product(self.better, self.worse)
+        ]
+
+
+@dataclass
+class Judged:
+    """A claim with its verdict and what it rests on.
+
+    Attributes:
+        verdict, loose: by our standard errors, and by theirs times the square root of two, as if
+            the paper's rows were another sample.
+        why: why it was not run, or "".
+        pairs: for each comparison its name, estimate, difference over columns, printed numbers.
+    """
+
+    claim: Claim
+    verdict: Verdict
+    loose: Verdict
+    why: str = ""
+    metric: str = ""
+    pairs: list[tuple[str, Estimate, Difference, np.ndarray]] = field(default_factory=list)
+
+
+def read(path: str | Path) -> list[Claim]:
+    """The claims of a file."""
+    return [Claim(**each) for each in yaml.safe_load(Path(path).read_text(encoding="utf-8"))]
+
+
+class Judge:
+    """What claims are judged by.
 
     Args:
-        pairs: (P, G) one-sided p-values of P comparisons in G genres.
-        holds: as in `GenreClaim`.
-        against: whether they are of failing, not of holding.
-
-    Returns:
-        (G,), or (P x G,) where each comparison counts.
+        tables: what is to be known of each table (`Plan.about`), by id.
+        predictions: of all their experiments.
+        paper: what is known of the paper.
     """
-    if holds == "each":
-        return pairs.ravel()
-    every = (holds == "all") != against  # failing to hold for all is failing once
-    return pairs.max(axis=0) if every else np.minimum(1, len(pairs) * pairs.min(axis=0))
+
+    def __init__(
+        self,
+        tables: Mapping[str, Mapping[str, Any]],
+        predictions: Iterable[str | Path],
+        paper: Paper,
+    ) -> None:
+        self.tables, self.files, self.paper = tables, list(predictions), paper
+        self.published = {id: numbers(about["paper"]) for id, about in tables.items()}
+        self.evidence: dict[Any, Evidence] = {}
+
+    def on(self, about: Mapping[str, Any]) -> Evidence:
+        """The evidence on a table's columns, of all experiments that were evaluated there."""
+        key = about["metric"], str(about["columns"])
+        if key not in self.evidence:
+            places = [f"/{data}/{split}/{task}/" for data, split, task in about["columns"]]
+            own = [file for file in self.files if any(place in str(file) for place in places)]
+            self.evidence[key] = collect(own, about["metric"])
+        return self.evidence[key]
+
+    def missing(self, claim: Claim) -> str:
+        """Why a claim cannot be judged at all, or ""."""
+        refs = dict.fromkeys(ref for pair in claim.pairs for ref in pair)
+        lost = [t for t in dict.fromkeys(t for t, _ in refs) if t not in self.tables]
+        if lost:
+            return f"Not part of this run: {', '.join(lost)}."
+        rows = [f"{t}/{r}" for t, r in refs if r not in self.tables[t]["rows"]]
+        return f"The configuration has no row {', '.join(rows)}." if rows else ""
+
+    def judge(self, claim: Claim) -> Judged:
+        """The verdict on a claim."""
+        why = self.missing(claim)
+        if why:
+            return Judged(claim, Verdict.NOT_RUN, Verdict.NOT_RUN, why)
+        about = self.tables[claim.pairs[0][0][0]]
+        evidence = self.on(about)
+        columns = [c for c in evidence.columns if self.paper.column(*c)]
+        if not columns:
+            why = "The paper has none of the tasks that were run."
+            return Judged(claim, Verdict.NOT_RUN, Verdict.NOT_RUN, why)
+        evidence, found = evidence.on(columns), []
+        for one, other in claim.pairs:
+            printed = self.printed(one, other, columns, evidence.sign)
+            if not printed.mean() > 0:
+                continue  # the paper's own numbers do not show it
+            ids = [self.tables[table]["rows"][row] for table, row in (one, other)]
+            change = difference(evidence, *ids)
+            value = evidence.sign * change.estimate[-1]
+            own = Estimate(value, change.error[-1], change.freedom[-1], printed.mean())
+            found.append((f"{one[1]} over {other[1]}", own, change, printed))
+        if not found:
+            why = "The paper's own numbers do not show it on these tasks."
+            return Judged(claim, Verdict.NOT_RUN, Verdict.NOT_RUN, why)
+        combine = verdicts.of_all if claim.needs == "all" else verdicts.of_some
+        each = [own for _, own, _, _ in found]
+        loose = [Estimate(e.value, e.error * 2**0.5, e.freedom, e.printed) for e in each]
+        return Judged(claim, combine(each), combine(loose), "", about["metric"], found)
+
+    def printed(
+        self, one: tuple[str, str], other: tuple[str, str], columns: Sequence, sign: int
+    ) -> np.ndarray:
+        """How much better the paper's first row is than its second, by column."""
+        theirs = [self.paper.column(*column) for column in columns]
+        a, b = (
+            np.array([self.published[t].get((row, c), (np.nan,))[0] for c in theirs], float)
+            for t, row in (one, other)
+        )
+        return sign * (a - b)
 
 
-def held(differences: np.ndarray, holds: str) -> np.ndarray:
-    """How many units hold by the sign of the differences alone.
-
-    Args:
-        differences: (..., P, G), positive where a comparison holds.
-        holds: as in `GenreClaim`.
-    """
-    positive = differences > 0
-    if holds == "each":
-        return positive.sum(axis=(-1, -2))
-    return (positive.all(axis=-2) if holds == "all" else positive.any(axis=-2)).sum(axis=-1)
-
-
-def verdict(p_supported: float, p_contradicted: float) -> str:
-    """The verdict of two p-values: that the claim holds, and that it fails."""
-    if p_supported <= ALPHA / 2:
-        return SUPPORTED
-    return CONTRADICTED if p_contradicted <= ALPHA / 2 else CANNOT_TELL
-
-
-def judge(claim: GenreClaim, errors: Errors, drawn: np.ndarray, paper: pd.DataFrame) -> list[dict]:
-    """Verdict and evidence on one claim.
-
-    Args:
-        claim: the claim.
-        errors: of the experiments that were run.
-        drawn: (B, E, G) RMSE of its draws.
-        paper: published RMSE, experiment ids by the genres' names.
-
-    Returns:
-        Rows of the columns `COLUMNS`, the count first; a single row if it was not run.
-    """
-    pairs = list(product(claim.better, claim.worse))
-    printed = np.stack([paper.loc[worse] - paper.loc[better] for better, worse in pairs])
-    in_paper = held(printed, claim.holds)
-    units = len(errors.genres) * (len(pairs) if claim.holds == "each" else 1)
-    least = units // 2 + 1 if claim.claimed == "most" else in_paper
-    common = {"claim": claim.id, "text": claim.text, "of": units, "claimed": least}
-    count = {"quantity": COUNT, "paper": in_paper}
-    if not set(claim.experiments) <= set(errors.experiments) or least == 0:
-        return [common | count | {"verdict": NOT_RUN}]
-
-    place = errors.experiments.index
-    found = [difference(errors, drawn, worse, better) for better, worse in pairs]
-    draws = np.stack([drawn[:, place(w)] - drawn[:, place(b)] for b, w in pairs], axis=1)
-    ends = [ALPHA / 2, 1 - ALPHA / 2]
-    low, high = np.quantile(held(draws, claim.holds), ends, method="inverted_cdf")
-    count["estimate"] = held(np.stack([d.estimate[:-1] for d in found]), claim.holds)
-    p_for = combined(np.stack([d.p_positive[:-1] for d in found]), claim.holds, against=False)
-    p_against = combined(np.stack([d.p_negative[:-1] for d in found]), claim.holds, against=True)
-    p_supported, p_contradicted = at_least(p_for, least), at_least(p_against, units - least + 1)
-    common["verdict"] = verdict(p_supported, p_contradicted)
-    rows = [
-        count | {"low": low, "high": high},
-        {"quantity": FOR, "estimate": (holm(p_for) <= ALPHA / 2).sum()},
-        {"quantity": AGAINST, "estimate": (holm(p_against) <= ALPHA / 2).sum()},
-        {"quantity": P_SUPPORTED, "p": p_supported},
-        {"quantity": P_CONTRADICTED, "p": p_contradicted},
-        *(_mean(*pair, d, row.mean()) for pair, d, row in zip(pairs, found, printed, strict=True)),
-    ]
-    return [common | row for row in rows]
-
-
-def _mean(better: str, worse: str, found: Difference, printed: float) -> dict:
-    """The row of one comparison's mean over the genres."""
-    low, high = found.interval
-    return {
-        "quantity": f"RMSE of {worse} minus {better}",
-        "estimate": found.estimate[-1],
-        "low": low[-1],
-        "high": high[-1],
-        "p": found.p[-1],
-        "detectable": found.detectable()[-1],
-        "paper": printed,
+def lines(judged: Judged) -> list[dict[str, Any]]:
+    """A claim's rows of `claims.csv`."""
+    claim = judged.claim
+    common = {
+        "claim": claim.id,
+        "text": claim.text,
+        "verdict": str(judged.verdict),
+        "verdict_sqrt2": str(judged.loose),
+        "metric": judged.metric,
     }
+    found = []
+    for name, own, change, printed in judged.pairs:
+        low, high = own.ends()
+        signed = change.sign * change.estimate[:-1]
+        found.append(
+            common
+            | {
+                "quantity": name,
+                "estimate": own.value,
+                "low": low,
+                "high": high,
+                "p": change.p[-1],
+                "detectable": change.detectable()[-1],
+                "paper": own.printed,
+                "holds_in": int((signed > 0).sum()),
+                "paper_holds_in": int((printed > 0).sum()),
+                "of": len(signed),
+            }
+        )
+    return found or [common]
 
 
-def on_images(claim: ImageClaim, paper: pd.DataFrame) -> list[dict]:
-    """The rows of a claim about image sets: the paper's numbers alone.
-
-    Args:
-        claim: the claim.
-        paper: published accuracy of its table, row names by image sets, in its order.
+def expected_wins(error: np.ndarray, printed: np.ndarray) -> tuple[float, float]:
+    """In how many columns a comparison holds by the sign, on average: by chance, and if the
+    paper's differences were exactly true.
     """
-    last = paper.iloc[-1]
-    found = last > paper.iloc[:-1].max() if claim.holds == "best" else paper.diff()[1:].gt(0).all()
-    gains = (last / paper.iloc[0] - 1).items()
-    rows = [
-        {"quantity": COUNT, "paper": found.sum()},
-        *({"quantity": f"{GAIN} on {name}", "paper": gain} for name, gain in gains),
+    sure = np.where(error > 0, printed / np.where(error > 0, error, 1), np.inf * np.sign(printed))
+    return len(printed) / 2, float(stats.norm.cdf(sure).sum())
+
+
+def page(found: Sequence[Judged], trial: bool, stamp: str) -> str:
+    """The page: all verdicts at a glance, the rule, then the evidence claim by claim."""
+
+    def said(verdict: Verdict) -> str:
+        if trial and verdict is not Verdict.NOT_RUN:
+            return f"{verdict} (a trial run, no result)"
+        return f"**{verdict}**"
+
+    table = [
+        [f"{j.claim.id}. {j.claim.text}", said(j.verdict), "" if j.why else str(j.loose)]
+        for j in found
     ]
-    common = {"claim": claim.id, "text": claim.text, "verdict": NOT_RUN}
-    return [common | {"of": len(found), "claimed": found.sum()} | row for row in rows]
+    parts = [
+        "# The paper's claims",
+        stamp,
+        grid(["Claim", "Verdict", "if the paper's rows were another sample"], table, words=3),
+        "Under this protocol and these settings. The last column takes our standard errors times "
+        "the square root of 2.",
+        "## How a verdict is reached",
+        RULE.strip(),
+        "A claim about several comparisons that needs all of them is reproduced if each is; that "
+        "one is opposite or smaller is said after Holm's correction. One that needs some takes the "
+        "best of them, after the same correction. Differences are means over the columns, positive "
+        "where the claim holds. Counts of columns are descriptive: beside ours stand what chance "
+        "would give and what the paper's differences would give if they were exactly true.",
+    ]
+    for judged in found:
+        claim = judged.claim
+        parts += [
+            f"## {claim.id}. {claim.text}",
+            f"Verdict: {said(judged.verdict)}. The paper: “{claim.quote}”.",
+            judged.why or evidence_of(judged),
+        ]
+        if judged.verdict is Verdict.UNDECIDED:
+            size = max(change.detectable()[-1] for _, _, change, _ in judged.pairs)
+            parts.append(f"A true difference of {size:.4f} would have been told from none.")
+    powers = power_table(found)
+    if powers:
+        parts += ["## What this rule can say", *powers]
+    return "\n\n".join(parts) + "\n"
+
+
+def evidence_of(judged: Judged) -> str:
+    """The comparisons of a claim as a table."""
+    rows = []
+    for name, own, change, printed in judged.pairs:
+        low, high = own.ends()
+        holds = int((change.sign * change.estimate[:-1] > 0).sum())
+        chance, theirs = expected_wins(change.error[:-1], printed)
+        rows.append(
+            [
+                name,
+                f"{own.value:+.4f} [{low:+.4f}, {high:+.4f}]",
+                f"{own.printed:+.4f}",
+                str(own.verdict),
+                f"{holds} of {len(printed)} ({chance:.1f}; {theirs:.1f})",
+            ]
+        )
+    head = ["Mean over columns", "Ours", "The paper", "Alone", "Holds in (chance; the paper's)"]
+    return grid(head, rows)
+
+
+def power_table(found: Sequence[Judged]) -> list[str]:
+    """How often each claim's first comparison would get each verdict, if the truth were known."""
+    rows = []
+    for judged in found:
+        if not judged.pairs or judged.pairs[0][1].error == 0:
+            continue
+        own = judged.pairs[0][1]
+        cells = []
+        for truth in (0.0, own.printed / 2, own.printed, -own.printed):
+            each = verdicts.power(own.error, own.freedom, own.printed, truth)
+            best = max(each, key=each.__getitem__)
+            cells.append(f"{best} {each[best]:.0%}")
+        rows.append([f"{judged.claim.id}: {judged.pairs[0][0]}", *cells])
+    if not rows:
+        return []
+    head = ["The most frequent verdict, if the truth were", "nothing", "half", "the paper's", "its opposite"]
+    return [grid(head, rows, words=5), "By simulation with the standard errors above."]
 
 
 def run(
     predictions: Iterable[str | Path],
-    papers: Iterable[str | Path],
-    genres: Sequence[str],
+    tables: Mapping[str, Mapping[str, Any]],
+    claims: str | Path,
+    facts: str | Path | None,
+    trial: bool,
     stamp: str,
     csv: str | Path,
     md: str | Path,
@@ -181,28 +296,18 @@ def run(
     """All verdicts, from files to files.
 
     Args:
-        predictions: of the experiments in `PUBLISHED` that the configuration has.
-        papers: the published tables.
-        genres: names; those that the paper's tables lack are left out.
+        predictions: of the experiments of `tables`.
+        tables: what is to be known of each table (`Plan.about`), by id.
+        claims: the file of claims.
+        facts: see `report.paper.Paper`.
+        trial: whether the run is no result.
         stamp: what the results were made from.
         csv, md: files to write.
     """
-    printed = pd.concat([pd.read_csv(path) for path in papers], ignore_index=True)
-    known = [genre for genre in genres if genre in PAPER_GENRES]
-    errors = collect(predictions, known) if known else NOTHING
-    drawn = drawn_rmse(errors, draw(errors))
-    by_row = printed.pivot(index=["table", "method"], columns="genre_or_dataset", values="mean")
-    ours = by_row.loc[list(PUBLISHED.values()), [label(genre) for genre in errors.genres]]
-    ours.index = list(PUBLISHED)
-    rows = []
-    for claim in CLAIMS:
-        if isinstance(claim, GenreClaim):
-            rows += judge(claim, errors, drawn, ours)
-        else:
-            table = printed[printed["table"] == claim.table]
-            order = {key: list(dict.fromkeys(table[key])) for key in ("method", "genre_or_dataset")}
-            cells = table.pivot(index="method", columns="genre_or_dataset", values="mean")
-            rows += on_images(claim, cells.loc[order["method"], order["genre_or_dataset"]])
-    found = pd.DataFrame(rows).reindex(columns=COLUMNS)
-    write_csv(csv, found)
-    write_text(md, page(found, RULE, errors.experiments, len(drawn), stamp))
+    judge = Judge(tables, predictions, Paper.read(facts))
+    found = [judge.judge(claim) for claim in read(claims)]
+    rows = [line for judged in found for line in lines(judged)]
+    write_csv(csv, pd.DataFrame(rows).reindex(columns=COLUMNS))
+    write_text(md, page(found, trial, stamp))
+
+

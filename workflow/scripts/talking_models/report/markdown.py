@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import TypeVar
 
-PER_BLOCK = 4  # genres side by side, as the paper prints them
+T = TypeVar("T")
+
+PER_BLOCK = 4  # columns side by side
 
 
 def grid(header: Sequence[str], rows: Iterable[Sequence[str]], words: int = 1) -> str:
@@ -13,6 +16,6 @@ def grid(header: Sequence[str], rows: Iterable[Sequence[str]], words: int = 1) -
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
-def blocks(tasks: Sequence[str]) -> list[Sequence[str]]:
-    """Genres by the table that they stand in, one under the other."""
-    return [tasks[i : i + PER_BLOCK] for i in range(0, len(tasks), PER_BLOCK)]
+def blocks(columns: Sequence[T]) -> list[Sequence[T]]:
+    """Columns by the table that they stand in, one under the other."""
+    return [columns[i : i + PER_BLOCK] for i in range(0, len(columns), PER_BLOCK)]

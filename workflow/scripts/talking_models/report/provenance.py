@@ -13,7 +13,7 @@ from typing import Any
 import pandas as pd
 
 from talking_models.io import write_csv, write_text
-from talking_models.provenance import digest_of_value, digests, read_all
+from talking_models.running.provenance import digest_of_value, digests, read_all
 from talking_models.report.compute import duration
 
 COLUMNS = [

@@ -3,28 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
 from talking_models.io import write_text
 
 
-def means(csvs: Mapping[str, str | Path]) -> dict[str, dict[str, float]]:
-    """The mean RMSE over the genres, in stars, of each table's rows.
-
-    Args:
-        csvs: ids of tables with their files, see `report.tables`.
-    """
-    found = {}
-    for table, path in csvs.items():
-        rows = pd.read_csv(path).groupby("method", sort=False)["mean"].mean()
-        found[table] = {str(method): float(mean) for method, mean in rows.items()}
-    return found
-
-
-def run(tables: Sequence[str], csvs: Sequence[str | Path], out: str | Path) -> None:
-    """From tables as CSV, in the order of `tables`, to one JSON file."""
-    found = {"rmse": means(dict(zip(tables, csvs, strict=True)))}
+def run(csvs: Sequence[str | Path], out: str | Path) -> None:
+    """From tables as CSV to one JSON file: metric, table, row, the mean over columns."""
+    found: dict[str, Any] = {}
+    for path in csvs:
+        keys = ["metric", "table", "row"]
+        for (metric, table, row), cells in pd.read_csv(path).groupby(keys, sort=False):
+            found.setdefault(metric, {}).setdefault(table, {})[str(row)] = float(cells["mean"].mean())
     write_text(out, json.dumps(found, indent=2, ensure_ascii=False) + "\n")

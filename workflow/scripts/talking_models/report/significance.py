@@ -1,102 +1,98 @@
-"""What differences in the tables are worth: every row against one experiment, TD."""
+"""What differences in the tables are worth: every row against the experiment that its table names."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from talking_models.evaluation.bootstrap import Errors, collect, draw, drawn_rmse
-from talking_models.evaluation.selection import Selection, best_on_eval
-from talking_models.evaluation.statistics import (
+from talking_models.evidence.intervals import (
+    ALPHA,
+    LOSS,
     MEAN,
+    TIE,
+    WIN,
     average_rank,
     difference,
     holm,
     with_mean,
 )
+from talking_models.evidence.store import Evidence, collect
 from talking_models.io import write_csv, write_text
-from talking_models.report.significance_page import REFERENCES, SELECTION, page
-from talking_models.report.tables import label
+from talking_models.report.markdown import blocks, grid
+from talking_models.report.paper import Numbers, Paper, numbers
 
 COLUMNS = [
-    "table",
-    "method",
-    "experiment",
-    "against",
-    "genre",
-    "task",
-    "rmse",
-    "rank",
-    "difference",
-    "low",
-    "high",
-    "stderr",
-    "df",
-    "seed_share",
-    "p",
-    "p_holm",
-    "outcome",
-    "detectable",
-    "detectable_holm",
-    "paper_difference",
-    "n_users",
-    "n_seeds",
-]
+    "table", "row", "experiment", "against", "data", "task", "metric", "value", "rank",
+    "difference", "low", "high", "stderr", "df", "seed_share", "p", "p_holm", "outcome",
+    "detectable", "detectable_holm", "paper_difference", "n_units", "n_seeds",
+]  # fmt: skip
+
+METHOD = """\
+A difference is a row's {metric} minus that of {name}: **{positive} where {name} is better**. In
+brackets its 95% interval; \\* differs at 5% after Holm's correction over the columns.
+
+The standard error is that of the users or images drawn again and of the seeds, minus what both hold
+(two-way); users and not rows count because a user's ratings are not independent. Items are taken as
+given, and so is a teacher that all seeds share. A win is an interval on the side of {name}, a loss
+one on the other, all else a tie. "Told apart" is the smallest true difference that such an evaluation
+finds in 80% of cases. *Same*: the same predictions, as an ablation has them that changes what the
+settings have already."""
 
 
 def compare(
-    table: str,
+    about: Mapping[str, Any],
     rows: Mapping[str, str],
-    errors: Errors,
-    drawn: np.ndarray,
-    against: str,
-    paper: pd.DataFrame | None = None,
+    evidence: Evidence,
+    paper: Paper,
+    published: Numbers,
 ) -> pd.DataFrame:
-    """One row per method and genre, and per method one for the mean over the genres.
+    """One line per row and column, and per row one for the mean over the columns.
 
     Args:
-        table: the table's number.
+        about: of the table; its `against` is what rows are compared with.
         rows: row names with experiment ids.
-        errors: of all experiments.
-        drawn: (B, E, G) RMSE of its draws.
-        against: the id to compare with. Its own rows have a rank and no difference.
-        paper: published numbers: method, genre_or_dataset, mean.
+        evidence: of all experiments, on the columns of the table.
+        paper, published: what is known of the paper's table.
 
     Returns:
-        The columns `COLUMNS`. `difference` is the method's RMSE minus `against`'s, positive where
-        `against` is better; `low`, `high` and `stderr` are its 95% interval and standard error
-        over users and seeds, `seed_share` the seeds' part in its square; `p_holm` is corrected for
-        the number of genres, `outcome` is `against`'s: win, tie or loss. `detectable` is the
-        smallest difference that would be found with a power of 80%, `detectable_holm` after the
-        correction. `rank` is the method's among the table's rows; of the mean, the mean of its
-        ranks.
+        The columns `COLUMNS`. `difference` is the row's metric minus that of `against`, `low`,
+        `high` and `stderr` its 95% interval and standard error, `seed_share` the seeds' part in
+        its square; `p_holm` is corrected for the number of columns, `outcome` is `against`'s: win,
+        tie or loss. `detectable` is the smallest difference that would be found with a power of
+        80%, `detectable_holm` after the correction. `rank` is the row's; of the mean, the mean of
+        its ranks.
     """
-    tasks = [*errors.genres, MEAN]
-    rmse = with_mean(errors.of(list(rows.values())).rmse)
-    ranks = np.stack([average_rank(rmse[:, [g]]) for g in range(len(errors.genres))], axis=1)
+    against, columns = about["against"], [*evidence.columns, ("", MEAN)]
+    places = [evidence.experiments.index(experiment) for experiment in rows.values()]
+    values = with_mean(evidence.values)[places]
+    ranks = [average_rank(values[:, [c]], evidence.sign) for c in range(len(columns) - 1)]
     name = next((name for name, id in rows.items() if id == against), None)
-    published = _published(paper, name, tasks)
+    theirs = [paper.column(*column) for column in columns]
     found = []
-    for (method, experiment), own, rank in zip(rows.items(), rmse, with_mean(ranks), strict=True):
-        cells = {
-            "table": table,
-            "method": method,
-            "experiment": experiment,
+    ranks = with_mean(np.stack(ranks, axis=1))
+    for (row, id), own, rank in zip(rows.items(), values, ranks, strict=True):
+        cells: dict[str, Any] = {
+            "table": about["id"],
+            "row": row,
+            "experiment": id,
             "against": against,
-            "genre": [*map(label, errors.genres), MEAN],
-            "task": tasks,
-            "rmse": own,
+            "data": [data for data, _ in columns],
+            "task": [task for _, task in columns],
+            "metric": about["metric"],
+            "value": own,
             "rank": rank,
-            "n_users": [*errors.users, (errors.rows > 0).any(axis=0).sum()],
-            "n_seeds": errors.squared.shape[2],
+            "n_units": [*evidence.units, (evidence.rows > 0).any(axis=0).sum()],
+            "n_seeds": evidence.seeds,
         }
-        if experiment != against:
-            change = difference(errors, drawn, experiment, against)
-            low, high = change.interval
+        if id != against:
+            change = difference(evidence, id, against)
+            low, high = change.interval()
+            printed = [_printed(published, row, name, column) for column in theirs[:-1]]
+            opposite = {WIN: LOSS, TIE: TIE, LOSS: WIN}
             cells |= {
                 "difference": change.estimate,
                 "low": low,
@@ -106,54 +102,27 @@ def compare(
                 "seed_share": change.seed_share,
                 "p": change.p,
                 "p_holm": [*holm(change.p[:-1]), np.nan],  # the mean is one test
-                "outcome": change.outcomes,
+                "outcome": [opposite[outcome] for outcome in change.outcomes],
                 "detectable": change.detectable(),
-                "detectable_holm": [*change.detectable(len(errors.genres))[:-1], np.nan],
-                "paper_difference": [published.get((method, task)) for task in tasks],
+                "detectable_holm": [*change.detectable(len(columns) - 1)[:-1], np.nan],
+                "paper_difference": [*printed, np.mean(printed)],
             }
         found.append(pd.DataFrame(cells))
-    return pd.concat(found, ignore_index=True).reindex(columns=COLUMNS)
+    frames = found or [pd.DataFrame()]  # images have no reference lines yet
+    return pd.concat(frames, ignore_index=True).reindex(columns=COLUMNS)
 
 
-def _published(
-    paper: pd.DataFrame | None, name: str | None, tasks: Sequence[str]
-) -> dict[tuple[str, str], float]:
-    """The paper's differences from the row `name` by method and genre, and their mean."""
-    if paper is None or name not in set(paper["method"]):
-        return {}
-    cells = paper.pivot(index="method", columns="genre_or_dataset", values="mean")
-    cells = cells.reindex(columns=map(label, tasks[:-1])).set_axis(tasks[:-1], axis=1)
-    cells[MEAN] = cells.mean(axis=1, skipna=False)
-    return (cells - cells.loc[name]).stack().to_dict()
-
-
-def selected(found: Selection, against: str, errors: Errors) -> pd.DataFrame:
-    """The rows of the best settings on eval; `difference` is how they flatter `against`."""
-    best = with_mean(found.rmse)
-    return pd.DataFrame(
-        {
-            "table": SELECTION,
-            "method": "Best setting of each genre, picked on eval",
-            "experiment": [*found.chosen, ""],
-            "against": against,
-            "genre": [*map(label, errors.genres), MEAN],
-            "task": [*errors.genres, MEAN],
-            "rmse": best,
-            "difference": best - with_mean(found.own),
-            "n_users": [*errors.users, (errors.rows > 0).any(axis=0).sum()],
-            "n_seeds": errors.squared.shape[2],
-        }
-    ).reindex(columns=COLUMNS)
+def _printed(published: Numbers, row: str, name: str | None, column: str | None) -> float:
+    """The published difference of two rows, NaN where one is not given."""
+    one, other = (published.get((each, column), (np.nan,))[0] for each in (row, name))
+    return one - other
 
 
 def run(
     tables: Mapping[str, Mapping[str, Any]],
-    references: Mapping[str, str],
-    settings: Sequence[str],
-    against: str,
-    genres: Sequence[str],
     predictions: Iterable[str | Path],
-    papers: Iterable[str],
+    references: Iterable[str | Path],
+    facts: str | Path | None,
     stamp: str,
     csv: str | Path,
     md: str | Path,
@@ -161,32 +130,132 @@ def run(
     """The statistics of all tables, from files to files.
 
     Args:
-        tables: title, rows and paper of each table id.
-        references: row names with ids of the reference lines.
-        settings: experiments that are `against` with other settings; it may be among them.
-        against: the experiment that all others are compared with.
-        genres: their names, in order.
-        predictions: the predictions of all experiments and reference lines.
-        papers: published numbers to show; a table's is left out if it is not among them.
+        tables: what is to be known of each table (`Plan.about`), by id; its `names` and `columns`
+            say which predictions are its own.
+        predictions: of all experiments.
+        references: of the reference lines.
+        facts: see `report.paper.Paper`.
         stamp: what the numbers were made from.
         csv, md: files to write.
     """
-    errors = collect(predictions, genres)
-    draws = draw(errors)
-    drawn = drawn_rmse(errors, draws)
-    papers = set(papers)
-    parts, titles = [], {REFERENCES: "Reference lines"}
-    for id_, table in tables.items():
-        number = id_.removeprefix("table")
-        paper = pd.read_csv(table["paper"]) if table["paper"] in papers else None
-        parts.append(compare(number, table["rows"], errors, drawn, against, paper))
-        titles[number] = f"Table {number}: {table['title']}"
-    parts.append(compare(REFERENCES, references, errors, drawn, against).assign(rank=np.nan))
-    candidates = list(dict.fromkeys([against, *settings]))
-    best = None
-    if len(candidates) > 1:
-        best = best_on_eval(errors, draws, candidates, against)
-        parts.append(selected(best, against, errors))
-    found = pd.concat(parts, ignore_index=True)
+    paper = Paper.read(facts)
+    files = [*predictions, *references]
+    parts, pages = [], []
+    for about in tables.values():
+        own = [file for file in files if _is_of(file, about)]
+        evidence = collect(own, about["metric"])
+        published = numbers(about["paper"])
+        rows = compare(about, about["rows"], evidence, paper, published)
+        lines = compare(about, about["references"], evidence, paper, {}).assign(rank=np.nan)
+        parts += [rows, lines]
+        pages += page(about, rows, lines, evidence)
+    found = pd.concat([part for part in parts if len(part)], ignore_index=True)
     write_csv(csv, found)
-    write_text(md, page(found, titles, against, best, candidates, len(drawn), stamp))
+    write_text(md, "\n\n".join(["# Differences with their uncertainty", stamp, *pages]) + "\n")
+
+
+def _is_of(file: str | Path, about: Mapping[str, Any]) -> bool:
+    """Whether predictions are of a table's columns, by their place."""
+    return any(f"/{data}/{split}/{task}/" in str(file) for data, split, task in about["columns"])
+
+
+def page(
+    about: Mapping[str, Any], rows: pd.DataFrame, lines: pd.DataFrame, evidence: Evidence
+) -> list[str]:
+    """The part of the page that is about one table."""
+    names = rows.loc[rows["experiment"] == about["against"], "row"]
+    name = names.iloc[0] if len(names) else f"`{about['against']}`"
+    positive = "negative" if evidence.metric.maximize else "positive"
+    unit = f"{evidence.units.max():,} {evidence.metric.unit_column}s"
+    parts = [
+        f"## {about['title']}",
+        METHOD.format(metric=evidence.metric.title, name=name, positive=positive),
+        f"Evaluated on {unit} (in the largest column), {evidence.seeds} "
+        + ("seed: nothing is known of how others would differ." if evidence.seeds == 1 else "seeds."),
+    ]
+    for part in (rows, lines):
+        if len(part):
+            parts += [summary(part, name), *by_column(part)]
+    return [*parts, resolution(rows)]
+
+
+def resolution(rows: pd.DataFrame) -> str:
+    """The smallest differences that this evaluation could have told apart, and the paper's."""
+    pairs = rows[rows["detectable"].notna()]
+    if pairs.empty:
+        return "No row differs from what it is compared with."
+    cells, means = pairs[pairs["task"] != MEAN], pairs[pairs["task"] == MEAN]
+    text = (
+        f"Told apart with a power of 80%: {_range(cells['detectable'])} in one column, "
+        f"{_range(means['detectable'])} in the mean over the columns."
+    )
+    published = cells[cells["paper_difference"].notna()]
+    if len(published):
+        large = published["paper_difference"].abs() >= published["detectable"]
+        text += (
+            f" Of the {len(published)} differences that the paper prints for these cells, "
+            f"{large.sum()} are as large as that."
+        )
+    return text
+
+
+def _range(values: pd.Series) -> str:
+    return f"{values.median():.4f} (median; {values.min():.4f} to {values.max():.4f})"
+
+
+def summary(rows: pd.DataFrame, name: str) -> str:
+    """One line per row: rank, difference of the means over the columns, wins."""
+    ranked = rows["rank"].notna().any()
+    head = ["Row", *(["Rank"] if ranked else []), "Mean: difference", "p"]
+    head += [f"{name}: wins / ties / losses", "after Holm", "Told apart: mean"]
+    lines = []
+    for row, cells in rows.groupby("row", sort=False):
+        each, mean = cells[cells["task"] != MEAN], cells[cells["task"] == MEAN].iloc[0]
+        line = [row, *([f"{mean['rank']:.2f}"] if ranked else [])]
+        if pd.isna(mean["difference"]):
+            lines.append([*line, *([""] * (len(head) - len(line)))])
+            continue
+        sure = each["outcome"].where(each["p_holm"] < ALPHA, TIE)
+        told = mean["detectable"]
+        line += [
+            with_interval(mean),
+            _p(mean["p"]),
+            *(_count(outcomes) for outcomes in (each["outcome"], sure)),
+            "" if pd.isna(told) else f"{told:.4f}",
+        ]
+        lines.append(line)
+    return grid(head, lines)
+
+
+def by_column(rows: pd.DataFrame) -> Iterable[str]:
+    """Differences column by column, some side by side."""
+    compared = rows[rows["difference"].notna() & (rows["task"] != MEAN)]
+    if compared.empty:
+        return
+    cells = compared.set_index(["row", "data", "task"])
+    columns = list(compared[["data", "task"]].drop_duplicates().itertuples(index=False, name=None))
+    for block in blocks(columns):
+        names = [data if task == "all" else task for data, task in block]
+        yield grid(
+            ["Row", *names],
+            [
+                [row, *(with_interval(cells.loc[(row, *column)]) for column in block)]
+                for row in dict.fromkeys(compared["row"])
+            ],
+        )
+
+
+def with_interval(cell: pd.Series) -> str:
+    """A difference with its interval."""
+    if cell["stderr"] == 0:
+        return "*same*"
+    mark = " \\*" if cell["p_holm"] < ALPHA else ""
+    return f"{cell['difference']:+.4f} [{cell['low']:+.4f}, {cell['high']:+.4f}]{mark}"
+
+
+def _p(p: float) -> str:
+    return "< 0.0001" if p < 0.0001 else f"{p:.4f}"
+
+
+def _count(outcomes: pd.Series) -> str:
+    return " / ".join(str((outcomes == kind).sum()) for kind in (WIN, TIE, LOSS))

@@ -9,7 +9,8 @@ from torch import Tensor
 
 from talking_models.data.features import EncodedRatings
 from talking_models.models.layers import Streams
-from talking_models.models.mlp import RatingBatch, RatingMLP
+from talking_models.models.base import LayeredModel
+from talking_models.models.network import RatingBatch
 
 
 class RatingData:
@@ -24,21 +25,21 @@ class RatingData:
 
     def batch(self, rows: Tensor) -> RatingBatch:
         """The ratings at `rows` (*stack, B)."""
-        item = self.item[rows]
+        listing = self.listing[rows]
         return RatingBatch(
             rows=rows,
             user=self.user[rows],
-            movie=self.movie[rows],
-            title=self.title[item],
-            title_weight=self.title_weight[item],
-            genres=self.genres[item],
+            item=self.item[rows],
+            title=self.title[listing],
+            title_weight=self.title_weight[listing],
+            categories=self.categories[listing],
             target=self.rating[rows],
         )
 
-    def in_order(self, size: int = 4096) -> Iterator[RatingBatch]:
-        """All ratings once, in order, without a stack's axis."""
+    def in_order(self, stack: int | None = None, size: int = 4096) -> Iterator[RatingBatch]:
+        """All ratings once, in order: the same for each model of a stack, or with no such axis."""
         for rows in torch.arange(len(self)).split(size):
-            yield self.batch(rows)
+            yield self.batch(rows if stack is None else rows.expand(stack, -1))
 
 
 def shuffled_rows(n: int, size: int, order: Streams) -> Iterator[Tensor]:
@@ -54,11 +55,8 @@ def shuffled_rows(n: int, size: int, order: Streams) -> Iterator[Tensor]:
         left = left[..., size:]
 
 
-def predict_all(model: RatingMLP, data: RatingData, models: int) -> Tensor:
+def predict_all(model: LayeredModel, data: RatingData, models: int) -> Tensor:
     """What a stack of `models` models, in eval mode, predicts for all rows: (models, N)."""
     with torch.no_grad():
-        outputs = [
-            model(data.batch(rows.expand(models, -1))).output
-            for rows in torch.arange(len(data)).split(4096)
-        ]
+        outputs = [model(batch).output for batch in data.in_order(models)]
     return torch.cat(outputs, -1)

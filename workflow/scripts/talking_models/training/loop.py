@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -70,7 +70,7 @@ def gradient_norms(parts: dict[str, Tensor], student: LayeredModel) -> dict[str,
 def train(
     student: LayeredModel,
     method: Method,
-    teacher: Any,
+    teachers: Mapping[str, Any],
     batches: Iterator[Any],
     *,
     steps: int,
@@ -87,7 +87,7 @@ def train(
     Args:
         student: a model or stack of models.
         method: what is minimised.
-        teacher: frozen; see `Method.loss`.
+        teachers: frozen, by id; see `Method.loss`.
         batches: one is taken per step.
         steps: optimiser steps.
         learning_rate: constant.
@@ -116,7 +116,7 @@ def train(
     progress = Progress(log, steps)
     for step in range(steps):
         with products_in(precision):
-            loss = method.loss(next(batches), student, teacher, step)
+            loss = method.loss(next(batches), student, teachers, step)
         total = loss.total
         if not torch.isfinite(total).all():
             check_finite(loss.parts | {"total": total}, step, seeds, setting)

@@ -12,28 +12,32 @@ import torch
 from lightning_fabric import Fabric
 from torch import Tensor, nn
 
-from talking_models.data.vision import Examples
-from talking_models.data.vision_loader import in_order
+from talking_models.data.images import Examples
 from talking_models.io import write_csv
 from talking_models.models.layers import Streams
-from talking_models.models.vit_files import Backbone, save
+from talking_models.models import MODELS
+from talking_models.models.backbones import Backbone
+from talking_models.models.files import save
 from talking_models.training.batches import shuffled_rows
 from talking_models.training.devices import launch
-from talking_models.training.vision import MEASURE_BATCH
+from talking_models.training.images import MEASURE_BATCH
+from talking_models.training.loader import in_order
 
 LOG_BATCHES = 20  # between two lines of progress
 
 
 def features(
-    fabric: Fabric, examples: Examples, backbone: Backbone, workers: int
+    fabric: Fabric, examples: Examples, form: Mapping[str, Any], backbone: Backbone, workers: int
 ) -> tuple[Tensor, Tensor]:
     """The backbone's pooled features (n, width) of whole images, and their labels (n,)."""
-    net = fabric.to_device(backbone.teacher((1, 2)).net.eval())
+    model = MODELS.get(form["kind"]).teacher(form, backbone)
+    model = fabric.to_device(model.eval())
     log = logging.getLogger("talking_models")
     found = []
     with torch.no_grad(), fabric.autocast():
         for batch in in_order(examples, backbone.look, MEASURE_BATCH, workers):
-            found.append((net(fabric.to_device(batch.images)).float().cpu(), batch.target))
+            output = model(fabric.to_device(batch)).output
+            found.append((output.float().cpu(), batch.target))
             if len(found) % LOG_BATCHES == 0:
                 done = len(found) * MEASURE_BATCH
                 log.info("features of %d of %d %s images", done, len(examples), examples.slice)
@@ -86,35 +90,35 @@ def fit_probe(
 def probe(
     fabric: Fabric,
     fit: Path,
-    minival: Path,
+    val: Path,
     backbone: Path,
     config: Mapping[str, Any],
     outputs: Mapping[str, Path],
 ) -> None:
     """Train and measure the probe of one data set."""
     log = logging.getLogger("talking_models")
-    workers = config["device"]["workers"]
-    examples, held_out = Examples.read(fit, "fit"), Examples.read(minival, "minival")
+    workers, form = config["device"]["workers"], config["settings"]
+    examples, held_out = Examples.read(fit, "fit"), Examples.read(val, "val")
     loaded = Backbone.load(backbone)
-    x, y = map(fabric.to_device, features(fabric, examples, loaded, workers))
+    x, y = map(fabric.to_device, features(fabric, examples, form, loaded, workers))
     log.info("features of %d training images, %d wide", *x.shape)
-    layer = fit_probe(x, y, len(examples.classes), **config["probe"])
+    layer = fit_probe(x, y, len(examples.classes), **form["probe"])
     rows = []
     for name, (inputs, labels) in {
         "fit": (x, y),
-        "minival": map(fabric.to_device, features(fabric, held_out, loaded, workers)),
+        "val": map(fabric.to_device, features(fabric, held_out, form, loaded, workers)),
     }.items():
         share = float((layer(inputs).argmax(-1) == labels).float().mean())
         log.info("accuracy on %s: %.4f of %d images", name, share, len(labels))
-        rows.append((examples.dataset, name, len(labels), share))
-    columns = ["dataset", "slice", "images", "accuracy"]
+        rows.append((name, len(labels), share))
+    columns = ["slice", "images", "accuracy"]
     write_csv(outputs["accuracy"], pd.DataFrame(rows, columns=columns))
-    save(outputs["probe"], "probe", layer.state_dict(), {"dataset": examples.dataset})
+    save(outputs["probe"], "probe", layer.state_dict(), {"classes": examples.classes})
 
 
 def run(
     fit: str | Path,
-    minival: str | Path,
+    val: str | Path,
     backbone: str | Path,
     config: Mapping[str, Any],
     outputs: Mapping[str, str | Path],
@@ -122,10 +126,10 @@ def run(
     """The probe of one data set, from files to files, on one device.
 
     Args:
-        fit, minival: slices of a data set; the second one only measures.
+        fit, val: slices of a data set; the second one only measures.
         backbone: the pre-trained teacher.
-        config: `probe` and `device`.
+        config: `settings` of the teacher and `device`.
         outputs: files to write: `probe`, `accuracy`.
     """
     device = dict(config["device"]) | {"devices": 1}
-    launch(device, probe, fit, minival, backbone, dict(config), dict(outputs))
+    launch(device, probe, fit, val, backbone, dict(config), dict(outputs))

@@ -23,7 +23,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from talking_models.models.mlp import Embedding
+from talking_models.models.network import Embedding
 from talking_models.training.adamw import BETA1, BETA2, EPS, move
 
 CHUNK = 1 << 16  # rows that are settled at once

@@ -1,9 +1,9 @@
-"""The teacher while a student learns: frozen, its answers on the training rows computed once."""
+"""A teacher while a student learns: frozen, its answers on the training rows computed once."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import Any
 
 import torch
@@ -17,37 +17,44 @@ CACHE_BYTES = 1 << 30  # per kind of state; 350,000 rows of a state of 512 + 256
 
 
 class FrozenTeacher:
-    """A trained model that answers by row and interprets, and never learns.
+    """Trained models that answer by row and interpret, and never learn.
 
     Args:
-        model: one trained model (no stack's axis).
+        model: one trained model (no stack's axis), which teaches all students, or a stack, whose
+            i-th model teaches the i-th student.
         data: the training rows, encoded with the teacher's own vocabulary, in the student's order.
+        stack: how many models there are, if it is a stack.
     """
 
-    def __init__(self, model: LayeredModel, data: RatingData) -> None:
+    def __init__(self, model: LayeredModel, data: RatingData, stack: int | None = None) -> None:
         self.model = model.eval().requires_grad_(False)
-        self.data = data
-        self.widths = model.widths
+        self.data, self.stack = data, stack
+        self.widths = replace(model.widths, stacked=stack is not None)
         self.cached: dict[str, Tensor] = {}
-        self.caches = 4 * len(data) * (model.widths.low + model.widths.high) <= CACHE_BYTES
+        states = 4 * len(data) * (stack or 1) * (model.widths.low + model.widths.high)
+        self.caches = states <= CACHE_BYTES
 
     def chunks(self) -> Iterator[States]:
         """The states on all training rows, in order, some thousand rows at a time."""
         with torch.no_grad():
-            for batch in self.data.in_order():
+            for batch in self.data.in_order(self.stack):
                 yield self.model(batch)
 
     def on_all_rows(self, name: str) -> Tensor:
-        """One of the states on all training rows, (N, ...), computed when it is first asked for."""
+        """One of the states on all training rows, (N, ...) or (S x N, ...), computed when it is
+        first asked for.
+        """
         if name not in self.cached:
-            done = 0
+            done, rows = 0, int(self.stack is not None)  # the axis of the rows
             for states in self.chunks():
                 chunk = getattr(states, name)
+                size = chunk.shape[rows]
                 if not done:  # one piece of memory, not chunks that are joined
-                    whole = chunk.new_empty(len(self.data), *chunk.shape[1:])
-                whole[done : done + len(chunk)] = chunk
-                done += len(chunk)
-            self.cached[name] = whole
+                    shape = (*chunk.shape[:rows], len(self.data), *chunk.shape[rows + 1 :])
+                    whole = chunk.new_empty(shape)
+                whole.narrow(rows, done, size).copy_(chunk)
+                done += size
+            self.cached[name] = whole.flatten(0, rows)
         return self.cached[name]
 
     def __call__(self, batch: Any) -> States | CachedStates:
@@ -66,12 +73,15 @@ class CachedStates:
     """A teacher's `States` on some rows, each looked up when it is read."""
 
     def __init__(self, teacher: FrozenTeacher, rows: Tensor) -> None:
-        self.teacher, self.rows = teacher, rows
+        self.teacher, self.shape = teacher, rows.shape
+        if teacher.stack is not None:
+            rows = rows + len(teacher.data) * torch.arange(teacher.stack).unsqueeze(-1)
+        self.rows = rows.flatten()
 
     def __getattr__(self, name: str) -> Tensor:
         if name not in STATES:
             raise AttributeError(name)
-        found = self.teacher.on_all_rows(name).index_select(0, self.rows.flatten())
-        value = found.unflatten(0, self.rows.shape)
+        found = self.teacher.on_all_rows(name).index_select(0, self.rows)
+        value = found.unflatten(0, self.shape)
         setattr(self, name, value)
         return value

@@ -1,14 +1,14 @@
 """From the curves of a search to settings: which trial, and how many steps.
 
-A rule's `scope` says whether all genres share one choice (`shared`: the trial and the step with the
-lowest mean RMSE over genres and folds) or each has its own (`genre`: the lowest mean over folds).
+A rule's `scope` says whether all tasks share one choice (`shared`: the trial and the step with the
+lowest mean RMSE over tasks and folds) or each has its own (`task`: the lowest mean over folds).
 """
 
 from __future__ import annotations
 
 import pandas as pd
 
-SCOPES = ("shared", "genre")
+SCOPES = ("shared", "task")
 
 
 def choices(curves: pd.DataFrame, scope: str) -> dict[str, tuple[int, int]]:

@@ -1,4 +1,4 @@
-"""The tuning jobs of MovieLens: search settings, and train a teacher for each fold.
+"""The tuning jobs of ratings: search settings, and train a teacher for each fold.
 
 They see training rows only. Each writes its evidence (`curves.csv`), a summary of its trials
 (`trials.csv`) and what it chose (`chosen.yaml`).
@@ -15,25 +15,22 @@ from typing import Any
 
 import pandas as pd
 
+from talking_models import __version__
 from talking_models.changes import changed
-from talking_models.data.names import slug
-from talking_models.data.tables import read_movies
+from talking_models.data.parquet import read_items
 from talking_models.io import write_csv, write_yaml
 from talking_models.models.checkpoint import Checkpoint
-from talking_models.training.movielens import fit, read_rows
+from talking_models.training.ratings import fit, read_rows
 from talking_models.training.setup import one_thread
 from talking_models.tuning.choose import choices, chosen_score, held_out_scores
-from talking_models.tuning.folds import fold_rows
-from talking_models.tuning.score import FoldScores
+from talking_models.tuning.score import FoldScores, fold_rows
 from talking_models.tuning.search import run_search
-from talking_models.tuning.tuned import read_chosen
-
-ALL = "all"
+from talking_models.tuning.tuned import read_chosen, write_choice
 
 
 def configs_of_tasks(
     config: dict[str, Any],
-    genres: Sequence[str],
+    tasks: Sequence[str],
     chosen: Sequence[str | Path],
     ablation: bool,
 ) -> dict[str, dict[str, Any]]:
@@ -41,14 +38,16 @@ def configs_of_tasks(
 
     Args:
         config: the experiment's config, before any search.
-        genres: genre names; none for the teacher.
+        tasks: ids.
         chosen: what was chosen before: by training from scratch, of which only `id_dropout` is
             taken, the same for all methods; or, for an ablation, by the experiment it is like.
         ablation: which of the two.
     """
-    configs = dict.fromkeys([slug(genre) for genre in genres] or [ALL], config)
+    configs = dict.fromkeys(tasks, config)
     for path in chosen:
         for task, change in read_chosen(path).items():
+            if task not in configs:
+                continue
             if not ablation:
                 change = {"training": {"id_dropout": change["training"]["id_dropout"]}}
             configs[task] = changed(configs[task], change)
@@ -57,44 +56,49 @@ def configs_of_tasks(
 
 def search(
     rows: Sequence[str | Path],
-    movies: str | Path,
-    genres: Sequence[str],
+    items: str | Path,
+    tasks: Mapping[str, str],
+    by: str,
     configs: Mapping[str, dict[str, Any]],
     trials: Sequence[dict[str, Any]],
     search: Mapping[str, Any],
-    teachers: Sequence[str | Path],
+    teachers: Mapping[str, Sequence[str | Path]],
     journal: str | Path,
     code: str,
+    about: Mapping[str, Any],
     outputs: Mapping[str, str | Path],
     log: logging.Logger,
 ) -> None:
     """Search the settings of one experiment, from files to files, on one thread.
 
     Args:
-        rows: the training slices of all genres.
-        movies: the movies' table.
-        genres: the genres to train on; none for the teacher, which trains on all rows.
-        configs: the config of each task (a genre's slug, or `all`), which each trial changes.
+        rows: the training slices of the task of all rows.
+        items: the items' table.
+        tasks: names of the tasks to train on, by id; a teacher's is `all`.
+        by: what tasks are subsets by, see `splits.members`.
+        configs: the config of each task, which each trial changes.
         trials: changes to try, see `space.trials`.
         search: `folds`, `seeds`, `precision`, `steps` (the most that a choice can have), `every`,
             `scope`. With `steps` and `every` None, steps are not chosen: those of the configs stay.
-        teachers: one checkpoint per fold; none for what has no teacher.
+        teachers: checkpoints by the teacher's id, one per fold.
         journal: see `run_search`; the search's identity there is the content of all that it reads,
             but for the scope, so that another scope chooses anew without training.
         code: digest of the code.
-        outputs: files `curves`, `trials` and `chosen`.
+        about: what the choice is for.
+        outputs: files `curves`, `trials`, `chosen` and `choice`.
         log: gets a line for each trial.
     """
     one_thread()
     score = FoldScores(
         read_rows(rows),
-        read_movies(movies),
+        read_items(items),
         configs,
-        {slug(genre): genre for genre in genres} or {ALL: None},
+        tasks,
+        by,
         search,
-        [Checkpoint.load(path) for path in teachers],
+        {id: [Checkpoint.load(path) for path in paths] for id, paths in teachers.items()},
     )
-    files = [*rows, movies, *teachers]
+    files = [*rows, items, *(path for paths in teachers.values() for path in paths)]
     digests = [sha256(Path(file).read_bytes()).hexdigest() for file in files]
     scored_by = {key: value for key, value in search.items() if key != "scope"}
     identity = [configs, scored_by, code, digests]
@@ -106,7 +110,11 @@ def search(
             "mean RMSE on the last fold of what the others choose: %s",
             held_out_scores(curves).round(5).to_dict(),
         )
-    write_yaml(outputs["chosen"], described(curves, trials, configs, search, log))
+    chosen = described(curves, trials, configs, search, log)
+    write_yaml(outputs["chosen"], chosen)
+    how = {"search": dict(search), "talking_models": __version__}
+    begun = next(iter(configs.values()))
+    write_choice(outputs["choice"], chosen, {**about, **how}, begun)
 
 
 def described(
@@ -165,7 +173,7 @@ def summary(
 
 def train_fold_teachers(
     rows: Sequence[str | Path],
-    movies: str | Path,
+    items: str | Path,
     config: dict[str, Any],
     folds: int,
     outputs: Sequence[str | Path],
@@ -174,17 +182,17 @@ def train_fold_teachers(
     """Train one teacher on the fit rows of each fold, and on nothing later.
 
     Args:
-        rows: the training slices of all genres.
-        movies: the movies' table.
+        rows: the training slices of the task of all rows.
+        items: the items' table.
         config: the teacher's effective config.
         folds: how many.
         outputs: a checkpoint for each fold.
         log: gets the progress.
     """
     one_thread()
-    train, movie_table = read_rows(rows), read_movies(movies)
+    train, item_table = read_rows(rows), read_items(items)
     for fold, path in enumerate(outputs):
         checkpoint, _ = fit(
-            fold_rows(train, folds, fold)[0], movie_table, config | {"seeds": 1}, None, log
+            fold_rows(train, folds, fold)[0], item_table, config | {"seeds": 1}, {}, log
         )
         checkpoint.save(path)

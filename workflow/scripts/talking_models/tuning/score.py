@@ -10,14 +10,29 @@ import numpy as np
 import pandas as pd
 
 from talking_models.changes import changed
-from talking_models.data.splits import genre_rows
+from talking_models.data.base import ALL
+from talking_models.data.splits import folds, members
 from talking_models.models.checkpoint import Checkpoint
-from talking_models.training.movielens import Validation, fit
-from talking_models.tuning.folds import fold_rows
+from talking_models.training.ratings import Validation, fit
 
 QUIET = logging.getLogger("talking_models.tuning.trial")
 """Takes the progress of trials, of which a search has hundreds."""
 QUIET.setLevel(logging.WARNING)
+
+
+def fold_rows(
+    train: pd.DataFrame, count: int, fold: int
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Fit and validation rows of one fold.
+
+    Args:
+        train: training rows of all tasks, in time order, so that the folds of every task and a
+            teacher's share their cuts.
+        count: how many folds there are.
+        fold: which, from 0.
+    """
+    fit, val = folds(len(train), count)[fold]
+    return train.iloc[:fit].reset_index(drop=True), train.iloc[fit:val].reset_index(drop=True)
 
 
 class FoldScores:
@@ -25,32 +40,38 @@ class FoldScores:
 
     Args:
         train: the training rows of all genres, in time order.
-        movies: the movies' table.
+        items: the items' table.
         configs: the config of each task, which the settings to be scored change.
-        genres: the genre of each task, None for all of them.
+        tasks: names by id; `all` is all rows.
+        by: what tasks are subsets by, see `splits.members`.
         search: `folds`, `seeds`, `precision`, `steps` and `every`, see `jobs.search`.
-        teachers: one per fold, or none.
+        teachers: by id, one per fold.
     """
 
     def __init__(
         self,
         train: pd.DataFrame,
-        movies: pd.DataFrame,
+        items: pd.DataFrame,
         configs: Mapping[str, dict[str, Any]],
-        genres: Mapping[str, str | None],
+        tasks: Mapping[str, str],
+        by: str,
         search: Mapping[str, Any],
-        teachers: Sequence[Checkpoint],
+        teachers: Mapping[str, Sequence[Checkpoint]],
     ) -> None:
-        self.movies, self.configs, self.search = movies, configs, search
-        self.teachers = teachers or [None] * search["folds"]
-        folds = [fold_rows(train, search["folds"], fold) for fold in range(search["folds"])]
-        self.rows = {
-            (fold, task): [
-                part if genre is None else genre_rows(part, movies, genre) for part in parts
-            ]
-            for fold, parts in enumerate(folds)
-            for task, genre in genres.items()
-        }
+        self.items, self.configs, self.search = items, configs, search
+        self.teachers = teachers
+        self.rows = {}
+        for fold in range(search["folds"]):
+            parts = fold_rows(train, search["folds"], fold)
+            of = [members(by, items, part) if set(tasks) != {ALL} else {} for part in parts]
+            for id, name in tasks.items():
+                own = [
+                    part if id == ALL else part[belongs[name]].reset_index(drop=True)
+                    for part, belongs in zip(parts, of, strict=True)
+                ]
+                if any(part.empty for part in own):
+                    raise ValueError(f"the task {name!r} has no rows in fold {fold}: leave it out")
+                self.rows[fold, id] = own
 
     def config(self, task: str, change: Mapping[str, Any]) -> dict[str, Any]:
         """The config with which one trial trains on one task."""
@@ -71,6 +92,7 @@ class FoldScores:
             config = self.config(task, change)
             fit_rows, val_rows = self.rows[fold, task]
             validation = Validation(val_rows, self.search["every"] or config["training"]["steps"])
-            fit(fit_rows, self.movies, config, self.teachers[fold], QUIET, validation)
+            teachers = {id: each[fold] for id, each in self.teachers.items()}
+            fit(fit_rows, self.items, config, teachers, QUIET, validation)
             curves.append(np.mean(validation.curve, 1))
         return np.array(curves)

@@ -3,7 +3,7 @@
 Every method has the same training space and its own settings' space, the same number of trials, the
 same sampler and the same seed. The first trial is what the configuration says without a search. The
 others are a scrambled Sobol sequence (Optuna's `QMCSampler`): its points cover the space evenly and
-do not depend on earlier scores, so that the list is known in advance, is the same for every genre,
+do not depend on earlier scores, so that the list is known in advance, is the same for every task,
 and trials can run in any order and go on after a kill.
 """
 
@@ -14,7 +14,7 @@ import math
 import warnings
 from typing import Any
 
-from talking_models.methods import settings_class
+from talking_models.methods import METHODS
 
 TRAINING_SPACE: dict[str, dict[str, Any]] = {
     "learning_rate": {"low": 5e-4, "high": 3e-3, "log": True},
@@ -29,7 +29,7 @@ ZERO_SHARE = 0.15  # of the trials of a weight that may be zero
 
 def settings_space(method: str) -> dict[str, dict[str, Any]]:
     """The searched settings of a method, as its file declares them."""
-    fields = settings_class(method).model_fields.items()
+    fields = METHODS.get(method).Settings.model_fields.items()
     return {
         name: field.json_schema_extra["search"]
         for name, field in fields

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
 import yaml
 
-from talking_models.changes import changed
-from talking_models.io import write_csv, write_text
+from talking_models.changes import PARTS, changed
+from talking_models.io import write_text
 
 
 def read_chosen(path: str | Path) -> dict[str, Any]:
@@ -22,40 +22,40 @@ def with_chosen(
     config: dict[str, Any],
     chosen: Sequence[str | Path],
     task: str,
-    own: Mapping[str, Any],
+    own: Sequence[Mapping[str, Any]],
 ) -> dict[str, Any]:
     """A training job's config with what searches in this run chose for it.
 
     Args:
         config: the config without it; returned as it is if nothing was searched.
-        chosen: files of the searches, later ones win.
+        chosen: files of the searches, of the experiment that it is like and its own.
         task: the job's task.
-        own: what the experiment itself says, which wins over a search.
+        own: what those experiments say themselves, which wins over a search; then what the job's
+            own says, if it was not searched.
     """
-    if not chosen:
-        return config
-    return changed(config, *(read_chosen(path)[task] for path in chosen), own)
+    for path, said in zip_longest(chosen, own if chosen else ()):
+        config = changed(config, read_chosen(path)[task] if path else {}, said)
+    return config
 
 
-def collect_trials(trials: Mapping[str, str | Path], path: str | Path) -> None:
-    """Put the trials of all searches into one table; a setting that a search lacks is empty.
+def write_choice(
+    path: str | Path,
+    chosen: Mapping[str, Any],
+    about: Mapping[str, Any],
+    begun: Mapping[str, Any],
+) -> None:
+    """Write what a search chose as the repository keeps it, see `config.choices`.
 
     Args:
-        trials: experiment ids with the files of their trials (`jobs.summary`).
-        path: the file; its first column is `experiment`.
-    """
-    found = {id: pd.read_csv(file) for id, file in trials.items()}
-    write_csv(path, pd.concat(found, names=["experiment"]).reset_index("experiment"))
-
-
-def collect(chosen: Mapping[str, str | Path], about: Mapping[str, Any], path: str | Path) -> None:
-    """Collect what all searches chose in the file that the repository keeps.
-
-    Args:
-        chosen: experiment ids with their files.
-        about: what the search was: data, budget, version.
         path: the file.
+        chosen: a change of `training` and `settings` for each task.
+        about: what it is for: data, split, search, version.
+        begun: the config that the search started from.
     """
-    content = {"about": dict(about), "chosen": {id: read_chosen(f) for id, f in chosen.items()}}
+    content = {
+        "about": dict(about),
+        "from": {part: begun[part] for part in PARTS},
+        "chosen": dict(chosen),
+    }
     head = "# Made by `make tuned`; not to be edited. How: docs/deviations.md, section Settings.\n"
     write_text(path, head + yaml.safe_dump(content, sort_keys=False, allow_unicode=True))

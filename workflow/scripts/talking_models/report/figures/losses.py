@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from pathlib import Path
+from collections.abc import Iterable, Mapping, Sequence
 
-import numpy as np
-import pandas as pd
-from matplotlib.figure import Figure
-
-from talking_models.report.figures import style
+from talking_models.report.figures.base import Figure, Need
 
 NAMES = {
     "label": "label",
@@ -17,10 +12,40 @@ NAMES = {
     "state_consistency": "state consistency",
     "message_consistency": "message consistency",
 }
-SHARES = np.linspace(0.1, 1.0, 10)  # of the training; a history has about ten rows per part
+SHARES = tuple(k / 10 for k in range(1, 11))  # of training; a history has ten rows per part
+PERCENT = tuple(100 * share for share in SHARES)
 
 
-def curves(histories: Iterable[pd.DataFrame], column: str) -> dict[str, np.ndarray]:
+class Losses(Figure):
+    """The parts of a loss over training"""
+
+    title = "The parts of a loss over training"
+    caption = """\
+The parts of the loss of the method that the main table compares with, along training (left; as
+minimised, weights included), and the norm of the gradient that each part has over the student's
+weights, its output layer left out (right). Geometric mean over the tasks, with their range; log scales.
+The norms say which part moves the student, and which is absorbed by the method's own modules."""
+
+    @classmethod
+    def needs(cls, plan, id):
+        """See `Figure.needs`."""
+        if plan.main is None or plan.main.against is None:
+            return None
+        jobs = [job for job in plan.jobs(plan.main) if job[-1] == plan.main.against]
+        return Need({"histories": plan.evidence("history.csv", jobs)}, {})
+
+    @classmethod
+    def run(cls, *, histories: Sequence[str], png: str, svg: str) -> None:
+        """See `Figure.run`."""
+        import pandas as pd
+
+        from talking_models.report.figures import style
+
+        with style.figure(png, svg, style.PAGE, 2.9) as drawn:
+            draw(drawn, [pd.read_csv(path) for path in histories])
+
+
+def curves(histories: Iterable, column: str) -> dict:
     """Each part's values at `SHARES` of the training, one row per history that has the part.
 
     Jobs differ in their number of steps, so that their share is what compares. Values between two
@@ -30,7 +55,9 @@ def curves(histories: Iterable[pd.DataFrame], column: str) -> dict[str, np.ndarr
         histories: from `training.loop.train`.
         column: `value` or `gradient_norm`.
     """
-    found: dict[str, list[np.ndarray]] = {}
+    import numpy as np
+
+    found: dict[str, list] = {}
     for history in histories:
         parts = history.dropna(subset="gradient_norm")  # monitors have none
         for name, part in parts.groupby("name", sort=False):
@@ -41,8 +68,12 @@ def curves(histories: Iterable[pd.DataFrame], column: str) -> dict[str, np.ndarr
     return {name: np.array(rows) for name, rows in found.items()}
 
 
-def draw(drawn: Figure, histories: list[pd.DataFrame]) -> None:
-    """Loss parts on the left, gradient norms on the right: mean and range over the genres."""
+def draw(drawn, histories: list) -> None:
+    """Loss parts on the left, gradient norms on the right: mean and range over the tasks."""
+    import numpy as np
+
+    from talking_models.report.figures import style
+
     panels = {"value": "loss part, weighted", "gradient_norm": "norm of its gradient, student"}
     axes = drawn.subplots(1, 2, sharex=True)
     looks = style.looks([*NAMES, *curves(histories, "value")])
@@ -51,7 +82,7 @@ def draw(drawn: Figure, histories: list[pd.DataFrame]) -> None:
             look = looks[name]
             mean = np.exp(np.log(rows).mean(0))
             panel.plot(
-                100 * SHARES,
+                PERCENT,
                 mean,
                 color=look.color,
                 marker=look.marker,
@@ -59,16 +90,10 @@ def draw(drawn: Figure, histories: list[pd.DataFrame]) -> None:
                 label=NAMES.get(name, name),
             )
             panel.fill_between(
-                100 * SHARES, rows.min(0), rows.max(0), color=look.color, alpha=0.15, linewidth=0
+                PERCENT, rows.min(0), rows.max(0), color=look.color, alpha=0.15, linewidth=0
             )
         panel.set_yscale("log")
         panel.set_xlabel("training steps done (%)")
         panel.set_ylabel(label)
     handles, labels = axes[0].get_legend_handles_labels()
     drawn.legend(handles, labels, loc="outside upper center", ncols=4)
-
-
-def run(histories: Iterable[str | Path], png: str | Path, svg: str | Path) -> None:
-    """From the histories of all genres to both files."""
-    with style.figure(png, svg, style.PAGE, 2.9) as drawn:
-        draw(drawn, [pd.read_csv(path) for path in histories])

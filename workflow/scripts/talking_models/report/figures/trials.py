@@ -2,16 +2,47 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from pathlib import Path
+from collections.abc import Iterable, Mapping, Sequence
 
-import pandas as pd
-from matplotlib.figure import Figure
-
-from talking_models.report.figures import style
+from talking_models.report.figures.base import Figure, Need
 
 
-def best_so_far(trials: pd.DataFrame) -> pd.Series:
+
+class Trials(Figure):
+    """Validation score by number of trials"""
+
+    title = "Validation score by number of trials"
+    caption = """\
+The lowest validation score that the search of each method had found after so many trials, mean over
+tasks, folds and seeds. All methods have the same number of trials; pruned and failed trials count. A
+line that still falls at its end says that the method had not converged in its budget."""
+
+    @classmethod
+    def needs(cls, plan, id):
+        """See `Figure.needs`."""
+        trials, rows = plan.trials
+        return Need({"trials": trials}, {"rows": rows}) if trials and rows else None
+
+    @classmethod
+    def run(cls, *, trials: Sequence[str], rows: Mapping[str, str], png: str, svg: str) -> None:
+        """See `Figure.run`."""
+        from pathlib import Path
+
+        import pandas as pd
+
+        from talking_models.report.figures import style
+
+        frames = [
+            frame if "experiment" in frame else frame.assign(experiment=Path(path).parent.name)
+            for path, frame in ((path, pd.read_csv(path)) for path in trials)
+        ]
+        found = pd.concat(frames, ignore_index=True)
+        parts = {row: found[found["experiment"] == id] for row, id in rows.items()}
+        with style.figure(png, svg, 4.6, 3.4) as drawn:
+            draw(drawn, {row: part for row, part in parts.items() if len(part)})
+
+
+def best_so_far(trials):
     """The lowest score among the complete trials up to each one; NaN before the first.
 
     Args:
@@ -27,8 +58,10 @@ def best_so_far(trials: pd.DataFrame) -> pd.Series:
     return best
 
 
-def draw(drawn: Figure, searches: Mapping[str, pd.DataFrame]) -> None:
+def draw(drawn, searches: Mapping) -> None:
     """A line per method, a mark where a trial was better than all before it."""
+    from talking_models.report.figures import style
+
     looks = style.looks(reversed(list(searches)))
     axes = drawn.subplots()
     for name, trials in searches.items():
@@ -41,16 +74,3 @@ def draw(drawn: Figure, searches: Mapping[str, pd.DataFrame]) -> None:
     axes.set_ylabel("best validation RMSE so far (stars)")
     axes.set_xlim(left=0.5)
     drawn.legend(*axes.get_legend_handles_labels(), loc="outside upper center", ncols=3)
-
-
-def run(trials: str | Path, methods: Mapping[str, str], png: str | Path, svg: str | Path) -> None:
-    """From the trials of all searches to both files.
-
-    Args:
-        trials: see `tuning.tuned.collect_trials`.
-        methods: names to draw with their experiment ids.
-        png, svg: the files.
-    """
-    found = pd.read_csv(trials)
-    with style.figure(png, svg, 4.6, 3.4) as drawn:
-        draw(drawn, {name: found[found["experiment"] == id] for name, id in methods.items()})

@@ -1,0 +1,125 @@
+# Evaluation: what the trained models, and the reference lines, predict for the eval rows.
+#
+# Needs: train.smk's models; data.smk's slices and items.
+# Makes: beside each job's models, and for a teacher in a folder for each task,
+#            predictions.parquet one row per eval example and seed
+#            metrics.csv         each metric of each seed
+#        {RESULTS}/{data}/{split}/{task}/references/ with the same two
+#
+# These rules, and figures.smk's measure_cka, are the only ones with eval rows among their inputs.
+
+# Rules for each data set, as their tasks differ: one job for all tasks of an experiment.
+for data in RATINGS:
+
+    rule:
+        name:
+            f"evaluate_{data}"
+        input:
+            models=lambda wildcards, data=data: PLAN.models_of(data, wildcards),
+            rows=expand(
+                f"{SLICES}/eval.parquet",
+                data=data,
+                task=CONFIG.tasks(data),
+                allow_missing=True,
+            ),
+            item_table=f"data/{data}/items.parquet",
+        output:
+            **{
+                name: expand(f"{JOB}/{file}", data=data, task=CONFIG.tasks(data), allow_missing=True)
+                for name, file in EVIDENCE.items()
+            },
+        log:
+            f"{LOGS}/{data}/{{split}}/evaluate/{{experiment}}.log",
+        benchmark:
+            f"{BENCHMARKS}/{data}/{{split}}/evaluate/{{experiment}}.tsv"
+        conda:
+            "../../envs/movielens.yaml"
+        container:
+            image("movielens")
+        threads: 1
+        resources:
+            mem_mb=per_attempt(2000),
+            runtime=per_attempt(10),
+        params:
+            about=lambda wildcards, data=data: PLAN.place(data, wildcards),
+            metrics=CONFIG.metrics_of(data),
+            code=lambda wildcards, data=data: fingerprint(*PLAN.evaluation_code(data, wildcards.experiment)),
+        script:
+            "../scripts/evaluate.py"
+
+    rule:
+        name:
+            f"fit_references_{data}"
+        input:
+            **{
+                slice: expand(
+                    f"{SLICES}/{slice}.parquet",
+                    data=data,
+                    task=CONFIG.tasks(data),
+                    allow_missing=True,
+                )
+                for slice in SLICE_NAMES
+            },
+        output:
+            **{
+                name: expand(
+                    f"{TASK}/references/{file}",
+                    data=data,
+                    task=CONFIG.tasks(data),
+                    allow_missing=True,
+                )
+                for name, file in EVIDENCE.items()
+            },
+        log:
+            f"{LOGS}/{data}/{{split}}/fit_references.log",
+        benchmark:
+            f"{BENCHMARKS}/{data}/{{split}}/fit_references.tsv"
+        conda:
+            "../../envs/movielens.yaml"
+        container:
+            image("movielens")
+        threads: 1
+        resources:
+            mem_mb=per_attempt(2000),
+            runtime=per_attempt(10),
+        params:
+            about=lambda wildcards, data=data: PLAN.place(data, wildcards),
+            metrics=CONFIG.metrics_of(data),
+            code=fingerprint(
+                "talking_models.evidence.references", *PLAN.metric_code(CONFIG.metrics_of(data))
+            ),
+        script:
+            "../scripts/fit_references.py"
+
+
+rule evaluate_images:
+    """Predict the eval examples of a set of images with one student."""
+    input:
+        models=f"{JOB}/seed{{seed}}/models.safetensors",
+        examples=f"{SLICES}/eval.yaml",
+    output:
+        **{name: f"{JOB}/seed{{seed}}/{file}" for name, file in EVIDENCE.items()},
+    log:
+        f"{LOGS}/{{data}}/{{split}}/evaluate_images/{{experiment}}/{{task}}/seed{{seed}}.log",
+    benchmark:
+        f"{BENCHMARKS}/{{data}}/{{split}}/evaluate_images/{{experiment}}/{{task}}/seed{{seed}}.tsv"
+    wildcard_constraints:
+        data=one_of(IMAGES),
+    conda:
+        PLAN.image_environment
+    container:
+        image(PLAN.image_step)
+    threads: PLAN.image_threads
+    resources:
+        **PLAN.device(1),
+        mem_mb=per_attempt(8000),
+        runtime=per_attempt(120),
+    params:
+        about=lambda wildcards: PLAN.place(wildcards.data, wildcards),
+        metrics=lambda wildcards: CONFIG.metrics_of(wildcards.data),
+        device=CONFIG.device.model_dump(),
+        code=lambda wildcards: fingerprint(
+            *PLAN.evaluation_code(wildcards.data, wildcards.experiment)
+        ),
+    script:
+        "../scripts/evaluate_images.py"

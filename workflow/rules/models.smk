@@ -1,0 +1,91 @@
+# Pre-trained models of images: their weights, and what gives a teacher the classes of a data set.
+#
+# Needs: CONFIG.models; data.smk's slices; for `weights: hub`, the hub, or the file that the first
+#        rule makes put there by hand.
+# Makes: data/weights/{model}.safetensors, as the hub gives them
+#        {RESULTS}/models/{model}.safetensors, as all jobs read them
+#        {RESULTS}/{data}/{split}/all/{model}/probe.safetensors and accuracy.csv
+
+
+rule download_weights:
+    """Fetch a timm model's weights from the Hugging Face hub."""
+    output:
+        "data/weights/{model}.safetensors",
+    log:
+        f"{LOGS}/models/download_weights/{{model}}.log",
+    benchmark:
+        f"{BENCHMARKS}/models/download_weights/{{model}}.tsv"
+    conda:
+        PLAN.image_environment
+    container:
+        image(PLAN.image_step)
+    threads: 1
+    resources:
+        mem_mb=per_attempt(4000),
+        runtime=per_attempt(60),
+    params:
+        name=lambda wildcards: CONFIG.models[wildcards.model].name,
+        code=fingerprint("talking_models.models.weights"),
+    script:
+        "../scripts/download_weights.py"
+
+
+rule make_backbone:
+    """Check a model's weights, and bring them to the image size."""
+    input:
+        weights=lambda wildcards: PLAN.weights(wildcards.model),
+    output:
+        f"{RESULTS}/models/{{model}}.safetensors",
+    log:
+        f"{LOGS}/models/make_backbone/{{model}}.log",
+    benchmark:
+        f"{BENCHMARKS}/models/make_backbone/{{model}}.tsv"
+    conda:
+        PLAN.image_environment
+    container:
+        image(PLAN.image_step)
+    threads: 1
+    resources:
+        mem_mb=per_attempt(4000),
+        runtime=per_attempt(10),
+    params:
+        settings=lambda wildcards: CONFIG.form(wildcards.model),
+        code=lambda wildcards: fingerprint(*PLAN.code_of_model(wildcards.model)),
+    script:
+        "../scripts/make_backbone.py"
+
+
+rule probe_teacher:
+    """Train a teacher's classifier for one data set on its frozen features."""
+    input:
+        backbone=lambda wildcards: PLAN.backbone(wildcards.model),
+        fit=f"{SLICES}/fit.yaml",
+        val=f"{SLICES}/val.yaml",
+    output:
+        probe=f"{TASK}/{{model}}/probe.safetensors",
+        accuracy=f"{TASK}/{{model}}/accuracy.csv",
+    log:
+        f"{LOGS}/{{data}}/{{split}}/probe_teacher/{{task}}/{{model}}.log",
+    benchmark:
+        f"{BENCHMARKS}/{{data}}/{{split}}/probe_teacher/{{task}}/{{model}}.tsv"
+    wildcard_constraints:
+        data=one_of(IMAGES),
+    conda:
+        PLAN.image_environment
+    container:
+        image(PLAN.image_step)
+    threads: PLAN.image_threads
+    resources:
+        **PLAN.device(1),
+        mem_mb=per_attempt(16000),
+        runtime=per_attempt(240),
+    params:
+        config=lambda wildcards: {
+            "settings": CONFIG.form(wildcards.model),
+            "device": CONFIG.device.model_dump(),
+        },
+        code=lambda wildcards: fingerprint(
+            "talking_models.training.probe", *PLAN.code_of_model(wildcards.model)
+        ),
+    script:
+        "../scripts/probe_teacher.py"

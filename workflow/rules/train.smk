@@ -1,0 +1,69 @@
+# Training: a teacher on all rows, a student for each experiment and task; on ratings or on images.
+#
+# Needs: data.smk's slices and items; models.smk's weights and classifiers; tuning.smk's choices where
+#        a run searches.
+# Makes: {RESULTS}/{data}/{split}/{task}/{experiment}/, a teacher's id being an experiment on `all`
+#            models.safetensors  all seeds' models, as one stack
+#            history.csv         loss parts over training
+#            config.yaml         the effective settings
+#        of images, in a folder seed{seed}/ for each seed, also
+#            throughput.csv      images per second
+#
+# Training reads fit and val rows and nothing later. A killed image job goes on from
+# checkpoint.safetensors in its folder; what it logs for TensorBoard lies beside its log.
+
+
+rule train:
+    """Train the models of one experiment on one task of ratings, all seeds at once."""
+    input:
+        rows=expand(f"{SLICES}/{{slice}}.parquet", slice=TRAIN_SLICES, allow_missing=True),
+        item_table=f"{CANONICAL}/items.parquet",
+        teachers=PLAN.teachers,
+        chosen=PLAN.chosen,
+    output:
+        **{name: f"{JOB}/{file}" for name, file in MODELS.items()},
+    log:
+        f"{LOGS}/{{data}}/{{split}}/train/{{experiment}}/{{task}}.log",
+    benchmark:
+        f"{BENCHMARKS}/{{data}}/{{split}}/train/{{experiment}}/{{task}}.tsv"
+    wildcard_constraints:
+        data=one_of(RATINGS),
+    conda:
+        "../../envs/movielens.yaml"
+    container:
+        image("movielens")
+    threads: 1
+    resources:
+        mem_mb=PLAN.memory_of_training,
+        runtime=per_attempt(60),
+    params:
+        config=PLAN.training_config,
+        own=lambda wildcards: PLAN.own(wildcards.experiment),
+        code=lambda wildcards: fingerprint(*PLAN.training_code(wildcards.experiment)),
+    script:
+        "../scripts/train.py"
+
+
+use rule train as train_images with:
+    input:
+        unpack(PLAN.image_inputs),
+        fit=f"{SLICES}/fit.yaml",
+        val=f"{SLICES}/val.yaml",
+    output:
+        **{name: f"{JOB}/seed{{seed}}/{file}" for name, file in MODELS.items()},
+        throughput=f"{JOB}/seed{{seed}}/throughput.csv",
+    log:
+        f"{LOGS}/{{data}}/{{split}}/train_images/{{experiment}}/{{task}}/seed{{seed}}.log",
+    benchmark:
+        f"{BENCHMARKS}/{{data}}/{{split}}/train_images/{{experiment}}/{{task}}/seed{{seed}}.tsv"
+    wildcard_constraints:
+        data=one_of(IMAGES),
+    conda:
+        PLAN.image_environment
+    container:
+        image(PLAN.image_step)
+    threads: PLAN.image_threads * CONFIG.device.devices
+    resources:
+        **PLAN.device(CONFIG.device.devices),
+        mem_mb=per_attempt(16000),
+        runtime=per_attempt(720),

@@ -1,0 +1,99 @@
+# Tuning: settings chosen on the training rows.
+#
+# Needs: data.smk's fit and val rows of all tasks, and the items; CONFIG.search, .experiments.
+# Makes: {RESULTS}/{data}/{split}/tuning/{experiment}/, a teacher being one
+#            curves.csv   validation RMSE of every trial, fold and task along training
+#            trials.csv   one row per trial: settings, score, steps, cost
+#            chosen.yaml  the choice for each task
+#            choice.yaml  the same with what it is for, as config/tuned/{data}/ keeps it
+#            journal.log  what a killed search goes on from
+#        {RESULTS}/{data}/{split}/tuning/{experiment}/fold{fold}.safetensors, of a teacher
+#
+# No rule here has an eval row among its inputs.
+
+TUNING = f"{RESULTS}/{{data}}/{{split}}/tuning/{{experiment}}"
+TUNED = [
+    (data, CONFIG.default_split(data), experiment)
+    for data in RATINGS
+    for experiment in CONFIG.searched(data)
+]
+
+
+rule tuned:
+    """Search all settings."""
+    input:
+        [
+            f"{TUNING}/{file}".format(data=data, split=split, experiment=experiment)
+            for data, split, experiment in TUNED
+            for file in ("choice.yaml", "trials.csv")
+        ],
+    localrule: True
+
+
+rule tune:
+    """Search the settings of one experiment on the folds of all tasks."""
+    input:
+        unpack(PLAN.search_inputs),
+        rows=expand(f"{SLICES}/{{slice}}.parquet", task=ALL, slice=TRAIN_SLICES, allow_missing=True),
+        item_table=f"{CANONICAL}/items.parquet",
+    output:
+        **{
+            name: f"{TUNING}/{name}.{form}"
+            for name, form in {
+                "curves": "csv", "trials": "csv", "chosen": "yaml", "choice": "yaml"
+            }.items()
+        },
+    log:
+        f"{LOGS}/{{data}}/{{split}}/tune/{{experiment}}.log",
+    benchmark:
+        f"{BENCHMARKS}/{{data}}/{{split}}/tune/{{experiment}}.tsv"
+    conda:
+        "../../envs/movielens.yaml"
+    container:
+        image("movielens")
+    threads: 1
+    resources:
+        mem_mb=PLAN.memory_of_training,
+        runtime=per_attempt(720),
+    params:
+        tasks=lambda wildcards: PLAN.searched_tasks(wildcards),
+        config=lambda wildcards: CONFIG.training_job(wildcards.experiment, wildcards.data),
+        choose=lambda wildcards: PLAN.choose(wildcards.experiment),
+        search=lambda wildcards: PLAN.search(wildcards.experiment),
+        about=lambda wildcards: PLAN.basis(wildcards.data, wildcards.split),
+        code=lambda wildcards: fingerprint(*PLAN.tuning_code(wildcards.experiment)),
+    script:
+        "../scripts/tune.py"
+
+
+rule train_fold_teachers:
+    """Train a teacher on the fit rows of each fold, for the students' searches."""
+    input:
+        rows=expand(f"{SLICES}/{{slice}}.parquet", task=ALL, slice=TRAIN_SLICES, allow_missing=True),
+        item_table=f"{CANONICAL}/items.parquet",
+        chosen=f"{TUNING}/chosen.yaml",
+    output:
+        expand(
+            f"{TUNING}/fold{{fold}}.safetensors",
+            fold=range(CONFIG.search.folds),
+            allow_missing=True,
+        ),
+    log:
+        f"{LOGS}/{{data}}/{{split}}/train_fold_teachers/{{experiment}}.log",
+    benchmark:
+        f"{BENCHMARKS}/{{data}}/{{split}}/train_fold_teachers/{{experiment}}.tsv"
+    conda:
+        "../../envs/movielens.yaml"
+    container:
+        image("movielens")
+    threads: 1
+    resources:
+        mem_mb=PLAN.memory_of_training,
+        runtime=per_attempt(60),
+    params:
+        config=lambda wildcards: CONFIG.training_job(wildcards.experiment, wildcards.data),
+        own=lambda wildcards: CONFIG.own(wildcards.experiment),
+        folds=CONFIG.search.folds,
+        code=lambda wildcards: fingerprint(*PLAN.tuning_code(wildcards.experiment)),
+    script:
+        "../scripts/train_fold_teachers.py"

@@ -1,0 +1,12 @@
+"""Rule measure_sizes: what students and teachers weigh and cost."""
+
+from talking_models.running.job import start
+from talking_models.evidence.sizes import run
+
+start(snakemake)
+run(
+    snakemake.params.jobs,
+    models=snakemake.input.models,
+    csv=snakemake.output.csv,
+    md=snakemake.output.md,
+)

@@ -1,0 +1,342 @@
+"""The configuration: every key with its default, its range and its meaning.
+
+These models are the one source of the defaults, of `workflow/schemas/config.schema.json` and of the
+key table in `config/README.md` (see `talking_models.config.docs`). Snakemake reads them while it
+builds its DAG, so nothing here imports torch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+from pathlib import PurePosixPath
+from typing import Any, Literal
+
+from pydantic import Field, SerializeAsAny, ValidationError, field_validator, model_validator
+
+from talking_models import registry
+from talking_models.config.check import problems
+from talking_models.changes import changed
+from talking_models.config.entries import REGISTRIES, entries, part_of, present
+from talking_models.config.errors import ConfigError, explain, raise_all
+from talking_models.config.merge import merged_files
+from talking_models.config.sections import (
+    Curve,
+    Device,
+    Experiment,
+    Search,
+    Split,
+    Table,
+)
+from talking_models.strict import Identifier, Precision, Strict
+from talking_models.data import DATA
+from talking_models.data.base import ALL, DataKind, DataSettings
+from talking_models.data.names import slug
+from talking_models.methods import METHODS, Method
+from talking_models.models import MODELS
+from talking_models.models.kind import ModelKind, ModelSettings
+
+__all__ = ["Config", "ConfigError", "load", "read"]
+
+REFERENCES = {"Task mean": "task-mean", "User and item bias": "bias"}
+"""Row names of the reference lines of ratings, with the ids that they have in the evidence."""
+
+
+class Config(Strict):
+    """Everything that a run depends on; made by `load` or `read`, which also check all ids."""
+
+    results: str = Field(
+        "results",
+        pattern=r"^[\w ./-]*\w[\w ./-]*$",
+        description="Folder of everything that a run makes, but for the data in canonical form.",
+    )
+    containers: str = Field(
+        "localhost/talking-models",
+        pattern=r"^[\w.-]+(:\d+)?(/[\w.-]+)*$",
+        description="Registry and folder of the container images, for `--sdm apptainer` alone.",
+    )
+    plugins: tuple[str, ...] = Field(
+        (),
+        strict=False,
+        description="Folders with methods, metrics, data kinds and model kinds of your own: each "
+        "Python file in them is one.",
+    )
+    seeds: int = Field(5, ge=1, description="Runs of each cell, with the seeds 0 to n-1.")
+    teacher_seed: Literal["paired", "first"] = Field(
+        "first",
+        description="Which of the teacher's models teaches the student of seed i: that of seed i, "
+        "or the first, for all.",
+    )
+    precision: Precision = Field(
+        "float32",
+        description="Of the matrix products of final training on ratings, see `search.precision`.",
+    )
+    device: Device = Field(default_factory=Device, description="What image jobs run on.")
+    tuning: Literal["none", "committed", "search"] = Field(
+        "committed",
+        description="Where tuned settings come from: nowhere (what stands here serves all "
+        "methods), the folder `tuned`, or a search in this run.",
+    )
+    tuned: str = Field(
+        "config/tuned",
+        min_length=1,
+        description="The committed choices, one file for each data set and experiment, relative "
+        "to the repository root.",
+    )
+    search: Search = Field(default_factory=Search, description="The search for settings.")
+    trial: bool = Field(
+        False, description="Whether this is a trial of the workflow: every page then says so."
+    )
+    paper: str | None = Field(
+        None,
+        description="What is known of the paper's tables: a file with its names of our tasks.",
+    )
+    claims: str | None = Field(
+        None, description="The paper's claims, to be judged: a file; null: there are none."
+    )
+    data: dict[Identifier, SerializeAsAny[DataSettings]] = Field({}, description="Data sets.")
+    splits: dict[Identifier, Split] = Field({}, description="Ways to cut them.")
+    models: dict[Identifier, SerializeAsAny[ModelSettings]] = Field(
+        {}, description="Students and teachers."
+    )
+    experiments: dict[Identifier, Experiment] = Field(
+        {}, description="A method, a student, its teachers."
+    )
+    tables: dict[Identifier, Table] = Field({}, description="Tables.")
+    curves: dict[Identifier, Curve] = Field({}, description="Curves.")
+
+    @field_validator("results")
+    @classmethod
+    def _as_targets_say_it(cls, folder: str) -> str:
+        return str(PurePosixPath(folder))  # `./out/` is `out`
+
+    # An entry that is null is switched off; the others become what their kind says they are.
+
+    @field_validator("splits", "experiments", "tables", "curves", mode="before")
+    @classmethod
+    def _without_what_is_off(cls, given: Any) -> Any:
+        return present(given)
+
+    @field_validator("data", "models", mode="before")
+    @classmethod
+    def _by_kind(cls, given: Any, info: Any) -> Any:
+        return entries(REGISTRIES[info.field_name], present(given))
+
+    @model_validator(mode="after")
+    def _curves_make_experiments(self) -> Config:
+        for id, curve in self.curves.items():
+            for value in next(iter(curve.over.values()), []):
+                if curve.of in self.experiments:
+                    made = {"like": curve.of, "settings": {next(iter(curve.over)): value}}
+                    base = self.experiments[curve.of]
+                    experiment = base.model_copy(update=made | {"choose": {}})
+                    self.experiments[f"{id}-{slug(str(value))}"] = experiment
+        return self
+
+    @model_validator(mode="after")
+    def _all_fits_together(self) -> Config:
+        raise_all(problems(self))
+        return self
+
+    # Data sets and their tasks
+
+    def kind(self, data: str) -> type[DataKind]:
+        """The kind of a data set."""
+        return DATA.get(self.data[data].kind)
+
+    def family(self, data: str) -> str:
+        """Whether a data set is of `ratings` or `images`."""
+        return self.kind(data).family
+
+    def of_family(self, family: str) -> list[str]:
+        """The data sets of a family."""
+        return [data for data in self.data if self.family(data) == family]
+
+    def tasks(self, data: str) -> dict[str, str | None]:
+        """The tasks of a data set, by id: their names, None where the data decides.
+
+        The task of all rows is among them only if there is no other.
+        """
+        tasks = self.data[data].tasks
+        if tasks.densest:
+            return {f"densest-{k + 1}": None for k in range(tasks.densest)}
+        return {slug(name): name for name in tasks.names} or {ALL: ALL}
+
+    def seeds_of(self, data: str) -> int:
+        """How many seeds a data set's students have."""
+        return self.data[data].seeds or self.seeds
+
+    @property
+    def protocols(self) -> dict[str, dict[str, Any]]:
+        """What jobs are told of a split, by its id in paths."""
+        found = (split.protocols(id) for id, split in self.splits.items())
+        return {id: protocol for part in found for id, protocol in part.items()}
+
+    def default_split(self, data: str) -> str:
+        """The split of a data set where nothing else is said."""
+        default = {"ratings": "latest", "images": "given"}[self.family(data)]
+        return self.data[data].split or default
+
+    def split_of(self, shown: Table | Curve, data: str) -> str:
+        """The split of a table's or curve's column."""
+        return shown.split or self.default_split(data)
+
+    def columns(self, shown: Table | Curve) -> list[tuple[str, str, str]]:
+        """The columns of a table or curve: data, split, task id."""
+        return [
+            (data, self.split_of(shown, data), task)
+            for data in shown.data
+            for task in self.tasks(data)
+        ]
+
+    def metric_of(self, shown: Table | Curve) -> str:
+        """The metric of a table or curve."""
+        return shown.metric or {"ratings": "rmse", "images": "accuracy"}[self.family(shown.data[0])]
+
+    @property
+    def shown(self) -> dict[str, Table | Curve]:
+        """Tables and curves."""
+        return {**self.tables, **self.curves}
+
+    def metrics_of(self, data: str) -> list[str]:
+        """All metrics that a data set is evaluated by."""
+        found = [self.metric_of(shown) for shown in self.shown.values() if data in shown.data]
+        return list(dict.fromkeys(found))
+
+    # Models, methods, experiments
+
+    def model_kind(self, model: str) -> type[ModelKind]:
+        """The kind of a model."""
+        return MODELS.get(self.models[model].kind)
+
+    def is_teacher(self, id: str) -> bool:
+        """Whether an id is a model that is trained here, and no experiment."""
+        return id in self.models and self.models[id].on is not None
+
+    def method_of(self, id: str) -> str:
+        """The method of an experiment; a teacher is trained from scratch."""
+        return "scratch" if self.is_teacher(id) else self.experiments[id].method
+
+    def method(self, id: str) -> type[Method]:
+        """The class of that method."""
+        return METHODS.get(self.method_of(id))
+
+    def student_of(self, id: str) -> str:
+        """The model that an experiment trains; a teacher is one itself."""
+        return id if self.is_teacher(id) else self.experiments[id].student
+
+    def teachers_of(self, id: str) -> tuple[str, ...]:
+        """The models that teach in an experiment; none if its method has no teacher."""
+        return self.experiments[id].teachers if self.method(id).has_teacher else ()
+
+    def own(self, id: str) -> dict[str, Any]:
+        """What an experiment itself says of `training` and `settings`; nothing for a teacher.
+
+        Where no search chooses (`tuning: none`), the first value of `choose` serves.
+        """
+        if self.is_teacher(id):
+            return {"training": {}, "settings": {}}
+        found = self.experiments[id]
+        first = {key: values[0] for key, values in found.choose.items()}
+        return {
+            "training": found.training,
+            "settings": found.settings | (first if self.tuning == "none" else {}),
+        }
+
+    def starts_from(self, id: str) -> list[str]:
+        """The experiments whose tuned settings one takes: those it is like, and its own."""
+        found = None if self.is_teacher(id) else self.experiments[id]
+        if found is None or found.like is None:
+            return [id]
+        return [found.like, *([id] if found.choose else [])]
+
+    def searched(self, data: str) -> list[str]:
+        """The experiments that a search of a data set chooses settings for, teachers first.
+
+        Images have no search: their experiments with `like` start from what the other says.
+        """
+        if self.family(data) != "ratings":
+            return []
+        shown = [id for id, found in self.experiments.items() if self._is_for(found, data)]
+        wanted = [id for id in shown if not self.experiments[id].like or self.experiments[id].choose]
+        teachers = dict.fromkeys(t for id in wanted for t in self.teachers_of(id))
+        return [*filter(self.is_teacher, teachers), *wanted]
+
+    def _is_for(self, experiment: Experiment, data: str) -> bool:
+        return self.model_kind(experiment.student).family == self.family(data)
+
+    def training_job(
+        self, id: str, data: str, choices: Mapping[str, Mapping[str, Any]] | None = None
+    ) -> dict[str, Any]:
+        """The effective config of one training job, but for an image job's seed.
+
+        Later ones win: the method's defaults, the student's entry; then, of an experiment that it
+        is like and of itself, what tuning chose and what the experiment itself says.
+
+        Args:
+            id: of the experiment, or of a teacher.
+            data: the data set.
+            choices: tuned `training` and `settings` by experiment.
+
+        Raises:
+            KeyError: there is no such experiment.
+        """
+        model = self.student_of(id)
+        config = {
+            "method": self.method_of(id),
+            "settings": self.method(id).Settings().model_dump(mode="json"),
+            "training": self.models[model].training.model_dump(mode="json"),
+            "student": self.form(model),
+            "teachers": {teacher: self.form(teacher) for teacher in self.teachers_of(id)},
+        }
+        if self.family(data) == "ratings":
+            config |= {"seeds": self.seeds_of(data), "precision": self.precision}
+        else:
+            config["device"] = self.device.model_dump()
+        if config["teachers"]:
+            config["teacher_seed"] = self.teacher_seed
+        for other in dict.fromkeys([*self.starts_from(id), id]):
+            config = changed(config, (choices or {}).get(other, {}), self.own(other))
+        return config
+
+    def form(self, model: str) -> dict[str, Any]:
+        """What a model is, without where and how it is trained."""
+        entry = self.models[model]
+        own = entry.model_dump(mode="json", exclude={"on", "training", "file"})
+        other = getattr(entry, "of", None)
+        if other is None:
+            return own
+        return {key: value for key, value in own.items() if key in entry.model_fields_set} | {
+            key: value
+            for key, value in self.form(other).items()
+            if key not in entry.model_fields_set
+        }
+
+
+def load(raw: Mapping[str, Any]) -> Config:
+    """Validate merged configuration files, such as Snakemake's `config`.
+
+    Raises:
+        ConfigError: its message lists every problem with the key's path, what was found, what is
+            allowed and the nearest known name.
+    """
+    raw = dict(raw)
+    try:
+        folders = raw.get("plugins") or []
+        registry.use(folders if isinstance(folders, list) else [])
+        return Config.model_validate(raw)
+    except ValidationError as error:
+        raise ConfigError(explain(error, Config, partial(part_of, raw))) from None
+    except ValueError as error:
+        raise ConfigError(str(error)) from None
+
+
+def read(*paths: Any) -> Config:
+    """Load configuration files without Snakemake, later ones on top of earlier ones.
+
+    Raises:
+        ConfigError: a file is not a YAML mapping, or as for `load`.
+    """
+    return load(merged_files(*paths))
+
+

@@ -1,0 +1,39 @@
+"""Configuration files on top of each other, as Snakemake lays them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from talking_models.config.errors import ConfigError
+
+
+def merge(base: Any, update: Mapping[str, Any]) -> Any:
+    """Merge as Snakemake does: mappings key by key, anything else replaces what was there."""
+    if not update:
+        return base
+    merged = dict(base) if isinstance(base, Mapping) else {}
+    for key, value in update.items():
+        merged[key] = merge(merged.get(key, {}), value) if isinstance(value, Mapping) else value
+    return merged
+
+
+def merged_files(*paths: str | Path) -> dict[str, Any]:
+    """The content of YAML files, later ones on top of earlier ones.
+
+    Raises:
+        ConfigError: a file is not a YAML mapping.
+    """
+    raw: dict[str, Any] = {}
+    for path in paths:
+        try:
+            content = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+        except (yaml.YAMLError, UnicodeDecodeError) as error:
+            raise ConfigError(f"{path} is not YAML: {error}") from None
+        if not isinstance(content, Mapping):
+            raise ConfigError(f"{path}: the top level must be a mapping of keys to values")
+        raw = merge(raw, content)
+    return raw

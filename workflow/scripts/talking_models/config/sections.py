@@ -1,0 +1,217 @@
+"""The sections of the configuration; see `talking_models.config`, which puts them together.
+
+Nothing here imports torch: Snakemake reads the configuration while it builds its DAG.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, Field, field_validator, model_validator
+from pydantic_core import PydanticCustomError
+
+from talking_models.strict import Identifier, Precision, Share, Strict, unique
+from talking_models.methods import METHODS
+
+Ids = Annotated[tuple[Identifier, ...], AfterValidator(unique)]
+
+
+class Split(Strict):
+    """How a data set is cut into fit, val and eval rows."""
+
+    kind: Literal["latest", "rolling", "per_user", "given"] = Field(
+        description="`latest`: the latest rows of all are eval, the latest of the others val. "
+        "`rolling`: several such cuts, one after the other. `per_user`: the latest rows of each "
+        "user. `given`: the parts that the source of the images has.",
+    )
+    eval: float = Field(
+        0.1, gt=0, le=0.5, description="Share of all rows that is kept for the tables."
+    )
+    val: float = Field(
+        0.1, gt=0, le=0.5, description="Share of the training rows that selects and never trains."
+    )
+    share: Share = Field(
+        1.0, description="Share of a task's training rows that is used, drawn at random."
+    )
+    windows: int | None = Field(
+        None, ge=2, le=20, description="Of `rolling`: how many cuts; their ids are ID-1, ID-2, ..."
+    )
+
+    @model_validator(mode="after")
+    def _windows_roll(self) -> Split:
+        if (self.windows is None) == (self.kind == "rolling"):
+            raise PydanticCustomError(
+                "contradiction", "kind `rolling` needs windows, and no other kind has them"
+            )
+        if self.kind == "given" and "eval" in self.model_fields_set:
+            raise PydanticCustomError(
+                "contradiction", "eval has no effect with kind `given`: the source says it"
+            )
+        return self
+
+    def protocols(self, id: str) -> dict[str, dict[str, Any]]:
+        """What a job is told, by the id in paths: one, or one for each window."""
+        common = self.model_dump(exclude={"windows"})
+        if self.windows is None:
+            return {id: common}
+        return {
+            f"{id}-{k + 1}": common | {"window": k, "windows": self.windows}
+            for k in range(self.windows)
+        }
+
+
+class Experiment(Strict):
+    """A method, a student, its teachers, and what differs from defaults and from what was tuned."""
+
+    method: str = Field(
+        description="A file of `talking_models/methods`, without `.py`.",
+        json_schema_extra=lambda schema: schema.update(enum=METHODS.names()),
+    )
+    student: Identifier = Field("student", description="The model that is trained.")
+    teachers: Ids = Field(
+        ("teacher",),
+        strict=False,
+        min_length=1,
+        description="The models that teach; without effect for a method without a teacher.",
+    )
+    settings: dict[str, Any] = Field(
+        {}, description="Hyper-parameters of the method that differ from its defaults, see below."
+    )
+    training: dict[str, Any] = Field(
+        {}, description="What differs from the `training` of the student's entry."
+    )
+    like: Identifier | None = Field(
+        None,
+        description="Start from the settings of this experiment, of the same method, and change "
+        "only what stands here: an ablation. If left out, the experiment is tuned itself.",
+    )
+    choose: dict[str, list[Any]] = Field(
+        {},
+        description="With `like`: settings with a few values each, of which validation chooses.",
+    )
+
+    @field_validator("method")
+    @classmethod
+    def _known_method(cls, name: str) -> str:
+        if name not in METHODS.names():
+            raise PydanticCustomError("unknown_name", "no such method")
+        return name
+
+    @model_validator(mode="after")
+    def _choose_needs_like(self) -> Experiment:
+        if self.choose and self.like is None:
+            raise PydanticCustomError("contradiction", "choose has an effect only beside `like`")
+        return self
+
+
+class Search(Strict):
+    """How settings are searched: on the training rows, the same for every method."""
+
+    trials: int = Field(16, ge=1, description="Settings tried for each method, and the teacher.")
+    folds: int = Field(3, ge=2, le=8, description="Rolling-origin folds of the training rows.")
+    seeds: int = Field(2, ge=1, description="Models whose scores are averaged in each trial.")
+    steps: int = Field(400, ge=1, description="Most steps that a student can be given.")
+    teacher_steps: int = Field(800, ge=1, description="Most steps that the teacher can be given.")
+    every: int = Field(25, ge=1, description="Steps between two looks at the validation rows.")
+    precision: Precision = Field(
+        "float32",
+        description="Of the trials' matrix products: `bfloat16` is faster where the CPU has it. "
+        "Weights, losses and scores stay float32.",
+    )
+    scope: Literal["shared", "task"] = Field(
+        "shared", description="One choice for all tasks, or one for each."
+    )
+
+    @model_validator(mode="after")
+    def _it_looks(self) -> Search:
+        for name in ("steps", "teacher_steps"):
+            if getattr(self, name) < self.every:
+                raise PydanticCustomError(
+                    "contradiction",
+                    f"search.{name} {getattr(self, name)} < search.every {self.every}: no trial "
+                    "would be looked at",
+                )
+        return self
+
+
+class Device(Strict):
+    """What image jobs run on. Nothing here changes a result by more than rounding."""
+
+    accelerator: Literal["auto", "cpu", "cuda", "tpu"] = Field(
+        "auto",
+        description="`auto` takes the best that is there. Clusters need the word: a job asks for "
+        "a device only if it says `cuda` or `tpu`.",
+    )
+    devices: int = Field(1, ge=1, description="Devices that a training job uses.")
+    precision: Literal["auto", "float32", "bfloat16"] = Field(
+        "auto", description="Of the products; `auto` is bfloat16 on CUDA devices that have it."
+    )
+    threads: int = Field(1, ge=1, description="CPU threads of torch in each process.")
+    workers: int = Field(
+        0, ge=0, description="Processes that prepare images, for each training process."
+    )
+
+
+class Shown(Strict):
+    """What tables and curves have in common."""
+
+    title: str = Field(min_length=1, description="What it shows.")
+    data: Ids = Field(
+        strict=False,
+        min_length=1,
+        description="The data sets; each of their tasks is a column.",
+    )
+    split: Identifier | None = Field(
+        None, description="The split; null: the one that each data set names."
+    )
+    metric: str | None = Field(
+        None,
+        description="A file of `talking_models/metrics`, without `.py`; null: `rmse` of ratings, "
+        "`accuracy` of images.",
+    )
+    against: Identifier | None = Field(
+        None, description="The experiment that the others are compared with; null: none."
+    )
+    in_all: bool = Field(
+        True, description="Whether a run without a target makes it; else it is asked for by name."
+    )
+
+
+class Table(Shown):
+    """A table of results: rows are experiments, columns the tasks of data sets."""
+
+    paper: str | None = Field(
+        None,
+        pattern=r"\.csv$",
+        description="The published numbers, relative to the repository root; none if left out.",
+    )
+    rows: dict[str, Identifier] = Field(
+        min_length=1,
+        description="Row names, as published, with their experiment ids, or a teacher's.",
+    )
+    bold: Annotated[tuple[str, ...], AfterValidator(unique)] = Field(
+        (), strict=False, description="The rows among which the best mean is printed in bold."
+    )
+
+
+class Curve(Shown):
+    """Results along the values of a setting, drawn as a figure."""
+
+    of: Identifier | None = Field(
+        None, description="With `over`: the experiment whose setting takes the values."
+    )
+    over: dict[str, Annotated[list[Any], Field(min_length=1)]] = Field(
+        {},
+        description="One setting of the method with its values: an experiment is made for each.",
+    )
+    points: dict[str, Identifier] = Field(
+        {}, description="Instead: experiments by the value that is printed for each."
+    )
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Curve:
+        if bool(self.points) == bool(self.over) or bool(self.over) != bool(self.of):
+            raise PydanticCustomError("contradiction", "either `of` and `over`, or `points`")
+        if len(self.over) > 1:
+            raise PydanticCustomError("contradiction", "`over` takes one setting")
+        return self

@@ -1,0 +1,126 @@
+"""Images of the user's own: a folder for each class.
+
+    pets/cat/1.jpg, pets/dog/7.png          cut by the files' names
+    pets/train/cat/1.jpg, pets/test/...     as the folders say; `val` if it is there
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field
+
+from talking_models.data.base import DataKind, DataSettings, Parts
+from talking_models.data.images import Pictures
+from talking_models.errors import SourceError
+
+ENDINGS = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff")
+TRAIN, VAL, TESTS = "train", "val", ("test", "eval")
+
+
+class FolderSettings(DataSettings):
+    """Class folders, in `train` and `test` (and `val`) folders, or right in the path."""
+
+    path: str = Field(min_length=1, description="The folder.")
+    eval: float = Field(
+        0.2,
+        gt=0,
+        lt=1,
+        description="Share of the images for the tables where there is no folder `test`; which "
+        "ones, a digest of each file's name says.",
+    )
+
+
+class Folder(DataKind):
+    """PNG, JPEG, WebP, BMP, GIF and TIFF files below class folders."""
+
+    family = "images"
+    Settings = FolderSettings
+
+    @classmethod
+    def files(cls, settings: dict[str, Any]) -> list[str]:
+        """It and the folders below: an image added to one or taken away is a change of it."""
+        root = Path(settings["path"])
+        below = sorted(path for path in root.rglob("*") if path.is_dir()) if root.is_dir() else []
+        return [str(path) for path in (root, *below)]
+
+    @classmethod
+    def parts(cls, settings: dict[str, Any]) -> Parts:
+        """See `DataKind.parts`."""
+        root = Path(settings["path"])
+        if not root.is_dir():
+            raise _error(f"there is no folder {root}", "a folder of class folders", "nothing")
+        test = next((name for name in TESTS if (root / name).is_dir()), None)
+        if (root / TRAIN).is_dir() and test:
+            return Parts(TRAIN, VAL if (root / VAL).is_dir() else None, test)
+        return Parts(TRAIN, None, TESTS[0])
+
+    @classmethod
+    def open(cls, settings: dict[str, Any], part: str) -> Pictures:
+        """See `DataKind.open`."""
+        return Part(settings, part)
+
+
+class Part(Pictures):
+    """The images of one part, ordered by a digest of their names: classes are mixed in it."""
+
+    def __init__(self, settings: dict[str, Any], part: str) -> None:
+        root = Path(settings["path"])
+        self.name = f"{root}, part {part}"
+        divided = (root / TRAIN).is_dir() and any((root / name).is_dir() for name in TESTS)
+        train = root / TRAIN if divided else root
+        self.classes = sorted(p.name for p in train.iterdir() if p.is_dir() and p.name[0] != ".")
+        if len(self.classes) < 2:
+            raise _error(
+                f"{train} has no classes to tell apart",
+                "a folder for each of two classes at least",
+                ", ".join(self.classes) or "no folder",
+            )
+        place = root / part if divided else root
+        strange = {p.name for p in place.iterdir() if p.is_dir() and p.name[0] != "."}
+        if strange - set(self.classes):
+            raise _error(
+                f"{place} has classes that {train} lacks",
+                ", ".join(self.classes),
+                ", ".join(sorted(strange - set(self.classes))),
+            )
+        found = [
+            (_digest(f"{name}/{file.name}"), file, label)
+            for label, name in enumerate(self.classes)
+            for file in (place / name).rglob("*")
+            if file.suffix.lower() in ENDINGS
+        ]
+        if not divided:
+            cut = int(settings["eval"] * 2**64)
+            found = [each for each in found if (each[0] < cut) == (part != TRAIN)]
+        self.files = [(file, label) for _, file, label in sorted(found)]
+
+    def __len__(self) -> int:
+        return len(self.files)
+
+    def load(self, rows: Sequence[int]) -> list[tuple[Any, int]]:
+        """See `Pictures.load`; the error of a broken file names it."""
+        from PIL import Image
+
+        found = []
+        for row in rows:
+            file, label = self.files[row]
+            try:
+                image = Image.open(file)
+                image.load()
+            except OSError as error:
+                raise _error(f"{file} cannot be read", "a whole image", str(error)) from error
+            found.append((image, label))
+        return found
+
+
+def _digest(name: str) -> int:
+    return int.from_bytes(sha256(name.encode()).digest()[:8], "big")
+
+
+def _error(what: str, expected: str, found: str) -> SourceError:
+    advice = "correct the folder, or the `path` of the data set"
+    return SourceError(what, expected=expected, found=found, advice=advice)

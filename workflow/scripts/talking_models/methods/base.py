@@ -1,0 +1,150 @@
+"""What a method is: settings with a search space, modules of its own, and one loss.
+
+Nothing here or in a method's file imports torch at the top: the workflow reads the settings while
+it builds its DAG, where torch would cost seconds on every call. Tensors bring their own operations.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+    from talking_models.models.base import LayeredModel, States, Widths
+    from talking_models.models.layers import Layers
+    from talking_models.objectives import Objective
+
+T = TypeVar("T")
+
+
+class MethodSettings(BaseModel):
+    """Hyper-parameters of a method; subclasses add fields, most of them with `tuned`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    def contradiction(self, training: Mapping[str, Any]) -> str | None:
+        """What of the settings can have no effect in a training like this one, in words."""
+        return None
+
+
+def tuned(
+    default: float,
+    description: str,
+    *,
+    low: float,
+    high: float,
+    log: bool = True,
+    zero: bool = False,
+    needs: str | None = None,
+) -> Any:
+    """A field that tuning searches between `low` and `high`, on a log scale if `log`.
+
+    With `zero`, switching the term off (0) is one more choice of the search. `needs` names a
+    setting without which (0) this one has no effect: tuning then leaves it as it is.
+    """
+    space = {"low": low, "high": high, "log": log, "zero": zero, "needs": needs}
+    return Field(default, description=description, ge=0, json_schema_extra={"search": space})
+
+
+@dataclass(frozen=True)
+class Loss:
+    """The loss of one step.
+
+    Attributes:
+        parts: named terms, already weighted, whose sum is minimised; each has one value per model
+            of the stack, shape (S,), or none (a scalar) for a single model.
+        monitors: other values of that shape, worth a look in the log.
+    """
+
+    parts: dict[str, Tensor]
+    monitors: dict[str, Tensor]
+
+    @property
+    def total(self) -> Tensor:
+        """The sum of the parts."""
+        return sum(self.parts.values())
+
+
+class Parts:
+    """Something made of modules, and of other such things: knows its modules by name."""
+
+    def modules(self) -> Iterator[tuple[str, nn.Module]]:
+        """The modules, by name; those of a part come with its name before theirs."""
+        for name, value in vars(self).items():
+            if isinstance(value, Parts):
+                yield from ((f"{name}_{inner}", module) for inner, module in value.modules())
+            elif hasattr(value, "parameters"):
+                yield name, value
+
+
+class Method(Parts):
+    """Base of every method: builds its modules in `__init__`, returns a `Loss` from `loss`.
+
+    Args:
+        settings: the method's hyper-parameters.
+        objective: the label loss and the logit distance, rating or classification.
+        layers: makes the layers that the method trains besides the student; its `mean_squared`
+            is the distance d(a, b) of all losses, one value per model of the stack.
+        student: widths of the student's states.
+        teachers: widths of each teacher's states, by its id; none for a method without a teacher.
+    """
+
+    Settings: ClassVar[type[MethodSettings]] = MethodSettings
+    has_teacher: ClassVar[bool] = True
+
+    def __init__(
+        self,
+        settings: MethodSettings,
+        objective: Objective,
+        layers: Layers,
+        student: Widths,
+        teachers: Mapping[str, Widths],
+    ) -> None:
+        self.settings = settings
+        self.objective = objective
+        self.d = layers.mean_squared
+        self.spread = layers.spread
+        self.build(layers, student, teachers)
+
+    @staticmethod
+    def only(teachers: Mapping[str, T]) -> T:
+        """The teacher of a method that has one.
+
+        Raises:
+            ValueError: there are none, or several.
+        """
+        if len(teachers) != 1:
+            raise ValueError(f"this method has one teacher, not {', '.join(teachers) or 'none'}")
+        return next(iter(teachers.values()))
+
+    def build(self, layers: Layers, student: Widths, teachers: Mapping[str, Widths]) -> None:
+        """Make the modules that are trained with the student and dropped at inference."""
+
+    def prepare(self, states: Mapping[str, Iterable[States]]) -> None:
+        """Look at each teacher's states on the training rows once, before the first step.
+
+        The iterables are lazy: a method that does not read one costs no teacher forward.
+        """
+
+    def trains(self, step: int) -> tuple[bool, bool]:
+        """Whether the student and the method's own modules are trained at `step` (0, 1, ...)."""
+        return True, True
+
+    def loss(
+        self, batch: Any, student: LayeredModel, teachers: Mapping[str, LayeredModel], step: int
+    ) -> Loss:
+        """The loss on one batch.
+
+        Args:
+            batch: inputs and `target`; what is in it is the models' business.
+            student: `student(batch)` gives its `States`; gradients flow.
+            teachers: by id; `teacher(batch)` gives its `States` without gradient,
+                `teacher.upper(low)` lets gradients through to `low`. Its weights are frozen.
+            step: number of steps taken before.
+        """
+        raise NotImplementedError

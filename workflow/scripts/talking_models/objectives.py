@@ -1,0 +1,57 @@
+"""What is learnt: the label loss, and how far a student's output is from a teacher's."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from torch import Tensor, nn
+
+from talking_models.models.layers import Layers
+
+
+class Objective(Protocol):
+    """The two losses that depend on what the output means."""
+
+    def label_loss(self, output: Tensor, target: Tensor) -> Tensor:
+        """L_label(y, y_g), one value per model."""
+        ...
+
+    def logit_loss(self, student: Tensor, teacher: Tensor, temperature: float) -> Tensor:
+        """L_logit(y_g, y_h), one value per model."""
+        ...
+
+
+class RatingObjective:
+    """Regression on one number per example: outputs and targets of shape (*stack, B)."""
+
+    def __init__(self, layers: Layers) -> None:
+        self.d = layers.mean_squared
+
+    def label_loss(self, output: Tensor, target: Tensor) -> Tensor:
+        """Mean squared error."""
+        return self.d(output, target)
+
+    def logit_loss(self, student: Tensor, teacher: Tensor, temperature: float) -> Tensor:
+        """Mean squared difference: what soft labels tend to at a high temperature (spec 5.1)."""
+        return self.d(student, teacher)
+
+
+class ClassObjective:
+    """One of C classes: outputs (*stack, B, C), targets (*stack, B) int64."""
+
+    def __init__(self, layers: Layers) -> None:
+        self.mean = layers.mean
+
+    def label_loss(self, output: Tensor, target: Tensor) -> Tensor:
+        """Cross-entropy."""
+        losses = nn.functional.cross_entropy(
+            output.flatten(0, -2), target.flatten(), reduction="none"
+        )
+        return self.mean(losses.view(target.shape))
+
+    def logit_loss(self, student: Tensor, teacher: Tensor, temperature: float) -> Tensor:
+        """T^2 KL(softmax(z_h / T) || softmax(z_g / T)) (Hinton et al., 2015)."""
+        log_student = (student / temperature).log_softmax(-1)
+        log_teacher = (teacher / temperature).log_softmax(-1)
+        divergence = (log_teacher.exp() * (log_teacher - log_student)).sum(-1)
+        return temperature**2 * self.mean(divergence)

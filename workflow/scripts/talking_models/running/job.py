@@ -1,0 +1,45 @@
+"""What every adapter in `workflow/scripts/` does first: its log and its record get their places."""
+
+from __future__ import annotations
+
+import gc
+import logging
+import sys
+from pathlib import Path
+from typing import Any
+
+from talking_models.running.provenance import follow, give_up
+
+# What the adapter imports after this stays: to look for garbage in it takes a sixth of `import
+# torch`. `start` ends the pause.
+gc.disable()
+
+
+def start(snakemake: Any) -> logging.Logger:
+    """Log to the rule's `log:` file, an uncaught error included, and return the logger.
+
+    The last line of an error also goes to standard error, where Snakemake shows it. At its end the
+    job leaves a record of what made its outputs, see `talking_models.running.provenance`.
+    """
+    gc.freeze()
+    gc.enable()
+    path = Path(snakemake.log[0])
+    path.parent.mkdir(parents=True, exist_ok=True)
+    logging.basicConfig(
+        filename=path,
+        filemode="w",
+        level=logging.INFO,
+        format="%(asctime)s %(levelname)s %(message)s",
+        force=True,
+    )
+    logging.captureWarnings(True)
+    log = logging.getLogger("talking_models")
+
+    def report(kind: type[BaseException], error: BaseException, trace: Any) -> None:
+        give_up()
+        log.critical("%s: %s", kind.__name__, error, exc_info=(kind, error, trace))
+        print(f"{kind.__name__}: {error}\n(details in {path})", file=sys.stderr)
+
+    sys.excepthook = report
+    follow(snakemake)
+    return log

@@ -1,0 +1,136 @@
+"""Batches of images: augmented for training, in order for measuring; made in worker processes.
+
+All random numbers are functions of the seed and of a place in the stream of examples, so that a
+training that is resumed, or shared by several processes, sees the images of one that is not.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import islice
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+from torchvision import transforms as T
+
+from talking_models.data.images import Examples, Pictures
+from talking_models.models.backbones import Look
+from talking_models.models.layers import Streams
+from talking_models.training.batches import shuffled_rows
+
+
+class ImageBatch(NamedTuple):
+    """B images.
+
+    Attributes:
+        images: (B, 3, R, R) float32, normalised.
+        target: (B,) int64 labels.
+    """
+
+    images: Tensor
+    target: Tensor
+
+
+def plain(look: Look) -> T.Compose:
+    """Resize the whole image to R x R and normalise it."""
+    return T.Compose([T.Resize((look.size, look.size)), T.ToTensor(), T.Normalize(*look[1:])])
+
+
+def augmented(look: Look, area: float, flip: bool) -> T.Compose:
+    """Crop a random part, resize it to R x R, flip it at random (Dosovitskiy et al., vit_jax).
+
+    Args:
+        look: of the model.
+        area: smallest share of the image that is kept.
+        flip: whether half of the images are mirrored.
+    """
+    turned = [T.RandomHorizontalFlip()] if flip else []
+    cropped = T.RandomResizedCrop(look.size, scale=(area, 1.0))
+    return T.Compose([cropped, *turned, T.ToTensor(), T.Normalize(*look[1:])])
+
+
+class Transformed(Dataset):
+    """Examples by (row, seed of the augmentation)."""
+
+    def __init__(self, examples: Examples, transform: Callable) -> None:
+        self.images, self.examples, self.transform = examples.open(), examples, transform
+
+    def __getitems__(self, places: Sequence[tuple[int, int]]) -> list[tuple[Tensor, int]]:
+        found = []
+        with torch.random.fork_rng(devices=[]):
+            read = self.images.read([self.examples.place(row) for row, _ in places])
+            for (image, label), (_, seed) in zip(read, places, strict=True):
+                torch.manual_seed(seed)  # torchvision draws from torch's global generator
+                found.append((self.transform(Image.fromarray(image)), label))
+        return found
+
+
+def collate(examples: list[tuple[Tensor, int]]) -> ImageBatch:
+    """Examples as one batch."""
+    images, labels = zip(*examples, strict=True)
+    return ImageBatch(torch.stack(images), torch.tensor(labels))
+
+
+def _load(data: Transformed, batches: Iterable, workers: int) -> Iterator[ImageBatch]:
+    # Workers change nothing but the time: random numbers come with the places.
+    fresh = workers > 0 and Pictures.opened_in == os.getpid()
+    return iter(
+        DataLoader(
+            data,
+            batch_sampler=batches,
+            num_workers=workers,
+            collate_fn=collate,
+            multiprocessing_context="spawn" if fresh else None,
+        )
+    )
+
+
+def in_order(
+    examples: Examples, look: Look, size: int, workers: int, rank: int = 0, world: int = 1
+) -> Iterator[ImageBatch]:
+    """All examples once, in order, without augmentation; process `rank` gets its share of them."""
+    rows = range(len(examples))[rank::world]
+    batches = [[(row, 0) for row in rows[i : i + size]] for i in range(0, len(rows), size)]
+    return _load(Transformed(examples, plain(look)), batches, workers)
+
+
+def shuffled(
+    examples: Examples,
+    transform: Callable,
+    *,
+    seed: int,
+    batch_size: int,
+    micro: int,
+    steps: range,
+    workers: int,
+    rank: int = 0,
+    world: int = 1,
+) -> Iterator[ImageBatch]:
+    """Micro-batches of process `rank`, step by step: the rank-th of each step, the next after it.
+
+    Args:
+        examples: what to train on.
+        transform: from `augmented`.
+        seed: of order and augmentation.
+        batch_size: images of a step, over all processes.
+        micro: images of a micro-batch; as many of them make a step as fit into `batch_size`.
+        steps: which steps of the training.
+        workers: processes that prepare images.
+        rank, world: this process and how many there are.
+    """
+
+    def places() -> Iterator[list[tuple[int, int]]]:
+        order = Streams([seed], "order", stacked=False)
+        batches = shuffled_rows(len(examples), batch_size, order)
+        for step, rows in zip(steps, islice(batches, steps.start, None)):  # noqa: B905 - endless
+            drawn = np.random.SeedSequence([seed, step]).generate_state(batch_size, np.uint64)
+            whole = list(zip(rows.tolist(), drawn.tolist(), strict=True))
+            for start in range(rank * micro, batch_size, world * micro):
+                yield whole[start : start + micro]
+
+    return _load(Transformed(examples, transform), places(), workers)

@@ -1,0 +1,29 @@
+"""Rule tune: a search on the folds of the training rows."""
+
+from pathlib import Path
+
+from talking_models.running.job import start
+from talking_models.tuning.jobs import configs_of_tasks, search
+from talking_models.tuning.space import grid, trials
+
+log = start(snakemake)
+params, files = snakemake.params, dict(snakemake.output.items())
+given = dict(snakemake.input.items())
+teachers = {id: given[f"teacher{i}"] for i, id in enumerate(params.config["teachers"])}
+search(
+    rows=snakemake.input.rows,
+    items=snakemake.input.item_table,
+    **params.tasks,
+    configs=configs_of_tasks(
+        params.config, params.tasks["tasks"], given["chosen"], bool(params.choose)
+    ),
+    trials=grid(params.choose)
+    or trials(params.config, params.search["trials"], with_id_dropout=not given["chosen"]),
+    search=params.search,
+    teachers=teachers,
+    journal=Path(files["curves"]).with_name("journal.log"),
+    code=params.code,
+    about=params.about,
+    outputs=files,
+    log=log,
+)
