@@ -33,12 +33,11 @@ from torch.utils.flop_counter import FlopCounterMode
 from talking_models.config import Config
 from talking_models.data.canonical import canonicalise, content_digest
 from talking_models.data.features import Vocabulary, encode
-from talking_models.data.splits import split
 from talking_models.data.parquet import write_items, write_ratings
+from talking_models.data.splits import split
 from talking_models.models.checkpoint import Checkpoint
 from talking_models.models.layers import Streams
 from talking_models.report.markdown import grid
-from talking_models.training import ratings
 from talking_models.training.batches import RatingData, shuffled_rows
 from talking_models.training.setup import one_thread
 

@@ -17,8 +17,8 @@ from pathlib import Path
 import pandas as pd
 from machine import HERE, write_results
 from scipy.stats import ttest_ind_from_stats
-
 from talking_models.evidence.statistics import holm
+
 from talking_models.report.markdown import grid
 
 ROOT = HERE.parent

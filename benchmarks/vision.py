@@ -22,19 +22,25 @@ from pathlib import Path
 
 import torch
 from machine import HERE, write_results
+from talking_models.data.loader import ImageBatch
 from torch.utils.flop_counter import FlopCounterMode
 
 from talking_models import methods
 from talking_models.config import read
-from talking_models.data.loader import ImageBatch
 from talking_models.models.layers import Layers
-from talking_models.models.transformer import Architecture, FrozenViT, LayeredViT, shortened, with_classes
-from talking_models.report.markdown import grid
+from talking_models.models.transformer import (
+    Architecture,
+    FrozenViT,
+    LayeredViT,
+    shortened,
+    with_classes,
+)
 from talking_models.objectives import Classification
+from talking_models.report.markdown import grid
 from talking_models.training.devices import fabric_of
 from talking_models.training.draws import PlacedStreams
-from talking_models.training.resume import Checkpoint
 from talking_models.training.image_loop import Learner, train
+from talking_models.training.resume import Checkpoint
 
 PLAIN = "timm, plain loop"
 CLASSES = 10

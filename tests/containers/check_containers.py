@@ -43,7 +43,7 @@ IMPORTS = {
     ],
     "vision-cpu": [
         "talking_models.data.images",
-        "talking_models.models.weights",
+        "talking_models.models.vit_weights",
         "talking_models.training.images",
         "talking_models.training.probe",
         "talking_models.evidence.predict_images",
@@ -192,7 +192,7 @@ def test_the_quick_tables_are_those_of_a_run_without_containers(images, spaces, 
     without.make(*TABLES)
     if not shutil.which("apptainer"):
         store.setenv("PATH", f"{HERE}{os.pathsep}{os.environ['PATH']}")
-    for name in ("ratings", "movies"):
+    for name in ("ratings", "items"):
         (within.path / f"data/movielens/100k/{name}.parquet").unlink()
     # its own download too, in the image that has TensorFlow
     store.setenv("APPTAINER_BIND", ",".join(pip_of_this_host()))

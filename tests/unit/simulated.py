@@ -2,9 +2,9 @@
 
 import numpy as np
 import pandas as pd
-
 from talking_models.evidence.bootstrap import Errors
 from talking_models.evidence.metrics import predictions_frame
+
 from talking_models.io import write_parquet
 
 

@@ -5,10 +5,10 @@ import pandas as pd
 import pytest
 import yaml
 from statsmodels.stats.contingency_tables import mcnemar
-
 from talking_models.evidence.accuracy import compare, interval
-from talking_models.evidence.predict_images import score
 from talking_models.report.accuracy import COLUMNS, paired, run, tidy
+
+from talking_models.evidence.predict_images import score
 
 ROWS = {"No Distillation": "scratch", "LD": "ld", "TD": "td"}
 PAPER = pd.DataFrame(

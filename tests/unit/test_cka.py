@@ -11,7 +11,7 @@ from talking_models.data.parquet import write_items, write_ratings
 from talking_models.evidence.cka import COLUMNS, linear_cka, run, similarity
 from talking_models.models.checkpoint import Checkpoint
 from talking_models.models.layers import Streams
-from talking_models.models.network import RatingMLP
+from talking_models.models.mlp import RatingMLP
 
 
 def by_gram_matrices(x, y):
@@ -154,6 +154,6 @@ def test_from_files_to_a_file(tmp_path):
     found = pd.read_csv(tmp_path / "cka.csv")
     assert list(found) == COLUMNS
     assert set(found["experiment"]) == {"td"}
-    assert list(found["genre"].unique()) == ["Drama", "War"]
+    assert list(found["task"].unique()) == ["Drama", "War"]
     assert len(found) == 2 * 2 * 4
     assert found["cka"].between(0, 1).all()

@@ -6,10 +6,11 @@ import numpy as np
 import pandas as pd
 import pytest
 from simulated import of_rows, write_predictions
-
 from talking_models.evidence.bootstrap import draw, drawn_rmse
-from talking_models.report import claims
 from talking_models.report.claim_list import CLAIMS, EXPERIMENTS, PAPER_TABLES, GenreClaim
+from talking_models.report.claims_page import AGAINST, COUNT, FOR, P_CONTRADICTED, P_SUPPORTED
+
+from talking_models.report import claims
 from talking_models.report.claims import (
     CANNOT_TELL,
     COLUMNS,
@@ -22,7 +23,6 @@ from talking_models.report.claims import (
     judge,
     verdict,
 )
-from talking_models.report.claims_page import AGAINST, COUNT, FOR, P_CONTRADICTED, P_SUPPORTED
 
 PAPERS = sorted((Path(__file__).parents[2] / "config/paper").glob("*.csv"))
 GENRES = ["Drama", "Comedy", "Action", "Thriller", "Romance", "Adventure", "Sci-Fi", "War"]
@@ -84,7 +84,7 @@ def judged(errors, claim=CLAIM, paper=(1, 1, 1, -1)):
     """Rows of the claim by quantity; `paper`: how much worse the others are in the paper."""
     drawn = drawn_rmse(errors, draw(errors, 300))
     printed = pd.DataFrame({"td": np.zeros(len(paper)), **dict.fromkeys(claim.worse, paper)}).T
-    found = judge(claim, errors, drawn, printed.set_axis(list(errors.genres), axis=1))
+    found = judge(claim, errors, drawn, printed.set_axis(list(errors.tasks), axis=1))
     return pd.DataFrame(found).set_index("quantity").reindex(columns=COLUMNS)
 
 

@@ -14,8 +14,8 @@ import yaml
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from talking_models import config_docs, methods
-from talking_models.config import Config, ConfigError, Training, load, merge, read, read_tuned
+from talking_models import methods
+from talking_models.config import Config, ConfigError, Training, docs, load, merge, read, read_tuned
 
 ROOT = Path(__file__).parents[2]
 PAPER = [ROOT / "config" / f"{name}.yaml" for name in ("config", "experiments", "tables")]
@@ -229,7 +229,7 @@ def test_a_misspelt_key_is_named_with_its_path_value_and_nearest_key(raw, path, 
         (
             {"features": [1]},
             "features: found [1] (a list); allowed: a mapping with the keys user, item, title, "
-            "genres",
+            "categories",
         ),
         (
             {"experiments": {"a": {"method": "td", "settings": {"rounds": 9}}}},
@@ -394,12 +394,12 @@ def test_loading_the_configuration_does_not_import_torch():
 
 
 def test_the_committed_schema_is_the_generated_one():
-    assert SCHEMA.read_text() == config_docs.schema_text(), "run `make schema`"
+    assert SCHEMA.read_text() == docs.schema_text(), "run `make schema`"
 
 
 def test_the_key_table_is_the_generated_one():
     readme = (ROOT / "config" / "README.md").read_text()
-    assert readme == config_docs.readme_with_keys(readme), "run `make schema`"
+    assert readme == docs.readme_with_keys(readme), "run `make schema`"
 
 
 def test_every_key_has_a_description():
@@ -411,7 +411,7 @@ def test_every_key_has_a_description():
 
 
 def test_every_setting_of_every_method_is_in_the_key_table():
-    text = config_docs.key_table()
+    text = docs.key_table()
     for name in methods.names():
         section = text.split(f"### Settings of the method `{name}`")[1].split("###")[0]
         assert re.findall(r"^\| `(\w+)`", section, re.M) == list(
@@ -442,20 +442,20 @@ def test_the_schema_accepts_what_load_accepts_and_refuses_what_it_refuses():
 
 def test_the_command_line_writes_both_documents_and_checks_files(tmp_path, capsys):
     schema, readme, wrong = tmp_path / "s.json", tmp_path / "README.md", tmp_path / "wrong.yaml"
-    assert config_docs.main(["schema", str(schema)]) == 0
-    assert schema.read_text() == config_docs.schema_text()
-    readme.write_text(f"before\n{config_docs.BEGIN}\nold\n{config_docs.END}\nafter\n")
-    assert config_docs.main(["table", str(readme)]) == 0
+    assert docs.main(["schema", str(schema)]) == 0
+    assert schema.read_text() == docs.schema_text()
+    readme.write_text(f"before\n{docs.BEGIN}\nold\n{docs.END}\nafter\n")
+    assert docs.main(["table", str(readme)]) == 0
     text = readme.read_text()
     assert text.startswith("before\n")
     assert text.endswith("\nafter\n")
-    assert config_docs.key_table() in text
-    assert config_docs.main(["check", *map(str, QUICK)]) == 0
+    assert docs.key_table() in text
+    assert docs.main(["check", *map(str, QUICK)]) == 0
     wrong.write_text("seeds: 0\n")
-    assert config_docs.main(["check", *map(str, PAPER), str(wrong)]) == 1
+    assert docs.main(["check", *map(str, PAPER), str(wrong)]) == 1
     assert "seeds: found 0" in capsys.readouterr().err
     wrong.write_text("no markers\n")
-    assert config_docs.main(["table", str(wrong)]) == 1
+    assert docs.main(["table", str(wrong)]) == 1
     assert wrong.read_text() == "no markers\n"
 
 

@@ -7,15 +7,15 @@ import pytest
 
 from talking_models.data import parquet
 from talking_models.data.canonical import canonicalise, check, content_digest
-from talking_models.errors import SourceError
 from talking_models.data.names import (
-    clean_category,
+    clean_genre,
     clean_title,
-    known_category,
+    known_genre,
     slug,
     task_names,
     title_tokens,
 )
+from talking_models.errors import SourceError
 
 
 def raw() -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -62,9 +62,7 @@ def test_canonical_tables_do_not_depend_on_the_order_of_the_input(seed):
 
 def test_ids_given_as_text_are_numbers_and_sort_as_such():
     ratings, items = raw()
-    as_text = canonicalise(
-        ratings.astype({"user": str, "item": str}), items.astype({"item": str})
-    )
+    as_text = canonicalise(ratings.astype({"user": str, "item": str}), items.astype({"item": str}))
     assert content_digest(*as_text) == content_digest(*canonicalise(ratings, items))
 
 
@@ -82,9 +80,7 @@ def test_inconsistent_tables_are_errors(change, message):
 
 
 def test_digest_is_the_documented_byte_order():
-    ratings = pd.DataFrame(
-        {"user": [1, 2], "item": [7, 7], "rating": [3.5, 1.0], "time": [5, 6]}
-    )
+    ratings = pd.DataFrame({"user": [1, 2], "item": [7, 7], "rating": [3.5, 1.0], "time": [5, 6]})
     items = pd.DataFrame({"item": [7], "title": ["\u00e9"], "categories": [["War"]]})
     content = b"movielens/1\n" + struct.pack("<Q2i2i2f2q", 2, 1, 2, 7, 7, 3.5, 1.0, 5, 6)
     content += struct.pack("<QiI", 1, 7, 2) + b"\xc3\xa9" + struct.pack("<II", 1, 3) + b"War"
@@ -102,7 +98,11 @@ def test_digest_changes_with_any_rating_cell(column):
 def test_digest_changes_with_any_movie_cell():
     ratings, items = canonicalise(*raw())
     digests = {content_digest(ratings, items)}
-    for column, value in {"item": 11, "title": "Heat (1996)", "categories": ["ActionDrama"]}.items():
+    for column, value in {
+        "item": 11,
+        "title": "Heat (1996)",
+        "categories": ["ActionDrama"],
+    }.items():
         changed = items.copy()
         changed[column] = [value, *changed[column].tolist()[1:]]
         digests.add(content_digest(ratings, changed))
@@ -112,11 +112,11 @@ def test_digest_changes_with_any_movie_cell():
 def test_tables_survive_the_files_and_give_the_same_bytes(tmp_path):
     ratings, items = canonicalise(*raw())
     for name in ("one", "two"):
-        tables.write_ratings(ratings, tmp_path / name / "ratings.parquet")
-        tables.write_items(items, tmp_path / name / "items.parquet")
+        parquet.write_ratings(ratings, tmp_path / name / "ratings.parquet")
+        parquet.write_items(items, tmp_path / name / "items.parquet")
     back = (
-        tables.read_ratings(tmp_path / "one/ratings.parquet"),
-        tables.read_items(tmp_path / "one/items.parquet"),
+        parquet.read_ratings(tmp_path / "one/ratings.parquet"),
+        parquet.read_items(tmp_path / "one/items.parquet"),
     )
     pd.testing.assert_frame_equal(back[0], ratings)
     assert back[1]["categories"].tolist() == items["categories"].tolist()
@@ -124,7 +124,7 @@ def test_tables_survive_the_files_and_give_the_same_bytes(tmp_path):
     for file in ("ratings.parquet", "items.parquet"):
         assert (tmp_path / "one" / file).read_bytes() == (tmp_path / "two" / file).read_bytes()
     with pytest.raises(ValueError, match=r"items\.parquet: expected the columns"):
-        tables.read_ratings(tmp_path / "one/items.parquet")
+        parquet.read_ratings(tmp_path / "one/items.parquet")
 
 
 def test_check_refuses_other_counts_and_takes_variants_without_reference(caplog):
@@ -156,7 +156,7 @@ def test_title_tokens(title, tokens):
 
 def test_names_are_cleaned():
     assert clean_title("  A \t B\n") == "A B"
-    assert [clean_category(g) for g in ("Children's", "unknown", "Sci-Fi ")] == [
+    assert [clean_genre(g) for g in ("Children's", "unknown", "Sci-Fi ")] == [
         "Children", "Unknown", "Sci-Fi"
     ]  # fmt: skip
 
@@ -164,20 +164,20 @@ def test_names_are_cleaned():
 def test_slugs_and_task_names():
     assert slug("Sci-Fi") == "sci-fi"
     assert slug("Children's") == "children"
-    assert slug("(no categories listed)") == "no-categories-listed"
+    assert slug("(no genres listed)") == "no-genres-listed"
     assert task_names(["Drama", "Film-Noir"]) == ["all", "drama", "film-noir"]
     with pytest.raises(ValueError, match="listed twice among Drama, drama"):
         task_names(["Drama", "drama"])
     for name in ("All", "--"):
-        with pytest.raises(ValueError, match="cannot name a category task"):
+        with pytest.raises(ValueError, match="cannot name a genre task"):
             slug(name)
 
 
 def test_an_unknown_genre_names_the_nearest_and_all_known():
     known = ["War", "Sci-Fi", "Drama"]
-    assert known_category("Sci-Fi", known) == "Sci-Fi"
-    with pytest.raises(ValueError, match=r"unknown category 'scifi'\. Did you mean 'Sci-Fi'") as error:
-        known_category("scifi", known)
-    assert "Known categories: Drama, Sci-Fi, War" in str(error.value)
-    with pytest.raises(ValueError, match=r"unknown category 'Qqq'\. Known categories"):
-        known_category("Qqq", known)
+    assert known_genre("Sci-Fi", known) == "Sci-Fi"
+    with pytest.raises(ValueError, match=r"unknown genre 'scifi'\. Did you mean 'Sci-Fi'") as error:
+        known_genre("scifi", known)
+    assert "Known genres: Drama, Sci-Fi, War" in str(error.value)
+    with pytest.raises(ValueError, match=r"unknown genre 'Qqq'\. Known genres"):
+        known_genre("Qqq", known)

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from talking_models.data import canonical, sources, tables, tfds_prepare, tfds_source, wheel_source
+from talking_models.data import canonical, parquet, sources, tfds_prepare, tfds_source, wheel_source
+from talking_models.data.splits import category_rows, densest_categories, time_split
 from talking_models.errors import SourceError
-from talking_models.data.splits import densest_categories, category_rows, time_split
 
 COUNTS = {
     "Drama": (35771, 4124), "Comedy": (26898, 2934), "Action": (23120, 2469),
@@ -86,9 +86,9 @@ def test_the_eight_densest_genres_and_their_sizes(movielens):
     assert slices["val"]["time"].iloc[-1] == 891382267
     assert slices["eval"]["time"].iloc[0] == 891382309
     assert densest_categories(train, items, 8) == list(COUNTS)
-    for category, (in_train, in_eval) in COUNTS.items():
-        assert len(category_rows(train, items, category)) == in_train
-        assert len(category_rows(slices["eval"], items, category)) == in_eval
+    for genre, (in_train, in_eval) in COUNTS.items():
+        assert len(category_rows(train, items, genre)) == in_train
+        assert len(category_rows(slices["eval"], items, genre)) == in_eval
 
 
 def test_download_with_the_wheel_writes_two_tables(wheel, index, temporary, tmp_path, caplog):
@@ -96,7 +96,7 @@ def test_download_with_the_wheel_writes_two_tables(wheel, index, temporary, tmp_
     shutil.copy(wheel, index)
     paths = tmp_path / "data/ratings.parquet", tmp_path / "data/items.parquet"
     sources.download("100k", "wheel", *paths)
-    tables_read = tables.read_ratings(paths[0]), tables.read_items(paths[1])
+    tables_read = parquet.read_ratings(paths[0]), parquet.read_items(paths[1])
     assert canonical.content_digest(*tables_read) == canonical.DIGESTS["100k"]
     assert "taking source 'wheel', because: the config asks for it" in caplog.text
     assert not list(temporary.iterdir())

@@ -4,12 +4,18 @@ import pytest
 
 from talking_models.data import parquet
 from talking_models.data.canonical import ORDER
-from talking_models.data.splits import densest_categories, first_part, category_rows, split, time_split
+from talking_models.data.splits import (
+    category_rows,
+    densest_categories,
+    first_part,
+    split,
+    time_split,
+)
 
 ITEMS = pd.DataFrame(
     {
         "item": pd.Series(range(1, 7), dtype="int32"),
-        "title": [f"Item {i}" for i in range(1, 7)],
+        "title": [f"Movie {i}" for i in range(1, 7)],
         "categories": [["Drama"], ["Drama", "War"], ["War"], ["Comedy"], [], ["Comedy", "Drama"]],
     }
 )
@@ -80,7 +86,7 @@ def test_a_movie_counts_for_each_of_its_genres():
         category_rows(rows, ITEMS, "Comdy")
 
 
-def test_densest_genres_counts_rows_and_breaks_ties_by_name():
+def test_densest_categories_counts_rows_and_breaks_ties_by_name():
     # Ten rows of each item: Drama 30, Comedy 20, War 20.
     assert densest_categories(some_ratings(60), ITEMS, 3) == ["Drama", "Comedy", "War"]
     only_war = some_ratings(60).query("item == 3")
@@ -89,8 +95,8 @@ def test_densest_genres_counts_rows_and_breaks_ties_by_name():
 
 def test_split_writes_every_slice_of_every_task(tmp_path, caplog):
     caplog.set_level("INFO")
-    tables.write_ratings(some_ratings(600), tmp_path / "ratings.parquet")
-    tables.write_items(ITEMS, tmp_path / "items.parquet")
+    parquet.write_ratings(some_ratings(600), tmp_path / "ratings.parquet")
+    parquet.write_items(ITEMS, tmp_path / "items.parquet")
     paths = (tmp_path / "ratings.parquet", tmp_path / "items.parquet", tmp_path / "tasks")
     split(*paths, ["War", "Drama"], 0.1, 0.1)
     written = {path.relative_to(tmp_path / "tasks").as_posix() for path in paths[2].rglob("*.*")}
@@ -99,8 +105,8 @@ def test_split_writes_every_slice_of_every_task(tmp_path, caplog):
         for task in ("all", "war", "drama")
         for name in ("fit", "val", "eval")
     }
-    assert len(tables.read_ratings(paths[2] / "all/eval.parquet")) == 60
-    assert set(tables.read_ratings(paths[2] / "war/fit.parquet")["item"]) == {2, 3}
+    assert len(parquet.read_ratings(paths[2] / "all/eval.parquet")) == 60
+    assert set(parquet.read_ratings(paths[2] / "war/fit.parquet")["item"]) == {2, 3}
     assert "configured War, Drama; densest Drama," in caplog.text
     caplog.clear()
     split(*paths, ["Drama"], 0.1, 0.1)
@@ -111,9 +117,7 @@ def test_a_genre_without_rows_in_a_slice_is_an_error(tmp_path):
     ratings = some_ratings(600)
     ratings.loc[ratings["item"] == 3, "time"] = -1
     ratings = ratings[ratings["item"] != 2]
-    tables.write_ratings(ratings, tmp_path / "ratings.parquet")
-    tables.write_items(ITEMS, tmp_path / "items.parquet")
+    parquet.write_ratings(ratings, tmp_path / "ratings.parquet")
+    parquet.write_items(ITEMS, tmp_path / "items.parquet")
     with pytest.raises(ValueError, match="'War' has no rows in the val slice"):
-        split(
-            tmp_path / "ratings.parquet", tmp_path / "items.parquet", tmp_path, ["War"], 0.1, 0.1
-        )
+        split(tmp_path / "ratings.parquet", tmp_path / "items.parquet", tmp_path, ["War"], 0.1, 0.1)

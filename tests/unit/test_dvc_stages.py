@@ -91,11 +91,11 @@ def test_a_stage_depends_on_the_files_and_the_code_of_its_rules(stage, rule):
         path = LIBRARY.joinpath(*module.split(".")[1:])
         needed.append(path / "__init__.py" if path.is_dir() else path.with_suffix(".py"))
     # where the defaults stand that the configuration does not name
-    needed += [LIBRARY / "config.py", LIBRARY / "config_sections.py"]
+    needed += [LIBRARY / "config/__init__.py", LIBRARY / "config/sections.py"]
     missing = [
         str(path.relative_to(ROOT))
         for path in needed
-        if not covered(path.relative_to(ROOT), stage) and path != LIBRARY / "config_docs.py"
+        if not covered(path.relative_to(ROOT), stage) and path != LIBRARY / "config/docs.py"
     ]
     assert missing == []
 

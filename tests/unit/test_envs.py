@@ -10,8 +10,8 @@ import yaml
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from talking_models.running.fingerprint import closure
 from talking_models.running.containers import image
+from talking_models.running.fingerprint import closure
 
 ROOT = Path(__file__).parents[2]
 ENVS = sorted((ROOT / "envs").glob("*.yaml"))

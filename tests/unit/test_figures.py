@@ -15,11 +15,11 @@ from matplotlib.figure import Figure
 from PIL import Image
 from scipy.stats import spearmanr
 from simulated import write_predictions
+from talking_models.evidence.bootstrap import collect
+from talking_models.report.figures.plan import plan
 
 from talking_models import config
-from talking_models.evidence.bootstrap import collect
 from talking_models.report.figures import cka, forest, losses, paper, rounds, style, trials
-from talking_models.report.figures.plan import plan
 
 ROOT = Path(__file__).parents[2]
 GENRES = ["Drama", "Sci-Fi", "War"]
@@ -150,7 +150,7 @@ def metrics(scores):
         for (experiment, genre), values in scores.items()
         for seed, value in enumerate(values)
     ]
-    return pd.DataFrame(rows, columns=["experiment", "genre", "seed", "n_eval", "rmse"])
+    return pd.DataFrame(rows, columns=["experiment", "task", "seed", "n_eval", "rmse"])
 
 
 def test_rounds_are_means_with_standard_errors_on_the_same_span():
@@ -308,7 +308,7 @@ def similarity():
             for other in ("lower", "higher")
         ],
         columns=[
-            "experiment", "genre", "seed", "student_state", "teacher_state", "cka", "n_rows",
+            "experiment", "task", "seed", "student_state", "teacher_state", "cka", "n_rows",
         ],
     )  # fmt: skip
 

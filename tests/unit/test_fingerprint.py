@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from talking_models import fingerprint as module
+from talking_models.running import fingerprint as module
 from talking_models.running.fingerprint import ROOT, closure, fingerprint
 
 PACKAGE = "talking_models"
@@ -132,13 +132,13 @@ def test_a_module_that_is_not_there_is_an_error(package):
 
 # This library
 
-TRAINING = f"{PACKAGE}.training.movielens"
+TRAINING = f"{PACKAGE}.training.ratings"
 ENTRIES = [
     (f"{PACKAGE}.data.sources",),
     (f"{PACKAGE}.data.splits",),
     (TRAINING, f"{PACKAGE}.methods.td"),
-    (f"{PACKAGE}.evaluation.predict",),
-    (f"{PACKAGE}.evaluation.references",),
+    (f"{PACKAGE}.evidence.predict",),
+    (f"{PACKAGE}.evidence.references",),
     (f"{PACKAGE}.report.tables",),
 ]
 
@@ -149,7 +149,7 @@ def test_a_training_job_depends_on_its_own_method_and_no_other():
         found = closure(TRAINING, f"{PACKAGE}.methods.{own}")
         used = {name for name in methods if f"{PACKAGE}.methods.{name}" in found}
         assert used == {own, *parts}
-        assert f"{PACKAGE}.methods.base" in found
+        assert f"{PACKAGE}.methods._base" in found
 
 
 @pytest.mark.parametrize("entry", ENTRIES, ids=lambda entry: entry[-1].rsplit(".", 1)[-1])
@@ -163,8 +163,8 @@ def test_the_closure_holds_all_that_python_imports(entry):
     assert set(json.loads(said)) - set(closure(*entry)) == set()
 
 
-def test_evaluation_and_tables_depend_on_no_method():
-    for name in ("evaluation.predict", "evaluation.references", "report.tables"):
+def test_evidence_and_tables_depend_on_no_method():
+    for name in ("evidence.predict", "evidence.references", "report.tables"):
         found = closure(f"{PACKAGE}.{name}")
         assert not [m for m in found if re.search(r"\.methods\.[a-z]", m)], name
 
@@ -202,7 +202,8 @@ def test_the_digest_in_a_rules_params_covers_what_its_script_imports(script, tex
     for node in ast.walk(ast.parse(script.read_text())):
         if isinstance(node, ast.ImportFrom) and node.module.startswith(PACKAGE):
             imported.add(node.module)
-    assert imported - {f"{PACKAGE}.job"} <= covered  # job: where the log goes, not what is made
+    # job: where the log goes, not what is made
+    assert imported - {f"{PACKAGE}.running.job"} <= covered
     assert len(imported) >= 2
 
 

@@ -14,11 +14,10 @@ from toys import (
     movielens,
 )
 
-from talking_models import methods
-from talking_models import objectives
+from talking_models import methods, objectives
 from talking_models.data.features import Vocabulary, encode
 from talking_models.models.layers import Layers, Streams
-from talking_models.models.network import RatingMLP
+from talking_models.models.mlp import RatingMLP
 from talking_models.training import ratings as job
 from talking_models.training.batches import RatingData, shuffled_rows
 from talking_models.training.loop import train
@@ -39,7 +38,7 @@ def doubled(data: RatingData) -> RatingData:
     In float32 a gradient that is zero but for rounding, such as that of a bias before a batch norm,
     is one that Adam scales up: another stack, another rounding, a difference of up to 1e-3.
     """
-    for name in ("rating", "title_weight", "genres"):
+    for name in ("rating", "title_weight", "categories"):
         setattr(data, name, getattr(data, name).double())
     return data
 

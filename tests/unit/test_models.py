@@ -21,7 +21,7 @@ from talking_models.data.features import Vocabulary, encode
 from talking_models.models.base import LayeredModel, Widths
 from talking_models.models.checkpoint import Checkpoint
 from talking_models.models.layers import Streams
-from talking_models.models.network import RatingMLP
+from talking_models.models.mlp import RatingMLP
 from talking_models.training.batches import RatingData
 
 SEEDS = (3, 1, 4)

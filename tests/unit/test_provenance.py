@@ -10,10 +10,10 @@ from types import SimpleNamespace
 import pandas as pd
 import pytest
 
-from talking_models.running import provenance
 from talking_models.report import provenance as report
+from talking_models.running import provenance
 
-SCRIPTS = str(Path(provenance.__file__).parents[1])
+SCRIPTS = str(Path(provenance.__file__).parents[2])
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ lock.acquire()
 print("held", flush=True)
 {then}
 """
-SCRIPTS = str(Path(run_lock.__file__).parents[1])
+SCRIPTS = str(Path(run_lock.__file__).parents[2])
 
 
 @pytest.fixture

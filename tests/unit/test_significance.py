@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 from simulated import of_rows, write_predictions
-
 from talking_models.evidence.bootstrap import draw, drawn_rmse
 from talking_models.evidence.statistics import difference, holm
+
 from talking_models.report import significance
 from talking_models.report.significance import COLUMNS, compare
 

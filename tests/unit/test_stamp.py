@@ -1,9 +1,9 @@
 """What a table says that its numbers were made from."""
 
 import pytest
+from talking_models.report.stamp import stamp
 
 from talking_models.config import Config
-from talking_models.report.stamp import stamp
 
 
 @pytest.mark.parametrize(

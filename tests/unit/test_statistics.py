@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 from scipy import stats
 from simulated import World, of_rows, write_predictions
-
 from talking_models.evidence.bootstrap import Draws, collect, draw, drawn_rmse
 from talking_models.evidence.statistics import (
     Difference,
@@ -27,7 +26,7 @@ def test_squared_errors_are_summed_by_user_and_seed(tmp_path):
     ]
     found = collect(files, ["Drama", "War"])
     assert found.experiments == ("td", "ld")
-    assert found.genres == ("Drama", "War")
+    assert found.tasks == ("Drama", "War")
     assert found.rows.tolist() == [[0, 2], [2, 1]]  # users 7 and 9
     assert found.users.tolist() == [1, 2]
     assert found.squared[0].tolist() == [[[0, 2], [0, 4]], [[5, 9], [1, 0]]]

@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 from simulated import World, of_rows
-
 from talking_models.evidence.bootstrap import draw, drawn_rmse
 from talking_models.evidence.statistics import difference
 

@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 from simulated import of_rows
-
 from talking_models.evidence.bootstrap import draw
 from talking_models.evidence.selection import best_on_eval
 

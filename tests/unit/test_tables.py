@@ -23,7 +23,7 @@ def metrics(scores, n_eval=10):
             for (experiment, genre), values in scores.items()
             for seed, value in enumerate(values)
         ],
-        columns=["experiment", "genre", "seed", "n_eval", "rmse"],
+        columns=["experiment", "task", "seed", "n_eval", "rmse"],
     )
 
 

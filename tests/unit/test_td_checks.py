@@ -11,8 +11,7 @@ from toys import (
     rating_problem,
 )
 
-from talking_models import methods
-from talking_models import objectives
+from talking_models import methods, objectives
 from talking_models.models.base import Widths
 from talking_models.models.layers import Layers, Streams
 from talking_models.training import ratings as job

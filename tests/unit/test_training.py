@@ -5,6 +5,7 @@ import math
 import pandas as pd
 import pytest
 import torch
+from talking_models.methods._base import Loss
 from torch.nn import functional as F
 from toys import (
     EVERY_METHOD,
@@ -24,10 +25,9 @@ from toys import (
 from talking_models.data.features import Vocabulary, encode
 from talking_models.data.parquet import write_items, write_ratings
 from talking_models.methods import Method
-from talking_models.methods.base import Loss
 from talking_models.models.checkpoint import Checkpoint
 from talking_models.models.layers import Streams
-from talking_models.models.network import RatingMLP
+from talking_models.models.mlp import RatingMLP
 from talking_models.training import loop
 from talking_models.training import ratings as job
 from talking_models.training import teacher as teaching
@@ -93,8 +93,10 @@ def test_a_batch_is_the_rows_asked_for():
         assert batch.target[i, r] == row["rating"]
         words = batch.title[i, r][batch.title_weight[i, r] > 0]
         assert all(vocabulary.words[w - 1] in item["title"].lower() for w in words)
-        names = [g for g, w in zip(vocabulary.genres, batch.genres[i, r], strict=True) if w > 0]
-        assert names == sorted(item["genres"])
+        names = [
+            g for g, w in zip(vocabulary.categories, batch.categories[i, r], strict=True) if w > 0
+        ]
+        assert names == sorted(item["categories"])
     in_order = list(data.in_order(size=8))
     assert torch.cat([b.rows for b in in_order]).tolist() == list(range(30))
     assert torch.cat([b.target for b in in_order]).tolist() == train["rating"].tolist()
@@ -148,7 +150,7 @@ def test_a_student_learns_from_what_the_teacher_says_of_the_same_ratings():
     """The teacher knows all genres, the student one: each encodes a rating in its own way."""
     rows, _, items = movielens()
     teacher, _ = job.fit(rows, items, fit_config("scratch", seeds=1, hidden=TEACHER), None, LOG)
-    drama = items["item"][["Drama" in genres for genres in items["genres"]]]
+    drama = items["item"][["Drama" in genres for genres in items["categories"]]]
     rows = rows[rows["item"].isin(drama) & (rows["user"] > 12)].reset_index(drop=True)
     config = fit_config("ld", {"weight": 0.5}, dropout=0.0, id_dropout=0.0, steps=1)
     student, history = job.fit(rows, items, config, teacher, LOG)

@@ -7,11 +7,11 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
+from talking_models.tuning.folds import fold_bounds, fold_rows
 
 from talking_models.config import Config
 from talking_models.data.parquet import write_items, write_ratings
 from talking_models.tuning.choose import choices, chosen_score, held_out_scores
-from talking_models.tuning.folds import fold_bounds, fold_rows
 from talking_models.tuning.jobs import configs_of_tasks, described, search
 from talking_models.tuning.search import run_search
 from talking_models.tuning.space import grid, settings_space, trials
@@ -299,7 +299,7 @@ def test_a_search_does_not_go_on_from_the_journal_of_another_start(tmp_path, mon
     # what was chosen before it, or its teachers, may have changed although its own key did not
     rows = pd.DataFrame({"user": [1], "item": [1], "rating": [3.0], "time": [1]})
     write_ratings(rows, tmp_path / "rows.parquet", slice="fit")
-    items = pd.DataFrame({"item": [1], "title": ["A (1990)"], "genres": [["War"]]})
+    items = pd.DataFrame({"item": [1], "title": ["A (1990)"], "categories": [["War"]]})
     write_items(items, tmp_path / "items.parquet")
     identities = []
 
@@ -344,7 +344,7 @@ def test_a_search_does_not_go_on_from_the_journal_of_another_start(tmp_path, mon
 def test_a_search_that_is_given_eval_rows_fails(tmp_path, slice):
     rows = pd.DataFrame({"user": [1], "item": [1], "rating": [3.0], "time": [1]})
     write_ratings(rows, tmp_path / "rows.parquet", slice=slice)
-    items = pd.DataFrame({"item": [1], "title": ["A (1990)"], "genres": [["War"]]})
+    items = pd.DataFrame({"item": [1], "title": ["A (1990)"], "categories": [["War"]]})
     write_items(items, tmp_path / "items.parquet")
     with pytest.raises(ValueError, match="training and tuning read only fit and val"):
         search(

@@ -5,10 +5,12 @@ from types import SimpleNamespace
 import pytest
 import torch
 from safetensors.torch import save_file
+from talking_models.models.vit_files import Backbone, load_student, read, save_student
+from talking_models.models.vit_weights import make_backbone
 from timm.models import create_model
 from vision_toys import ARCHITECTURE, NAME, OPTIONS, SIZE, images
 
-from talking_models.models.transformer import (
+from talking_models.models.vit import (
     Architecture,
     FrozenViT,
     LayeredViT,
@@ -18,8 +20,6 @@ from talking_models.models.transformer import (
     shortened,
     with_classes,
 )
-from talking_models.models.backbones import Backbone, load_student, read, save_student
-from talking_models.models.weights import make_backbone
 
 KINDS = {
     "class token": OPTIONS,

@@ -16,11 +16,10 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from talking_models import methods
-from talking_models import objectives
+from talking_models import methods, objectives
 from talking_models.models.base import LayeredModel, States, Widths
 from talking_models.models.layers import Layers, Streams
-from talking_models.models.network import RatingBatch, RatingMLP
+from talking_models.models.mlp import RatingBatch, RatingMLP
 
 torch.set_num_threads(1)
 
@@ -103,7 +102,7 @@ def fit_config(
     hidden: list[int] = STUDENT,
     **training,
 ) -> dict:
-    """An effective config as `movielens.fit` takes it."""
+    """An effective config as `ratings.fit` takes it."""
     return {
         "seeds": seeds,
         "precision": "float32",
@@ -217,7 +216,11 @@ def rating_problem(
     layers = Layers(Streams(seeds, "method"))
     cls = methods.method_class(method) if isinstance(method, str) else method
     talk = cls(
-        cls.Settings(**settings), objectives.RatingObjective(layers), layers, student.widths, teacher.widths
+        cls.Settings(**settings),
+        objectives.RatingObjective(layers),
+        layers,
+        student.widths,
+        teacher.widths,
     )
     problem = Problem(talk, student, Teacher(teacher, mute), batch)
     if double:
@@ -359,8 +362,8 @@ def token_problem(method: str, settings: dict) -> Problem:
     student, teacher = TokenModel(6, seed=1), TokenModel(10, seed=2)
     layers = Layers(Streams([0], "method", stacked=False))
     cls = methods.method_class(method)
-    task = objectives.ClassObjective(layers)
-    talk = cls(cls.Settings(**settings), task, layers, student.widths, teacher.widths)
+    objective = objectives.ClassObjective(layers)
+    talk = cls(cls.Settings(**settings), objective, layers, student.widths, teacher.widths)
     problem = Problem(talk, student, Teacher(teacher), token_batch())
     with torch.no_grad():
         problem.method.prepare(iter([teacher(problem.batch)]))

@@ -10,12 +10,12 @@ import numpy as np
 import torch
 from PIL import Image
 from safetensors.torch import load_file
+from talking_models.models.vit_files import Backbone, save
+from talking_models.models.vit_weights import make_backbone
 
 from talking_models.data.images import split
-from talking_models.models.transformer import Architecture
-from talking_models.models.backbones import Backbone, save
-from talking_models.models.weights import make_backbone
-from talking_models.training import images
+from talking_models.models.vit import Architecture
+from talking_models.training import images as image_job
 
 NAME = "vit_tiny_patch16_224"
 OPTIONS = {"patch_size": 4, "embed_dim": 16, "depth": 4, "num_heads": 2}
@@ -26,7 +26,7 @@ NO_WEIGHTS = {"w1": 0.0, "w2": 0.0, "w3": 0.0}
 TALK = {"rounds": 2, "w1": 0.5, "w2": 0.4, "w3": 0.3, "noise": 0.1, **SMALL_TD}
 
 
-def inputs(folder: Path, probe: bool = True) -> vision.Inputs:
+def inputs(folder: Path, probe: bool = True) -> image_job.Inputs:
     """What training jobs on digits read, made in `folder` if it is not there."""
     paths = {name: folder / f"{name}.yaml" for name in ("fit", "minival", "eval")}
     backbone, classifier = folder / "backbone.safetensors", folder / "probe.safetensors"
@@ -39,11 +39,11 @@ def inputs(folder: Path, probe: bool = True) -> vision.Inputs:
             "bias": torch.randn(10, generator=draw),
         }
         save(classifier, "probe", weights, {"dataset": "digits"})
-    return vision.Inputs(paths["fit"], paths["minival"], backbone, classifier if probe else None)
+    return image_job.Inputs(paths["fit"], paths["minival"], backbone, classifier if probe else None)
 
 
 def config(method: str, settings: dict | None = None, devices: int = 1, **training) -> dict:
-    """An effective config as `vision.run` takes it."""
+    """An effective config as `image_job.run` takes it."""
     return {
         "seed": 3,
         "method": method,
@@ -77,17 +77,17 @@ def config(method: str, settings: dict | None = None, devices: int = 1, **traini
     }
 
 
-def outputs(folder: Path) -> vision.Outputs:
+def outputs(folder: Path) -> image_job.Outputs:
     """Where a job writes in `folder`."""
     names = ("models.safetensors", "history.csv", "throughput.csv", "config.yaml")
-    return vision.Outputs(
+    return image_job.Outputs(
         *(folder / name for name in names), board=folder.with_name(f"{folder.name}-board")
     )
 
 
-def job(folder: Path, made: vision.Inputs, config: dict) -> dict[str, torch.Tensor]:
+def job(folder: Path, made: image_job.Inputs, config: dict) -> dict[str, torch.Tensor]:
     """Run a whole job in `folder`: the student's weights."""
-    vision.run(made, config, "code", outputs(folder))
+    image_job.run(made, config, "code", outputs(folder))
     return load_file(folder / "models.safetensors")
 
 

@@ -12,8 +12,8 @@ import argparse
 import logging
 import sys
 
-from talking_models.errors import SourceError
 from talking_models.data.tfds_prepare import prepare
+from talking_models.errors import SourceError
 
 
 def main() -> None:

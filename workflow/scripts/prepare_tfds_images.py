@@ -11,8 +11,8 @@ from __future__ import annotations
 import argparse
 import sys
 
-from talking_models.errors import SourceError
 from talking_models.data.tfds_images import prepare
+from talking_models.errors import SourceError
 
 
 def main() -> None:

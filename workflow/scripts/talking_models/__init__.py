@@ -1,8 +1,8 @@
 """Talking Models: a teacher and a student that exchange messages (Zhao et al., 2023).
 
-    import talking_models
-    model = talking_models.load("results/ml-100k/latest/war/td/models.safetensors")
-    model.predict(pandas.DataFrame({"user": [1, 1], "item": [50, 172]}))
+import talking_models
+model = talking_models.load("results/ml-100k/latest/war/td/models.safetensors")
+model.predict(pandas.DataFrame({"user": [1, 1], "item": [50, 172]}))
 """
 
 from __future__ import annotations

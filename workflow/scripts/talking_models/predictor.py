@@ -1,7 +1,7 @@
 """What came out of a run, used: predictions for a table of pairs, or for pictures.
 
-    python -m talking_models.predictor MODELS PAIRS.csv OUT.csv
-    python -m talking_models.predictor MODELS PICTURES/ OUT.csv
+python -m talking_models.predictor MODELS PAIRS.csv OUT.csv
+python -m talking_models.predictor MODELS PICTURES/ OUT.csv
 """
 
 from __future__ import annotations
@@ -123,7 +123,9 @@ class ImagePredictor(Predictor):
 
         transform, files, rows = plain(self.look), list(map(str, given)), []
         for start in range(0, len(files), BATCH):
-            batch = [transform(Image.fromarray(self._read(f))) for f in files[start : start + BATCH]]
+            batch = [
+                transform(Image.fromarray(self._read(f))) for f in files[start : start + BATCH]
+            ]
             with torch.no_grad():
                 output = self.model(_Batch(torch.stack(batch))).output.softmax(-1)
             best = output.max(-1)

@@ -15,8 +15,8 @@ from typing import Any, Literal
 from pydantic import Field, SerializeAsAny, ValidationError, field_validator, model_validator
 
 from talking_models import registry
-from talking_models.config.check import problems
 from talking_models.changes import changed
+from talking_models.config.check import problems
 from talking_models.config.entries import REGISTRIES, entries, part_of, present
 from talking_models.config.errors import ConfigError, explain, raise_all
 from talking_models.config.merge import merged_files
@@ -28,13 +28,13 @@ from talking_models.config.sections import (
     Split,
     Table,
 )
-from talking_models.strict import Identifier, Precision, Strict
 from talking_models.data import DATA
 from talking_models.data.base import ALL, DataKind, DataSettings
 from talking_models.data.names import slug
 from talking_models.methods import METHODS, Method
 from talking_models.models import MODELS
 from talking_models.models.kind import ModelKind, ModelSettings
+from talking_models.strict import Identifier, Precision, Strict
 
 __all__ = ["Config", "ConfigError", "load", "read"]
 
@@ -258,7 +258,9 @@ class Config(Strict):
         if self.family(data) != "ratings":
             return []
         shown = [id for id, found in self.experiments.items() if self._is_for(found, data)]
-        wanted = [id for id in shown if not self.experiments[id].like or self.experiments[id].choose]
+        wanted = [
+            id for id in shown if not self.experiments[id].like or self.experiments[id].choose
+        ]
         teachers = dict.fromkeys(t for id in wanted for t in self.teachers_of(id))
         return [*filter(self.is_teacher, teachers), *wanted]
 
@@ -338,5 +340,3 @@ def read(*paths: Any) -> Config:
         ConfigError: a file is not a YAML mapping, or as for `load`.
     """
     return load(merged_files(*paths))
-
-

@@ -9,11 +9,11 @@ from pydantic import ValidationError
 from pydantic_core import PydanticCustomError
 
 from talking_models.config.errors import Problem, unknown
-from talking_models.strict import Strict
 from talking_models.data import DATA
-from talking_models.metrics import METRICS
 from talking_models.methods import METHODS
+from talking_models.metrics import METRICS
 from talking_models.models import MODELS
+from talking_models.strict import Strict
 
 if TYPE_CHECKING:
     from talking_models.config import Config
@@ -164,7 +164,9 @@ def _jobs(config: Config) -> Iterator[Problem]:
         path = ("experiments", id, "training")
         wrong = list(within(path, model, given))
         yield from wrong
-        families = {config.model_kind(m).family for m in (experiment.student, *config.teachers_of(id))}
+        families = {
+            config.model_kind(m).family for m in (experiment.student, *config.teachers_of(id))
+        }
         if len(families) > 1:
             text = "student and teachers are for different families of data"
             yield ("experiments", id, "teachers"), list(experiment.teachers), _error(text)

@@ -16,6 +16,7 @@ import yaml
 from talking_models.changes import PARTS
 from talking_models.config.errors import ConfigError
 
+
 def read_choice(path: str | Path) -> dict[str, Any] | None:
     """A committed choice: `about`, `from` and `chosen`; None if there is no such file.
 

@@ -9,11 +9,11 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import PydanticCustomError
 
 from talking_models.config.errors import raise_all, unknown
-from talking_models.strict import Strict
 from talking_models.data import DATA
 from talking_models.methods import METHODS
 from talking_models.models import MODELS
 from talking_models.registry import Registry
+from talking_models.strict import Strict
 
 REGISTRIES = {"data": DATA, "models": MODELS}
 """The kinds of entries, by the key of the configuration that holds them."""
@@ -68,6 +68,7 @@ def _again(error: Mapping[str, Any]) -> PydanticCustomError:
 
 def part_of(raw: Mapping[str, Any], loc: Sequence[str | int]) -> type[BaseModel] | None:
     """The model of a key whose meaning depends on another: on a kind, a method, a student."""
+
     def said(*path: str | int) -> Any:
         value: Any = raw
         for key in path:

@@ -68,9 +68,7 @@ def describe(schema: Schema, root: Schema) -> str:
     return {"string": "text", "boolean": "true or false", "null": "null"}.get(kind, "anything")
 
 
-def explain(
-    error: ValidationError, model: type[BaseModel], part: Part
-) -> str:
+def explain(error: ValidationError, model: type[BaseModel], part: Part) -> str:
     """The message of a `ConfigError`: one line for each problem in `error`.
 
     Args:

@@ -10,8 +10,8 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
-from talking_models.strict import Identifier, Precision, Share, Strict, unique
 from talking_models.methods import METHODS
+from talking_models.strict import Identifier, Precision, Share, Strict, unique
 
 Ids = Annotated[tuple[Identifier, ...], AfterValidator(unique)]
 

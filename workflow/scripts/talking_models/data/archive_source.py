@@ -75,6 +75,10 @@ def _hundred(ratings: bytes, items: bytes) -> tuple[pd.DataFrame, pd.DataFrame]:
         fields = line.split("|")
         flags = fields[-len(GENRES) :]
         films.append(
-            (int(fields[0]), fields[1], [g for g, flag in zip(GENRES, flags, strict=True) if flag == "1"])
+            (
+                int(fields[0]),
+                fields[1],
+                [g for g, flag in zip(GENRES, flags, strict=True) if flag == "1"],
+            )
         )
     return rows, pd.DataFrame(films, columns=["item", "title", "categories"])

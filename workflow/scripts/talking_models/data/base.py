@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, NamedTuple
 
 from pydantic import AfterValidator, Field
 
-from talking_models.strict import Identifier, Strict, unique
 from talking_models.data.names import ALL
+from talking_models.strict import Identifier, Strict, unique
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -39,7 +39,9 @@ class Vocabulary:
             users=np.unique(train["user"]).tolist(),
             items=np.unique(train["item"]).tolist(),
             words=sorted({word for title in seen["title"] for word in title_tokens(title)}),
-            categories=sorted({category for categories in items["categories"] for category in categories}),
+            categories=sorted(
+                {category for categories in items["categories"] for category in categories}
+            ),
         )
 
     def to_dict(self) -> dict:

@@ -1,7 +1,7 @@
 """Images of the user's own: a folder for each class.
 
-    pets/cat/1.jpg, pets/dog/7.png          cut by the files' names
-    pets/train/cat/1.jpg, pets/test/...     as the folders say; `val` if it is there
+pets/cat/1.jpg, pets/dog/7.png          cut by the files' names
+pets/train/cat/1.jpg, pets/test/...     as the folders say; `val` if it is there
 """
 
 from __future__ import annotations

@@ -53,7 +53,9 @@ def _read(path: str | Path, columns: dict) -> pa.Table:
             raise ValueError(f"{path}: no column {name}, only {', '.join(table.schema.names)}")
     for name, kind in zip(table.schema.names, table.schema.types, strict=True):
         if kind not in columns.get(name, ()):
-            raise ValueError(f"{path}: expected the columns {', '.join(columns)}, found {name}: {kind}")
+            raise ValueError(
+                f"{path}: expected the columns {', '.join(columns)}, found {name}: {kind}"
+            )
     return table
 
 

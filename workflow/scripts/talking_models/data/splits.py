@@ -209,7 +209,9 @@ def split_ratings(
             part = rows if id == ALL else rows[belongs[slice][name]].reset_index(drop=True)
             part = part if slice == "eval" else kept(part, protocol["share"])
             if part.empty:
-                raise ValueError(f"the task {name!r} has no rows in the {slice} slice: leave it out")
+                raise ValueError(
+                    f"the task {name!r} has no rows in the {slice} slice: leave it out"
+                )
             parquet.write_ratings(part, parts[id, slice], about | {"slice": slice, "task": name})
             counts.append(f"{slice} {len(part)}")
         log.info("%s: %s", name, ", ".join(counts))
@@ -252,4 +254,3 @@ def split_images(
         else:
             found["rows"] = [start, stop]
         write_yaml(path, found)
-

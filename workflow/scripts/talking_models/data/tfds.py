@@ -67,7 +67,11 @@ class TFDS(DataKind):
                     expected=f"one of {', '.join(there)}",
                     found=part,
                     advice=f"set `{key}` of the data set to one of them"
-                    + (", or take another set: it has no images to evaluate" if len(there) < 2 else ""),
+                    + (
+                        ", or take another set: it has no images to evaluate"
+                        if len(there) < 2
+                        else ""
+                    ),
                 )
         return wanted
 

@@ -32,9 +32,7 @@ class BiasModel:
     def fit(self, rows: pd.DataFrame) -> BiasModel:
         """Fit to ratings."""
         self.mean = float(rows["rating"].mean())
-        features: sparse.spmatrix = self.indicators.fit_transform(
-            rows[["user", "item"]].to_numpy()
-        )
+        features: sparse.spmatrix = self.indicators.fit_transform(rows[["user", "item"]].to_numpy())
         self.ridge.fit(features, rows["rating"] - self.mean)
         return self
 
@@ -51,9 +49,7 @@ def rmse(rows: pd.DataFrame, predictions: np.ndarray) -> float:
 
 def choose_penalty(fit: pd.DataFrame, val: pd.DataFrame) -> float:
     """The penalty whose model of the fit rows is best on the val rows."""
-    scores = {
-        penalty: rmse(val, BiasModel(penalty).fit(fit).predict(val)) for penalty in PENALTIES
-    }
+    scores = {penalty: rmse(val, BiasModel(penalty).fit(fit).predict(val)) for penalty in PENALTIES}
     return min(scores, key=scores.__getitem__)
 
 

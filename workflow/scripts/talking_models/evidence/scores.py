@@ -1,8 +1,8 @@
 """Evidence on disk: predictions of one job, one row per example and seed, and their metrics.
 
-    predictions.parquet  experiment, data, split, task, seed, then of ratings user, item, time, of
-                         images example; target, prediction
-    metrics.csv          experiment, data, split, task, seed, metric, n_eval, value
+predictions.parquet  experiment, data, split, task, seed, then of ratings user, item, time, of
+                     images example; target, prediction
+metrics.csv          experiment, data, split, task, seed, metric, n_eval, value
 """
 
 from __future__ import annotations

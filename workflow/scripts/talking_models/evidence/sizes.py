@@ -114,4 +114,8 @@ def run(
         f"the best of {REPEATS}, on {processor()}."
     )
     write_csv(csv, found)
-    write_text(md, "\n\n".join(["# What students and teachers weigh and cost", grid(head, lines), note]) + "\n")
+    write_text(
+        md,
+        "\n\n".join(["# What students and teachers weigh and cost", grid(head, lines), note])
+        + "\n",
+    )

@@ -104,7 +104,8 @@ class FD(Method):
         return Loss(
             {
                 "label": self.objective.label_loss(states.output, batch.target),
-                "feature": self.settings.weight * self.feature_loss(states, self.only(teachers)(batch)),
+                "feature": self.settings.weight
+                * self.feature_loss(states, self.only(teachers)(batch)),
             },
             {},
         )

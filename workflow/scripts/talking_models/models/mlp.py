@@ -6,8 +6,8 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from talking_models.strict import Strict, Width
 from talking_models.models.kind import ModelKind, ModelSettings, RatingTraining
+from talking_models.strict import Strict, Width
 
 
 class Features(Strict):

@@ -8,8 +8,8 @@ from typing import Annotated, Any
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from talking_models.strict import Identifier, Strict
 from talking_models.models.kind import ImageTraining, ModelKind, ModelSettings
+from talking_models.strict import Identifier, Strict
 
 Block = Annotated[int, Field(ge=1)]
 
@@ -67,7 +67,9 @@ class ViTSettings(ModelSettings):
             text = f"cut [{low}, {high}]: the lower state lies before the higher"
         elif self.blocks is not None and high > self.blocks:
             text = f"cut [{low}, {high}] goes beyond blocks {self.blocks}"
-        elif self.of and (idle := {"name", "weights", "image_size", "options"} & self.model_fields_set):
+        elif self.of and (
+            idle := {"name", "weights", "image_size", "options"} & self.model_fields_set
+        ):
             text = f"{', '.join(sorted(idle))} beside of: {self.of} says it, leave one of them out"
         if text:
             raise PydanticCustomError("contradiction", text)

@@ -41,6 +41,7 @@ class Jobs:
         self.config, self.given = config, given or {}
         self.root = f"{config.results}/{{data}}/{{split}}/{{task}}"
         self.said: set[str] = set()
+        self.choices: dict[tuple[str, str, str], dict[str, Any] | None] = {}
 
     def _say(self, text: str) -> None:
         """A remark on the configuration, once."""
@@ -186,6 +187,12 @@ class Jobs:
 
     def choice(self, data: str, split: str, experiment: str) -> dict[str, Any] | None:
         """The committed choice for an experiment, if it was made on this data and split."""
+        key = data, split, experiment
+        if key not in self.choices:
+            self.choices[key] = self._read_choice(*key)
+        return self.choices[key]
+
+    def _read_choice(self, data: str, split: str, experiment: str) -> dict[str, Any] | None:
         config = self.config
         if config.tuning != "committed":
             return None

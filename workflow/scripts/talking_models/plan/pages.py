@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 from talking_models.models import MODELS
 from talking_models.plan.shown import Job, Shown

@@ -279,7 +279,13 @@ def power_table(found: Sequence[Judged]) -> list[str]:
         rows.append([f"{judged.claim.id}: {judged.pairs[0][0]}", *cells])
     if not rows:
         return []
-    head = ["The most frequent verdict, if the truth were", "nothing", "half", "the paper's", "its opposite"]
+    head = [
+        "The most frequent verdict, if the truth were",
+        "nothing",
+        "half",
+        "the paper's",
+        "its opposite",
+    ]
     return [grid(head, rows, words=5), "By simulation with the standard errors above."]
 
 
@@ -309,5 +315,3 @@ def run(
     rows = [line for judged in found for line in lines(judged)]
     write_csv(csv, pd.DataFrame(rows).reindex(columns=COLUMNS))
     write_text(md, page(found, trial, stamp))
-
-

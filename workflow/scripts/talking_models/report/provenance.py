@@ -13,8 +13,8 @@ from typing import Any
 import pandas as pd
 
 from talking_models.io import write_csv, write_text
-from talking_models.running.provenance import digest_of_value, digests, read_all
 from talking_models.report.compute import duration
+from talking_models.running.provenance import digest_of_value, digests, read_all
 
 COLUMNS = [
     "rule", "wildcards", "commit", "dirty", "config", "data", "library", "code", "python",

@@ -18,5 +18,7 @@ def run(csvs: Sequence[str | Path], out: str | Path) -> None:
     for path in csvs:
         keys = ["metric", "table", "row"]
         for (metric, table, row), cells in pd.read_csv(path).groupby(keys, sort=False):
-            found.setdefault(metric, {}).setdefault(table, {})[str(row)] = float(cells["mean"].mean())
+            found.setdefault(metric, {}).setdefault(table, {})[str(row)] = float(
+                cells["mean"].mean()
+            )
     write_text(out, json.dumps(found, indent=2, ensure_ascii=False) + "\n")

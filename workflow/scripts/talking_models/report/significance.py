@@ -171,7 +171,11 @@ def page(
         f"## {about['title']}",
         METHOD.format(metric=evidence.metric.title, name=name, positive=positive),
         f"Evaluated on {unit} (in the largest column), {evidence.seeds} "
-        + ("seed: nothing is known of how others would differ." if evidence.seeds == 1 else "seeds."),
+        + (
+            "seed: nothing is known of how others would differ."
+            if evidence.seeds == 1
+            else "seeds."
+        ),
     ]
     for part in (rows, lines):
         if len(part):

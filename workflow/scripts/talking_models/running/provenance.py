@@ -26,9 +26,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from talking_models.io import write_text
 from talking_models.registry import ROOT
 from talking_models.running.fingerprint import PACKAGE, fingerprint
-from talking_models.io import write_text
 from talking_models.running.machine import cores, processor
 
 RAW = "data/"  # below it lies what was downloaded; everything else is made from that

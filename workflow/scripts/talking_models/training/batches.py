@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 
 from talking_models.data.features import EncodedRatings
-from talking_models.models.layers import Streams
 from talking_models.models.base import LayeredModel
+from talking_models.models.layers import Streams
 from talking_models.models.network import RatingBatch
 
 

@@ -92,9 +92,7 @@ def accuracy(
 ) -> float:
     """The share of examples whose class the student predicts; each process takes a part of them."""
     correct = torch.zeros((), device=fabric.device)
-    share = in_order(
-        examples, look, MEASURE_BATCH, workers, fabric.global_rank, fabric.world_size
-    )
+    share = in_order(examples, look, MEASURE_BATCH, workers, fabric.global_rank, fabric.world_size)
     with torch.no_grad(), fabric.autocast():
         for batch in map(fabric.to_device, share):
             correct += (student(batch).output.argmax(-1) == batch.target).sum()

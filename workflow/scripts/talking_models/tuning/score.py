@@ -20,9 +20,7 @@ QUIET = logging.getLogger("talking_models.tuning.trial")
 QUIET.setLevel(logging.WARNING)
 
 
-def fold_rows(
-    train: pd.DataFrame, count: int, fold: int
-) -> tuple[pd.DataFrame, pd.DataFrame]:
+def fold_rows(train: pd.DataFrame, count: int, fold: int) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Fit and validation rows of one fold.
 
     Args:

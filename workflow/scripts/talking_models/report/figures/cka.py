@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from talking_models.report.figures.base import Figure, Need
 
@@ -41,9 +41,7 @@ are few: compare methods within a task."""
             draw(drawn, found, rows)
 
 
-def draw(
-    drawn, similarity, methods: Mapping[str, str]
-) -> None:
+def draw(drawn, similarity, methods: Mapping[str, str]) -> None:
     """A panel per state: marks are tasks (mean over seeds), the upright line is their mean.
 
     Args:

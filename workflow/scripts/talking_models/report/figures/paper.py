@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 
 from talking_models.report.figures.base import Figure, Need
-
 
 
 class PaperFigure(Figure):
@@ -53,7 +52,6 @@ def agreement(cells):
     Returns:
         One number per task, NaN where fewer than three methods have both, or all are equal.
     """
-
     import pandas as pd
 
     def of(group) -> float:

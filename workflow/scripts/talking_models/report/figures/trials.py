@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from talking_models.report.figures.base import Figure, Need
-
 
 
 class Trials(Figure):

@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from vision_toys import pixels, write_tfds
-
-from talking_models.errors import SourceError
-from talking_models.data.images import Examples, Images, prepared, split
 from talking_models.data.loader import Look, augmented, in_order, plain, shuffled
 from talking_models.data.vision_sets import KNOWN, column, facts
+from vision_toys import pixels, write_tfds
+
+from talking_models.data.images import Examples, Images, prepared, split
+from talking_models.errors import SourceError
 
 LOOK = Look(8, (0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
 CLASSES = ["cat", "dog", "owl"]

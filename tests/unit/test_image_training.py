@@ -14,6 +14,8 @@ import torch
 import yaml
 from PIL import Image
 from safetensors.torch import load_file
+from talking_models.data.loader import plain
+from talking_models.models.vit_files import load_student
 from tensorboardX.proto.event_pb2 import Event
 from vision_toys import (
     NO_WEIGHTS,
@@ -28,18 +30,17 @@ from vision_toys import (
 )
 
 from talking_models.data.images import Images
-from talking_models.data.loader import plain
-from talking_models.evidence import vision as evaluation
+from talking_models.evidence import predict_images as evaluation
 from talking_models.evidence.predict_images import score
 from talking_models.models.layers import Layers
-from talking_models.models.transformer import FrozenViT
-from talking_models.models.backbones import load_student
-from talking_models.training import vision, vision_loop
+from talking_models.models.vit import FrozenViT
+from talking_models.training import image_loop
+from talking_models.training import images as image_job
 from talking_models.training.draws import PlacedStreams
+from talking_models.training.image_loop import Micro, learning_rate
 from talking_models.training.loop import TrainingDiverged
 from talking_models.training.probe import fit_probe
 from talking_models.training.resume import key_of
-from talking_models.training.image_loop import Micro, learning_rate
 
 SETTINGS = {
     "scratch": {},
@@ -72,7 +73,7 @@ def test_every_method_trains_the_student_and_leaves_the_teacher_as_it_was(
             super().__init__(model)
             teachers.append((model, {n: p.clone() for n, p in model.state_dict().items()}))
 
-    monkeypatch.setattr(vision, "FrozenViT", Watched)
+    monkeypatch.setattr(image_job, "FrozenViT", Watched)
     weights = job(tmp_path, made, config(method, SETTINGS[method]))
     assert len(teachers) == (method != "scratch")
     for model, before in teachers:
@@ -103,14 +104,14 @@ def test_td_with_all_weights_zero_is_no_distillation_bit_for_bit(made, tmp_path)
 
 def killed(folder, made, config, at):
     """A job in a process of its own that is killed in the middle of step `at`."""
-    take = vision_loop.learning_rate
+    take = image_loop.learning_rate
 
     def kill(step, training):
         if step == at:
             os.kill(os.getpid(), signal.SIGKILL)
         return take(step, training)
 
-    vision_loop.learning_rate = kill
+    image_loop.learning_rate = kill
     job(folder, made, config)
 
 
@@ -136,7 +137,7 @@ def test_a_killed_job_goes_on_and_ends_as_an_undisturbed_one(method, made, tmp_p
 
 
 def test_a_checkpoint_of_other_settings_is_not_taken(made, tmp_path, monkeypatch, caplog):
-    take = vision_loop.learning_rate
+    take = image_loop.learning_rate
 
     def stop(step, training):
         if step == 5:
@@ -144,7 +145,7 @@ def test_a_checkpoint_of_other_settings_is_not_taken(made, tmp_path, monkeypatch
         return take(step, training)
 
     with monkeypatch.context() as patch:
-        patch.setattr(vision_loop, "learning_rate", stop)
+        patch.setattr(image_loop, "learning_rate", stop)
         with pytest.raises(KeyboardInterrupt):
             job(tmp_path, made, config("scratch"))
     other = config("scratch", learning_rate=0.05)
@@ -331,9 +332,9 @@ def test_a_teacher_can_be_trained_on_the_data_set_first(made, tmp_path):
     asked = config("scratch") | {"blocks": None, "student_cut": [2, 4]}
     weights = job(tmp_path / "teacher", made, asked)
     path = tmp_path / "teacher/models.safetensors"
-    chosen = vision.Inputs(made.fit, made.minival, made.backbone, finetuned=path)
+    chosen = image_job.Inputs(made.fit, made.minival, made.backbone, finetuned=path)
     whole = backbone(made.fit.parent)
-    teacher = vision.teacher_of(chosen, whole, (2, 4))
+    teacher = image_job.teacher_of(chosen, whole, (2, 4))
     assert (teacher.lo, teacher.hi, len(teacher.net.blocks)) == (2, 4, 4)
     assert differing(teacher.net.state_dict(), weights) == set()
     probed = job(tmp_path / "probe", made, config("ld"))
@@ -343,6 +344,6 @@ def test_a_teacher_can_be_trained_on_the_data_set_first(made, tmp_path):
 
 def test_the_log_tells_pace_and_time_left(made, tmp_path, caplog):
     with caplog.at_level(logging.INFO):
-        vision.run(made, config("scratch"), "code", outputs(tmp_path))
+        image_job.run(made, config("scratch"), "code", outputs(tmp_path))
     assert re.search(r"step 6/6  label \d\.\d+  [\d.]+ images/s  0 s left", caplog.text)
     assert "minival accuracy" in caplog.text

@@ -5,11 +5,11 @@ import logging
 import numpy as np
 import pandas as pd
 import pytest
+from talking_models.evidence.metrics import PREDICTION_COLUMNS, predictions_frame, rmse, score
+from talking_models.evidence.names import REFERENCES
 
 from talking_models.data.parquet import write_ratings
 from talking_models.evidence import references
-from talking_models.evidence.metrics import PREDICTION_COLUMNS, predictions_frame, rmse, score
-from talking_models.evidence.names import REFERENCES
 from talking_models.evidence.references import PENALTIES, BiasModel, choose_penalty
 
 LOG = logging.getLogger("test")
@@ -59,13 +59,13 @@ def test_predictions_have_one_row_per_rating_and_seed_in_the_promised_columns():
     predictions = np.array([[1, 2, 3], [4, 5, 6]], dtype=np.float32)
     frame = predictions_frame("td", "War", rows, predictions)
     assert list(frame) == PREDICTION_COLUMNS
-    assert ",".join(frame) == "experiment,genre,seed,user,item,time,rating,prediction"
+    assert ",".join(frame) == "experiment,task,seed,user,item,time,rating,prediction"
     assert list(frame["seed"]) == [0, 0, 0, 1, 1, 1]
     assert list(frame["prediction"]) == [1, 2, 3, 4, 5, 6]
     for column in ("user", "item", "time", "rating"):
         assert list(frame[column]) == [*rows[column], *rows[column]]
     assert set(frame["experiment"]) == {"td"}
-    assert set(frame["genre"]) == {"War"}
+    assert set(frame["task"]) == {"War"}
 
 
 def test_the_rows_themselves_stay_as_they_are():
@@ -79,7 +79,7 @@ def test_each_seed_is_scored_by_itself():
     rows = ratings(4).assign(rating=np.float32(3))
     errors = np.array([[1, 1, 1, 1], [0, 0, 0, 2]], dtype=np.float32)
     found = score(predictions_frame("td", "War", rows, 3 + errors))
-    assert list(found) == ["experiment", "genre", "seed", "n_eval", "rmse"]
+    assert list(found) == ["experiment", "task", "seed", "n_eval", "rmse"]
     assert list(found["seed"]) == [0, 1]
     assert list(found["n_eval"]) == [4, 4]
     assert found["rmse"].tolist() == [1.0, 1.0]
@@ -158,10 +158,10 @@ def test_both_lines_are_trained_on_fit_and_val_and_laid_out_as_a_students(tmp_pa
     assert by_name["genre-mean"] == pytest.approx(train["rating"].astype(float).mean())
     penalty = choose_penalty(rows.iloc[:160], rows.iloc[160:220])
     expected = dense_ridge(train, eval_rows, penalty)
-    np.testing.assert_allclose(by_name["user-item-bias"], expected, atol=1e-5)
+    np.testing.assert_allclose(by_name["user-movie-bias"], expected, atol=1e-5)
     error = eval_rows["rating"].to_numpy() - expected
     found = scores.set_index("experiment")
-    assert found.loc["user-item-bias", "rmse"] == pytest.approx(np.sqrt((error**2).mean()))
+    assert found.loc["user-movie-bias", "rmse"] == pytest.approx(np.sqrt((error**2).mean()))
     assert list(found["n_eval"]) == [80, 80]
 
 
