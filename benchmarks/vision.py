@@ -22,25 +22,21 @@ from pathlib import Path
 
 import torch
 from machine import HERE, write_results
-from talking_models.data.loader import ImageBatch
 from torch.utils.flop_counter import FlopCounterMode
 
 from talking_models import methods
 from talking_models.config import read
+from talking_models.models import MODELS
+from talking_models.models.base import Frozen
 from talking_models.models.layers import Layers
-from talking_models.models.transformer import (
-    Architecture,
-    FrozenViT,
-    LayeredViT,
-    shortened,
-    with_classes,
-)
-from talking_models.objectives import Classification
+from talking_models.models.transformer import LayeredViT, with_classes
+from talking_models.objectives import ClassObjective
 from talking_models.report.markdown import grid
 from talking_models.training.devices import fabric_of
 from talking_models.training.draws import PlacedStreams
 from talking_models.training.image_loop import Learner, train
-from talking_models.training.resume import Checkpoint
+from talking_models.training.loader import ImageBatch
+from talking_models.training.resume import Resume
 
 PLAIN = "timm, plain loop"
 CLASSES = 10
@@ -74,35 +70,43 @@ def plain(net, batches, training) -> None:
         optimizer.step()
 
 
-def learner_of(job, teacher, student, cuts, draws) -> tuple[Learner, Layers]:
+def learner_of(job, teachers, student, draws) -> tuple[Learner, Layers]:
     """A student and a method's modules, as a training job makes them."""
     layers = Layers(draws)
-    model = LayeredViT(deepcopy(student), *cuts[0])
-    frozen = None
-    if methods.method_class(job["method"]).has_teacher:
-        frozen = FrozenViT(LayeredViT(teacher, *cuts[1]))
-    method = methods.build(job, Classification(layers), layers, model, frozen)
+    model = deepcopy(student)
+    frozen = {id: Frozen(teachers[id]) for id in job["teachers"]}
+    method = methods.build(job, ClassObjective(layers), layers, model, frozen)
     return Learner(model, method, frozen), layers
 
 
 def measure(arguments: argparse.Namespace) -> list[list[str]]:
     """Rows of the table: name, images per second, against plain, FLOPs against plain."""
-    vision = read(*arguments.config).vision
-    device = vision.device.model_dump() | {"accelerator": arguments.accelerator}
+    config = read(*arguments.config)
+    experiments = arguments.experiments or [
+        id
+        for id in config.experiments
+        if config.model_kind(config.student_of(id)).family == "images"
+    ]
+    jobs = {id: config.training_job(id, config.of_family("images")[0]) for id in experiments}
+    device = config.device.model_dump() | {"accelerator": arguments.accelerator}
     fabric = fabric_of(device)
     fabric.launch()
     torch.set_num_threads(device["threads"])
-    training = vision.training.model_dump() | {
+    look = {"name": arguments.model, "image_size": arguments.image_size, "options": {}}
+    form = config.form(config.student_of(experiments[0])) | look
+    student = MODELS.get(form["kind"]).student(form, CLASSES)
+    teachers = {}
+    for id in {id for job in jobs.values() for id in job["teachers"]}:
+        taught = config.form(id) | look
+        net = with_classes(MODELS.get(taught["kind"]).net(taught), CLASSES)
+        teachers[id] = fabric.to_device(LayeredViT(net, *taught["cut"]))
+    training = jobs[experiments[0]]["training"] | {
         "batch_size": arguments.batch_size,
         "micro_batch_size": None,
         "log_every": sys.maxsize,
         "evaluate_every": sys.maxsize,
         "checkpoint_every": sys.maxsize,
     }
-    net = Architecture(arguments.model, arguments.image_size).build()
-    student = with_classes(shortened(net, vision.model.student_blocks), CLASSES)
-    teacher = fabric.to_device(with_classes(net, CLASSES))
-    cuts = vision.model.student_cut, vision.model.teacher_cut
     size = (arguments.batch_size, 3, arguments.image_size, arguments.image_size)
     batch = fabric.to_device(
         ImageBatch(torch.randn(size), torch.arange(arguments.batch_size) % CLASSES)
@@ -111,8 +115,7 @@ def measure(arguments: argparse.Namespace) -> list[list[str]]:
 
     def ours(experiment: str, steps: int) -> float:
         draws = PlacedStreams([0], "method", stacked=False)
-        job = vision.job(experiment, 0)
-        learner, layers = learner_of(job, teacher, student, cuts, draws)
+        learner, layers = learner_of(jobs[experiment], teachers, student, draws)
         began = []
 
         def batches(wanted: range):
@@ -121,7 +124,8 @@ def measure(arguments: argparse.Namespace) -> list[list[str]]:
                 yield batch
 
         def prepare() -> None:
-            learner.method.prepare(iter([learner.teacher(batch)]) if learner.teacher else ())
+            taught = learner.teachers.items()
+            learner.method.prepare({id: iter([teacher(batch)]) for id, teacher in taught})
 
         train(
             fabric,
@@ -132,21 +136,21 @@ def measure(arguments: argparse.Namespace) -> list[list[str]]:
             training=training | {"steps": steps},
             seed=0,
             setting=experiment,
-            checkpoint=Checkpoint("/nonexistent", ""),
+            resume=Resume("/nonexistent", ""),
             prepare=prepare,
             log=logging.getLogger("benchmark"),
         )
         return clock() - began[0]
 
     def theirs(steps: int) -> float:
-        net = fabric.to_device(deepcopy(student))
+        net = fabric.to_device(deepcopy(student.net))
         began = clock()
         with fabric.autocast():
             plain(net, [batch] * steps, training)
         return clock() - began
 
     loops = {PLAIN: theirs}
-    for experiment in arguments.experiments or vision.experiments:
+    for experiment in experiments:
         loops[experiment] = lambda steps, experiment=experiment: ours(experiment, steps)
     flops = {}
     for name, loop in loops.items():

@@ -26,15 +26,14 @@ from talking_models.report.compute import duration
 from talking_models.report.markdown import grid
 
 ROOT = HERE.parent
-RATINGS = "data/movielens/100k/ratings.parquet"
+RATINGS = "data/ml-100k/ratings.parquet"
 TABLE = "results/tables/table3.md"
 QUICK_TABLE = "results/quick/tables/table3.md"
 QUICK = ("--configfile", "config/quick.yaml")
 ONE_STEP = {
     "results": "results/one-step",
     "tuning": "none",
-    "teacher": {"training": {"steps": 1}},
-    "student": {"training": {"steps": 1}},
+    "models": {"teacher": {"training": {"steps": 1}}, "student": {"training": {"steps": 1}}},
 }
 SNAKEMAKE = """
 import json, os, pathlib, sys
@@ -120,7 +119,7 @@ def whole(clone: Clone) -> str:
     table = TABLE.replace("results/", ONE_STEP["results"] + "/", 1)
     rest = clone.snakemake("--cores", "2", table, "--configfile", str(overlay))
     made = (clone.path / ONE_STEP["results"] / "benchmarks").rglob("*.tsv")
-    jobs = sum("train_" in str(path) or "evaluate_" in str(path) for path in made)
+    jobs = sum({"train", "evaluate"} & set(path.parts) for path in made)
     lines = [
         ["Table 3", duration(full.wall), full.cpu],
         ["of which Snakemake's own process", "", full.own],

@@ -11,22 +11,17 @@ import zipfile
 from pathlib import Path
 
 from talking_models.data import wheel_source
+from talking_models.data.archive_source import GENRES
 
-# The order of the 19 flags at the end of each line of u.item.
-GENRES = [
-    *("unknown", "Action", "Adventure", "Animation", "Children's", "Comedy", "Crime"),
-    *("Documentary", "Drama", "Fantasy", "Film-Noir", "Horror", "Musical", "Mystery"),
-    *("Romance", "Sci-Fi", "Thriller", "War", "Western"),
-]
 TRAILING_SPACE = {1128, 1201, 1635}  # titles that end in a space in u.item, but not in the wheel
 
 
-def item_line(movie: str, title: str, year: str, genres: str) -> str:
+def item_line(item: str, title: str, year: str, genres: str) -> str:
     """One line of u.item: id, title, release date, video date, URL, 19 flags."""
-    title = wheel_source.item_title(int(movie), title, year)
-    title += " " * (int(movie) in TRAILING_SPACE)
+    title = wheel_source.item_title(int(item), title, year)
+    title += " " * (int(item) in TRAILING_SPACE)
     flags = [str(int(genre in genres.split(" "))) for genre in GENRES]
-    return "|".join([movie, title, f"01-Jan-{year}", "", "", *flags])
+    return "|".join([item, title, f"01-Jan-{year}", "", "", *flags])
 
 
 def rebuild(wheel_path: Path, zip_path: Path) -> None:

@@ -54,8 +54,8 @@ from talking_models.training.setup import one_thread
 one_thread()
 assert torch.are_deterministic_algorithms_enabled()
 rows, _, items = movielens()
-write_ratings(rows, "fit.parquet", slice="fit")
-job.fit(job.read_rows(["fit.parquet"]), items, fit_config("scratch"), None, LOG)
+write_ratings(rows, "fit.parquet", {"slice": "fit"})
+job.fit(job.read_rows(["fit.parquet"]), items, fit_config("scratch"), {}, LOG)
 for heavy in ("torch._dynamo", "sympy", "pyarrow.dataset"):
     assert heavy not in sys.modules, heavy
 """

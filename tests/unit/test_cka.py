@@ -11,7 +11,7 @@ from talking_models.data.parquet import write_items, write_ratings
 from talking_models.evidence.cka import COLUMNS, linear_cka, run, similarity
 from talking_models.models.checkpoint import Checkpoint
 from talking_models.models.layers import Streams
-from talking_models.models.mlp import RatingMLP
+from talking_models.models.network import RatingMLP
 
 
 def by_gram_matrices(x, y):
@@ -98,7 +98,9 @@ def checkpoint(seeds, hidden=STUDENT, rows=None):
     vocabulary = Vocabulary.of(train if rows is None else rows, items)
     model = RatingMLP(vocabulary.sizes, FEATURES, hidden, Streams(seeds, "student"))
     weights = {name: p.detach() for name, p in model.state_dict().items()}
-    return Checkpoint(list(seeds), FEATURES, list(hidden), vocabulary, weights)
+    form = {"kind": "mlp", "features": FEATURES, "hidden": list(hidden)}
+    listing = items.set_index("item").loc[vocabulary.items].to_dict("list")
+    return Checkpoint(list(seeds), form, vocabulary, listing, weights)
 
 
 def test_a_model_is_like_itself_and_not_like_another():
@@ -140,14 +142,14 @@ def test_from_files_to_a_file(tmp_path):
     _, later, items = movielens()
     checkpoint([0, 1]).save(tmp_path / "student")
     checkpoint([7], TEACHER).save(tmp_path / "teacher")
-    write_ratings(later, tmp_path / "eval.parquet")
+    for task in ("Drama", "War"):
+        write_ratings(later, tmp_path / f"{task}.parquet", {"slice": "eval", "task": task})
     write_items(items, tmp_path / "items.parquet")
     run(
         "td",
-        ["Drama", "War"],
         [tmp_path / "student"] * 2,
         tmp_path / "teacher",
-        [tmp_path / "eval.parquet"] * 2,
+        [tmp_path / "Drama.parquet", tmp_path / "War.parquet"],
         tmp_path / "items.parquet",
         tmp_path / "cka.csv",
     )

@@ -1,21 +1,22 @@
-"""Image sets: TFDS's own files read without TensorFlow, slices, augmentation, batches."""
+"""Images: slices, the looks of files of every mode, augmentation, batches."""
 
-import pickle
-import sys
+import io
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
-from talking_models.data.loader import Look, augmented, in_order, plain, shuffled
-from talking_models.data.vision_sets import KNOWN, column, facts
-from vision_toys import pixels, write_tfds
+from vision_toys import cut, encoded, pixels, write_tfds
 
-from talking_models.data.images import Examples, Images, prepared, split
+from talking_models.data.digits import Digits
+from talking_models.data.images import Examples, Pictures
 from talking_models.errors import SourceError
+from talking_models.models.backbones import Look
+from talking_models.training.loader import augmented, in_order, plain, shuffled
 
 LOOK = Look(8, (0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
 CLASSES = ["cat", "dog", "owl"]
+PETS = {"kind": "tfds", "set": "pets", "train": "train", "val": None, "eval": None}
 
 
 @pytest.fixture(scope="module")
@@ -28,39 +29,18 @@ def data_dir(tmp_path_factory):
 @pytest.fixture
 def slices(data_dir, tmp_path, monkeypatch):
     monkeypatch.setenv("TFDS_DATA_DIR", str(data_dir))
-    paths = {name: tmp_path / f"{name}.yaml" for name in ("fit", "minival", "eval")}
-    split("pets", 0.02, paths)
-    return paths
+    return cut(PETS, tmp_path, val=0.02)
 
 
-def test_a_prepared_set_is_read_without_tensorflow(data_dir):
-    images = Images("pets", "train", data_dir)
-    assert len(images) == 100
-    assert images.classes == CLASSES
-    for row, (image, label) in zip((7, 0, 99), images.read((7, 0, 99)), strict=True):
-        np.testing.assert_array_equal(image, pixels(row))
-        assert label == row % 3
-    assert "tensorflow" not in sys.modules
-
-
-def test_a_reader_is_opened_again_in_another_process(data_dir):
-    images = Images("pets", "test", data_dir)
-    first = images.source
-    assert images.source is first
-    images._process = -1  # as after a fork
-    assert images.source is not first
-    copy = pickle.loads(pickle.dumps(images))
-    assert copy._source is None
-    assert len(copy) == 12
-
-
-def test_the_train_split_is_cut_by_position_and_eval_is_another_split(slices):
-    fit, minival = Examples.read(slices["fit"], "fit"), Examples.read(slices["minival"], "minival")
-    assert (fit.split, fit.start, fit.stop) == ("train", 0, 98)
-    assert (minival.split, minival.start, minival.stop) == ("train", 98, 100)
+def test_the_train_part_is_cut_by_position_and_eval_is_another_part(slices):
+    fit, val = Examples.read(slices["fit"], "fit"), Examples.read(slices["val"], "val")
+    assert (fit.part, fit.rows, len(fit)) == ("train", [0, 98], 98)
+    assert (val.part, val.rows, len(val)) == ("train", [98, 100], 2)
+    assert [val.place(row) for row in range(2)] == [98, 99]
     found = Examples.read(slices["eval"], "eval")
-    assert (found.split, found.start, found.stop) == ("test", 0, 12)
+    assert (found.part, found.rows) == ("test", [0, 12])
     assert found.classes == CLASSES
+    assert found.task == "all"
 
 
 def test_training_cannot_read_the_eval_slice(slices):
@@ -70,64 +50,157 @@ def test_training_cannot_read_the_eval_slice(slices):
 
 def test_an_empty_slice_is_an_error(data_dir, tmp_path, monkeypatch):
     monkeypatch.setenv("TFDS_DATA_DIR", str(data_dir))
-    paths = {name: tmp_path / name for name in ("fit", "minival", "eval")}
-    with pytest.raises(ValueError, match="the slice minival of pets has no example"):
-        split("pets", 0.001, paths)
+    with pytest.raises(ValueError, match="the slice val of pets, part train has no example"):
+        cut(PETS, tmp_path, val=0.001)
+    with pytest.raises(ValueError, match="the slice fit of pets, part train has no example"):
+        cut(PETS, tmp_path, share=0.001)
 
 
-def test_the_slices_of_the_papers_sets_are_those_of_vit_jax():
-    assert [facts(name).minival for name in ("cifar10", "cifar100", "imagenet2012")] == [
-        0.02,
-        0.02,
-        0.01,
-    ]
-    assert [known.first for known in KNOWN.values()] == [9728, 9728, 49664, None]
-    assert facts("imagenet2012").eval_split == "validation"
-    assert [column(name) for name in ("cifar10", "pets")] == ["CIFAR10", "pets"]
-
-
-def test_a_missing_set_says_which_command_prepares_it(tmp_path):
-    with pytest.raises(SourceError) as error:
-        prepared("cifar10", tmp_path)
-    text = str(error.value)
-    assert f"make tfds-images DATASET=cifar10 TFDS_DATA_DIR={tmp_path}" in text
-    assert "manual" not in text
-    with pytest.raises(SourceError) as error:
-        prepared("imagenet2012", tmp_path)
-    assert f"{tmp_path}/downloads/manual" in str(error.value)
-    assert "ILSVRC2012_img_val.tar" in str(error.value)
-
-
-def test_the_newest_version_is_taken_and_another_format_is_named(tmp_path):
-    folder = write_tfds(tmp_path, "pets", {"train": 2, "test": 1}, CLASSES)
-    for version, kind in (("1.0.10", "array_record"), ("2.0.0", "tfrecord")):
-        other = folder.with_name(version)
-        other.mkdir()
-        (other / "dataset_info.json").write_text(f'{{"fileFormat": "{kind}"}}')
-    assert prepared("pets", tmp_path).name == "1.0.10"
-    for version in ("1.0.0", "1.0.10"):
-        (folder.with_name(version) / "dataset_info.json").unlink()
-    with pytest.raises(SourceError, match="files of the format tfrecord"):
-        prepared("pets", tmp_path)
-
-
-def test_a_cut_file_is_an_error_with_advice(tmp_path):
-    folder = write_tfds(tmp_path, "pets", {"train": 2, "test": 1}, CLASSES)
-    path = next(folder.glob("*train*"))
-    path.write_bytes(path.read_bytes()[:-40])
-    with pytest.raises(SourceError, match="prepare it again"):
-        Images("pets", "train", tmp_path).read([0])
-    with pytest.raises(SourceError, match="there are the splits train, test"):
-        len(Images("pets", "validation", tmp_path))
+def test_a_share_is_drawn_from_the_fit_slice_alone_and_nested(slices, tmp_path):
+    shares = [cut(PETS, tmp_path / str(s), val=0.02, share=s) for s in (0.2, 0.6)]
+    small, large = (Examples.read(paths["fit"], "fit") for paths in shares)
+    assert set(small.rows) < set(large.rows) < set(range(98))
+    assert 8 < len(small) < 32 < len(large) < 80
+    assert [small.place(row) for row in range(len(small))] == small.rows
+    for name in ("val", "eval"):
+        assert shares[0][name].read_text() == slices[name].read_text()
 
 
 def test_digits_need_nothing(tmp_path):
-    train, test = Images("digits", "train"), Images("digits", "test")
+    train, test = (Digits.open({}, part) for part in ("train", "test"))
     assert (len(train), len(test)) == (1437, 360)
     ((image, label),) = test.read([0])
     assert image.shape == (8, 8, 3)
     assert image.max() == 240
     assert 0 <= label < 10
+
+
+# Files of every mode
+
+
+class Files(Pictures):
+    """Image files in memory."""
+
+    name, classes = "toys, part train", ["a", "b"]
+
+    def __init__(self, *files, label=1):
+        self.files, self.label = files, label
+
+    def __len__(self):
+        return len(self.files)
+
+    def load(self, rows):
+        return [(self.files[row], self.label) for row in rows]
+
+
+COLOURS = np.random.default_rng(0).integers(0, 256, (6, 4, 3), np.uint8)
+LEVELS = (np.arange(24).reshape(6, 4) * 2500).astype(np.uint16)
+
+
+def in_mode(mode: str) -> Image.Image:
+    image = Image.fromarray(COLOURS)
+    if mode == "RGBA":
+        image.putalpha(128)
+    elif mode == "P":
+        image = image.quantize(8)
+    elif mode == "P, transparent":
+        image = image.quantize(8)
+        image.info["transparency"] = 0
+    else:
+        image = image.convert(mode)
+    return image
+
+
+@pytest.mark.parametrize(
+    ("mode", "kind"),
+    [
+        ("RGB", "png"), ("RGBA", "png"), ("LA", "png"), ("P", "png"), ("L", "png"), ("1", "png"),
+        ("P, transparent", "png"), ("P", "gif"), ("L", "jpeg"), ("CMYK", "jpeg"), ("YCbCr", "jpeg"),
+        ("RGBA", "webp"), ("CMYK", "tiff"), ("RGBA", "tiff"), ("1", "bmp"),
+    ],
+)  # fmt: skip
+def test_pictures_come_out_as_pils_rgb(mode, kind):
+    file = encoded(in_mode(mode), kind)
+    ((image, label),) = Files(file).read([0])
+    assert (image.shape, image.dtype, label) == ((6, 4, 3), np.uint8, 1)
+    expected = np.asarray(Image.open(io.BytesIO(file)).convert("RGB"))
+    np.testing.assert_array_equal(image, expected)
+
+
+def test_a_palette_is_colours_and_no_levels():
+    image = Image.fromarray(pixels(37)).quantize(8)
+    ((found, _),) = Files(encoded(image)).read([0])
+    np.testing.assert_array_equal(found, pixels(37))
+
+
+@pytest.mark.parametrize("kind", ["png", "tiff"])
+def test_of_16_bits_the_upper_8_are_taken(kind):
+    file = encoded(Image.fromarray(LEVELS), kind)
+    assert Image.open(io.BytesIO(file)).mode.startswith("I")
+    ((image, _),) = Files(file).read([0])
+    assert image.shape == (6, 4, 3)
+    assert LEVELS[1, 0] == 10000
+    assert image[1, 0].tolist() == [39, 39, 39]
+    np.testing.assert_array_equal(image[..., 2], LEVELS // 256)
+
+
+def test_16_bits_in_32_are_taken_and_more_are_not():
+    levels = LEVELS.astype(np.int32)
+    good, *wrong = (encoded(Image.fromarray(levels + i), "tiff") for i in (0, 60_000, -1))
+    assert Files(good).read([0])[0][0][1, 0].tolist() == [39, 39, 39]
+    for bad in wrong:
+        with pytest.raises(SourceError, match="toys, part train: the image of row 1") as error:
+            Files(good, bad).read([0, 1])
+        assert "not of 16 bits" in error.value.found
+
+
+def test_fractions_are_an_error():
+    file = encoded(Image.fromarray(np.zeros((2, 2), np.float32)), "tiff")
+    with pytest.raises(SourceError, match="the image of row 0 cannot be read") as error:
+        Files(file).read([0])
+    assert "fractions" in error.value.found
+
+
+@pytest.mark.parametrize("mode", ["RGB", "RGBA", "LA", "L", "P", "1", "CMYK"])
+@pytest.mark.parametrize("size", [(1, 1), (1, 5), (3, 1)])
+def test_pictures_of_a_pixel_stay_pictures(mode, size):
+    image = in_mode(mode).resize(size)
+    ((found, _),) = Files(encoded(image, "tiff")).read([0])
+    assert found.shape == (size[1], size[0], 3)
+    for transform in (plain(LOOK), augmented(LOOK, 0.05, True)):
+        assert transform(Image.fromarray(found)).shape == (3, 8, 8)
+
+
+def cut_off(share):
+    file = encoded(Image.effect_noise((64, 64), 50).convert("RGB"))
+    return file[: int(len(file) * share)]
+
+
+@pytest.mark.parametrize(
+    "file", [cut_off(0.5), cut_off(0.05), b"", b"no picture", None], ids=[*"abcd", "none"]
+)
+def test_a_cut_picture_is_an_error_that_names_set_and_row(file):
+    whole = encoded(Image.fromarray(COLOURS))
+    with pytest.raises(SourceError, match="toys, part train: the image of row 2") as error:
+        Files(whole, whole, file).read([0, 2])
+    assert error.value.expected == "a whole image that converts to RGB"
+
+
+def test_a_bomb_is_an_error_that_names_set_and_row(monkeypatch):
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 10)
+    with pytest.raises(SourceError, match="the image of row 0") as error:
+        Files(encoded(in_mode("RGB").resize((64, 64)))).read([0])
+    assert "DecompressionBomb" in error.value.found
+
+
+@pytest.mark.parametrize("label", [-1, 2, 255])
+def test_a_label_that_is_no_class_is_an_error(label):
+    files = Files(encoded(in_mode("RGB")), label=label)
+    for read in (files.read, files.checked):
+        with pytest.raises(SourceError, match="row 0 has a label that is no class") as error:
+            read([0])
+        assert error.value.what.startswith("toys, part train")
+        assert (error.value.expected, error.value.found) == ("labels from 0 to 1", str(label))
 
 
 # Augmentation and batches

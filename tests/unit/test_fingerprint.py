@@ -7,41 +7,34 @@ import subprocess
 import sys
 
 import pytest
+from rule_texts import modules, plan, script_of, texts
 
+from talking_models import registry
 from talking_models.running import fingerprint as module
 from talking_models.running.fingerprint import ROOT, closure, fingerprint
 
 PACKAGE = "talking_models"
-RULES = ROOT.parents[1] / "rules"
-COMMON = "".join(file.read_text() for file in sorted(RULES.glob("*.smk")))
-
-
-def digested(text):
-    """The modules named in calls of `fingerprint`, those of the functions in `text` included."""
-    for function in re.findall(r"\b(\w+_code)\(", text):
-        text += re.search(rf"def {function}\(.*?\n\n", COMMON, re.DOTALL)[0]
-    calls = re.findall(r"fingerprint\((.*?)\)", text, re.DOTALL)
-    return [name for call in calls for name in re.findall(r'"(talking_models[\w.]*)"', call)]
+RULES = texts()
 
 
 def forget():
-    for cached in (module._imports, closure, fingerprint):
+    for cached in (module._imports, module._tree, closure, fingerprint):
         cached.cache_clear()
 
 
 @pytest.fixture
 def package(tmp_path, monkeypatch):
     """Write a library of its own: `package(name=text, ...)`, `__` for the dots in names."""
-    monkeypatch.setattr(module, "ROOT", tmp_path)
+    monkeypatch.setattr(registry, "ROOT", tmp_path / PACKAGE)
     forget()
 
     def write(**files):
         forget()
         for name, text in {"__init__": "", **files}.items():
-            path = tmp_path.joinpath(*name.replace("__init__", "INIT").split("__"))
+            path = tmp_path.joinpath(PACKAGE, *name.replace("__init__", "INIT").split("__"))
             path = path.with_name(path.name.replace("INIT", "__init__")).with_suffix(".py")
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(text)
+            path.write_bytes(text.encode())
 
     yield write
     forget()
@@ -130,16 +123,87 @@ def test_a_module_that_is_not_there_is_an_error(package):
         fingerprint("talking_models.missing")
 
 
+BODY = '''\
+"""What it is."""
+
+def f(a, b):
+    """What it does."""
+    return [a, b]
+'''
+SAME = {
+    "comment": BODY.replace("return", "# why\n    return"),
+    "layout": BODY.replace("[a, b]", "[\n        a,\n        b,\n    ]").replace(
+        "\n\n", "\n\n\n\n"
+    ),
+    "quotes": BODY.replace('"""What it does."""', "'What it does.'"),
+    "line ends": BODY.replace("\n", "\r\n"),
+    "space at the end": BODY + "\n\n",
+}
+
+
+@pytest.mark.parametrize("other", SAME.values(), ids=SAME)
+def test_comments_layout_and_line_ends_are_no_change(package, other):
+    package(a=BODY)
+    before = fingerprint("talking_models.a")
+    package(a=other)
+    assert other != BODY
+    assert fingerprint("talking_models.a") == before
+
+
+@pytest.mark.parametrize("other", [("[a, b]", "[b, a]"), ("(a, b)", "(a, b=1)"), ("f(", "g(")])
+def test_what_code_does_is_a_change(package, other):
+    package(a=BODY)
+    before = fingerprint("talking_models.a")
+    package(a=BODY.replace(*other))
+    assert fingerprint("talking_models.a") != before
+
+
+def test_imports_for_readers_alone_do_not_count(package):
+    package(
+        start=(
+            "from typing import TYPE_CHECKING\n"
+            "if TYPE_CHECKING:\n    from talking_models import a\n"
+            "else:\n    import talking_models.b\n"
+        ),
+        a="", b="",
+    )  # fmt: skip
+    assert names("talking_models.start") == {"", "start", "b"}
+
+
+def test_plugins_are_followed_and_change_the_digest(tmp_path):
+    mine = tmp_path / "mine"
+    mine.mkdir()
+    (mine / "loud.py").write_text(
+        f"from {registry.PLUGINS} import helper\nfrom talking_models.methods.ld import LD\n"
+    )
+    (mine / "helper.py").write_text("LEVEL = 1\n")
+    (mine / "other.py").write_text("LEVEL = 1\n")
+    loud = f"{registry.PLUGINS}.loud"
+    try:
+        registry.use([mine])
+        forget()
+        found = closure(loud)
+        assert {loud, f"{registry.PLUGINS}.helper", f"{PACKAGE}.methods.ld"} <= set(found)
+        assert f"{registry.PLUGINS}.other" not in found
+        before = fingerprint(loud)
+        (mine / "helper.py").write_text("LEVEL = 2\n")
+        forget()
+        assert fingerprint(loud) != before
+    finally:
+        registry.use([])
+        forget()
+
+
 # This library
 
 TRAINING = f"{PACKAGE}.training.ratings"
 ENTRIES = [
-    (f"{PACKAGE}.data.sources",),
+    (f"{PACKAGE}.data.canonical", f"{PACKAGE}.data.movielens"),
     (f"{PACKAGE}.data.splits",),
     (TRAINING, f"{PACKAGE}.methods.td"),
-    (f"{PACKAGE}.evidence.predict",),
+    (f"{PACKAGE}.evidence.predict", f"{PACKAGE}.models.mlp"),
     (f"{PACKAGE}.evidence.references",),
-    (f"{PACKAGE}.report.tables",),
+    (f"{PACKAGE}.report.tables", f"{PACKAGE}.metrics.rmse"),
 ]
 
 
@@ -149,7 +213,7 @@ def test_a_training_job_depends_on_its_own_method_and_no_other():
         found = closure(TRAINING, f"{PACKAGE}.methods.{own}")
         used = {name for name in methods if f"{PACKAGE}.methods.{name}" in found}
         assert used == {own, *parts}
-        assert f"{PACKAGE}.methods._base" in found
+        assert f"{PACKAGE}.methods.base" in found
 
 
 @pytest.mark.parametrize("entry", ENTRIES, ids=lambda entry: entry[-1].rsplit(".", 1)[-1])
@@ -163,52 +227,88 @@ def test_the_closure_holds_all_that_python_imports(entry):
     assert set(json.loads(said)) - set(closure(*entry)) == set()
 
 
-def test_evidence_and_tables_depend_on_no_method():
+def test_evidence_and_tables_depend_on_no_method_and_no_job_on_the_configuration():
     for name in ("evidence.predict", "evidence.references", "report.tables"):
         found = closure(f"{PACKAGE}.{name}")
         assert not [m for m in found if re.search(r"\.methods\.[a-z]", m)], name
+    for name in ("training.ratings", "training.images", "data.splits", "evidence.predict"):
+        found = closure(f"{PACKAGE}.{name}")
+        assert not [m for m in found if ".config" in m or ".plan" in m], name
 
 
-def library():
-    return sorted(path for path in ROOT.rglob("*.py"))
+# Who imports by name: the registry, whose components rules name, and two that no job imports.
+BY_NAME = {"registry.py", "__init__.py", "predictor.py"}
 
 
-@pytest.mark.parametrize("path", library(), ids=lambda path: str(path.relative_to(ROOT)))
+@pytest.mark.parametrize(
+    "path", sorted(ROOT.rglob("*.py")), ids=lambda path: str(path.relative_to(ROOT))
+)
 def test_no_module_imports_in_a_way_that_the_digest_does_not_follow(path):
     for node in ast.walk(ast.parse(path.read_text())):
         assert not (isinstance(node, ast.ImportFrom) and node.level), "a relative import"
         if isinstance(node, ast.Call):
             name = ast.unparse(node.func)
             dynamic = name in ("importlib.import_module", "import_module", "__import__")
-            # methods/__init__.py finds methods by name; a training job names its own
-            assert not dynamic or path == ROOT / "methods" / "__init__.py"
+            assert not dynamic or str(path.relative_to(ROOT)) in BY_NAME
 
 
-def rules():
-    """Each rule with a script: its name, script, and text."""
-    for file in sorted(RULES.glob("*.smk")):
-        for name, text in re.findall(r"^rule (\w+):\n((?:    .*\n|\n)*)", file.read_text(), re.M):
-            script = re.search(r'script:\s+"\.\./scripts/(\w+\.py)"', text)
-            if script:
-                yield pytest.param(ROOT.parent / script[1], text, id=name)
+@pytest.fixture(scope="module")
+def run():
+    return plan()
 
 
-@pytest.mark.parametrize(("script", "text"), list(rules()))
-def test_the_digest_in_a_rules_params_covers_what_its_script_imports(script, text):
-    named = digested(text)
-    assert named, "no fingerprint in params"
-    covered = set(closure(*named))
+@pytest.mark.parametrize("name", [n for n, (_, text) in RULES.items() if "fingerprint(" in text])
+def test_the_digest_in_a_rules_params_covers_what_its_script_runs(run, name):
+    file, text = RULES[name]
     imported = set()
-    for node in ast.walk(ast.parse(script.read_text())):
+    for node in ast.walk(ast.parse(script_of(file, text).read_text())):
         if isinstance(node, ast.ImportFrom) and node.module.startswith(PACKAGE):
             imported.add(node.module)
-    # job: where the log goes, not what is made
-    assert imported - {f"{PACKAGE}.running.job"} <= covered
     assert len(imported) >= 2
+    found = modules(name, text, run)
+    assert found, "no fingerprint in params"
+    for named in found:
+        covered = set(closure(*named))
+        if name.startswith("train"):  # one script for both families
+            images = f"{PACKAGE}.training.images" in named
+            others = ("training.ratings", "tuning.tuned") if images else ("training.images",)
+            covered |= {f"{PACKAGE}.{other}" for other in others}
+        # job: where the log goes, not what is made
+        assert imported - {f"{PACKAGE}.running.job"} <= covered
+        # What code gets by name is in no import: the rule names the component's module.
+        code = "".join(
+            registry.file_of(each).read_text()
+            for each in closure(*named)
+            if each in named or each not in NOT_RUN
+        )
+        for components, package in BY_REGISTRY.items():
+            if re.search(rf"\b{components}\.get\(", code):
+                own = f"{PACKAGE}.{package}."
+                assert [each for each in named if each.startswith(own)], f"no module of {package}"
+
+
+BY_REGISTRY = {"MODELS": "models", "METRICS": "metrics", "DATA": "data"}
+# Imported for another function of theirs, unless a rule names them.
+NOT_RUN = {f"{PACKAGE}.data.splits", f"{PACKAGE}.data.canonical"}
+
+
+@pytest.mark.parametrize("name", ["train", "train_images", "tune", "train_fold_teachers"])
+def test_what_trains_names_its_method(run, name):
+    methods = {f"{PACKAGE}.methods.{method}" for method in ("scratch", "td")}
+    found = modules(name, RULES[name][1], run)
+    assert all([each for each in named if f"{PACKAGE}.methods." in each] for named in found)
+    assert methods <= {each for named in found for each in named}
+
+
+def test_every_rule_with_a_script_has_a_digest():
+    # take_choice copies a file
+    assert {name for name, (_, text) in RULES.items() if "fingerprint(" not in text} <= {
+        "take_choice"
+    }
 
 
 def test_there_are_rules_to_check():
-    assert {parameter.id for parameter in rules()} >= {
-        "download_movielens", "split_movielens", "train_teacher", "train_student",
-        "evaluate_students", "evaluate_teacher", "fit_references", "make_table",
+    assert set(RULES) >= {
+        "prepare_ratings", "split", "split_images", "train", "train_images", "evaluate",
+        "evaluate_images", "fit_references", "tune", "make_table", "draw", "measure_sizes",
     }  # fmt: skip

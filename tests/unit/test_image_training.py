@@ -1,11 +1,13 @@
-"""Vision jobs: what they train and what they leave alone; killed, resumed, shared by processes."""
+"""Image jobs: what they train and what they leave alone; killed, resumed, shared by processes."""
 
 import logging
 import multiprocessing
 import os
 import re
+import shutil
 import signal
 import struct
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pandas as pd
@@ -13,31 +15,33 @@ import pytest
 import torch
 import yaml
 from PIL import Image
-from safetensors.torch import load_file
-from talking_models.data.loader import plain
-from talking_models.models.vit_files import load_student
 from tensorboardX.proto.event_pb2 import Event
 from vision_toys import (
     NO_WEIGHTS,
     SMALL_TD,
     TALK,
+    TEACHER,
     backbone,
     config,
     images,
     inputs,
     job,
     outputs,
+    student,
 )
 
-from talking_models.data.images import Images
+from talking_models.data.digits import Part
 from talking_models.evidence import predict_images as evaluation
-from talking_models.evidence.predict_images import score
+from talking_models.models import MODELS
+from talking_models.models.backbones import load_trained
+from talking_models.models.base import Frozen
+from talking_models.models.files import read
 from talking_models.models.layers import Layers
-from talking_models.models.vit import FrozenViT
 from talking_models.training import image_loop
 from talking_models.training import images as image_job
 from talking_models.training.draws import PlacedStreams
 from talking_models.training.image_loop import Micro, learning_rate
+from talking_models.training.loader import plain
 from talking_models.training.loop import TrainingDiverged
 from talking_models.training.probe import fit_probe
 from talking_models.training.resume import key_of
@@ -57,6 +61,20 @@ def made(tmp_path_factory):
     return inputs(tmp_path_factory.mktemp("inputs"))
 
 
+@pytest.fixture(scope="module")
+def alone(made, tmp_path_factory):
+    """The weights of a job from scratch that nothing disturbed."""
+    return job(tmp_path_factory.mktemp("alone") / "job", made, config("scratch"))
+
+
+@pytest.fixture(scope="module")
+def checkpoint(made, tmp_path_factory):
+    """What such a job leaves that is killed: the file's bytes."""
+    with pytest.MonkeyPatch.context() as patch:
+        folder = tmp_path_factory.mktemp("checkpoint") / "job"
+        return stopped(patch, folder, made, config("scratch")).read_bytes()
+
+
 def differing(a, b):
     assert set(a) == set(b)
     return {name for name in a if not torch.equal(a[name], b[name])}
@@ -68,24 +86,24 @@ def test_every_method_trains_the_student_and_leaves_the_teacher_as_it_was(
 ):
     teachers = []
 
-    class Watched(FrozenViT):
+    class Watched(Frozen):
         def __init__(self, model):
             super().__init__(model)
             teachers.append((model, {n: p.clone() for n, p in model.state_dict().items()}))
 
-    monkeypatch.setattr(image_job, "FrozenViT", Watched)
+    monkeypatch.setattr(image_job, "Frozen", Watched)
     weights = job(tmp_path, made, config(method, SETTINGS[method]))
     assert len(teachers) == (method != "scratch")
     for model, before in teachers:
         assert differing(model.state_dict(), before) == set()
         assert all(p.grad is None for p in model.parameters())
-    start = backbone(made.fit.parent).student(3, (1, 3), 10).net.state_dict()
+    start = student(made.fit.parent).state_dict()
     assert differing(weights, start) == set(start), "a weight of the student did not move"
     assert {path.name for path in tmp_path.iterdir()} == {
         "models.safetensors", "history.csv", "throughput.csv", "config.yaml",
     }  # fmt: skip
     history = pd.read_csv(tmp_path / "history.csv")
-    assert set(history.loc[history["name"] == "minival_accuracy", "step"]) == {3, 6}
+    assert set(history.loc[history["name"] == "val_accuracy", "step"]) == {3, 6}
     label = history[(history["name"] == "label") & (history["step"] > 1)]
     assert (label["gradient_norm"] > 0).all()  # from step 1 on: the classifier starts at zero
     assert history.loc[history["name"] == "label", "gradient_norm"].iloc[0] == 0
@@ -94,8 +112,7 @@ def test_every_method_trains_the_student_and_leaves_the_teacher_as_it_was(
     assert yaml.safe_load((tmp_path / "config.yaml").read_text())["method"] == method
 
 
-def test_td_with_all_weights_zero_is_no_distillation_bit_for_bit(made, tmp_path):
-    alone = job(tmp_path / "scratch", made, config("scratch"))
+def test_td_with_all_weights_zero_is_no_distillation_bit_for_bit(made, alone, tmp_path):
     silent = job(tmp_path / "td", made, config("td", {**NO_WEIGHTS, **SMALL_TD}))
     talking = job(tmp_path / "talk", made, config("td", TALK))
     assert differing(alone, silent) == set()
@@ -136,23 +153,63 @@ def test_a_killed_job_goes_on_and_ends_as_an_undisturbed_one(method, made, tmp_p
     assert not (tmp_path / "killed" / "checkpoint.safetensors").exists()
 
 
-def test_a_checkpoint_of_other_settings_is_not_taken(made, tmp_path, monkeypatch, caplog):
+def stopped(monkeypatch, folder, made, config, at=5):
+    """Leave the checkpoint of a job that ends in the middle of step `at`."""
     take = image_loop.learning_rate
 
     def stop(step, training):
-        if step == 5:
+        if step == at:
             raise KeyboardInterrupt
         return take(step, training)
 
     with monkeypatch.context() as patch:
         patch.setattr(image_loop, "learning_rate", stop)
         with pytest.raises(KeyboardInterrupt):
-            job(tmp_path, made, config("scratch"))
+            job(folder, made, config)
+    return folder / "checkpoint.safetensors"
+
+
+def test_a_checkpoint_of_other_settings_is_not_taken(made, checkpoint, tmp_path, caplog):
+    left = tmp_path / "checkpoint.safetensors"
+    left.write_bytes(checkpoint)
     other = config("scratch", learning_rate=0.05)
     with caplog.at_level(logging.INFO):
         found = job(tmp_path, made, other)
-    assert "starting anew" in caplog.text
+    assert f"{left} is of a training with other settings: starting anew" in caplog.messages
     assert differing(found, job(tmp_path / "whole", made, other)) == set()
+
+
+@pytest.mark.parametrize(
+    "damaged",
+    [
+        lambda raw: b"",
+        lambda raw: raw[:7],
+        lambda raw: raw[: len(raw) // 2],
+        lambda raw: raw[:-1],
+        lambda raw: bytes(len(raw)),
+        lambda raw: raw[:200] + bytes(len(raw) - 200),
+        lambda raw: b"a text",
+    ],
+    ids=["empty", "7 bytes", "half", "all but one byte", "zeros", "a cut header", "text"],
+)
+def test_a_damaged_checkpoint_is_gone_past(made, alone, checkpoint, tmp_path, caplog, damaged):
+    left = tmp_path / "checkpoint.safetensors"
+    left.write_bytes(damaged(checkpoint))
+    with caplog.at_level(logging.INFO):
+        found = job(tmp_path, made, config("scratch"))
+    assert f"{left} is damaged, or no checkpoint: starting anew" in caplog.messages
+    assert "going on" not in caplog.text
+    assert differing(found, alone) == set()
+    assert not left.exists()
+
+
+def test_a_file_of_something_else_in_a_checkpoints_place_is_gone_past(made, tmp_path, caplog):
+    folder = tmp_path / "job"
+    folder.mkdir()
+    shutil.copy(made.backbone, folder / "checkpoint.safetensors")
+    with caplog.at_level(logging.INFO):
+        job(folder, made, config("scratch", steps=2, warmup_steps=1))
+    assert "is damaged, or no checkpoint: starting anew" in caplog.text
 
 
 def test_the_key_of_a_training_is_its_settings_and_the_content_of_its_files(tmp_path):
@@ -202,7 +259,7 @@ def test_the_gradient_is_clipped_and_momentum_is_sgds(made, tmp_path):
     """One step by hand, on the images that the job sees."""
     asked = config("scratch", steps=1, warmup_steps=0, clip=0.01, learning_rate=0.5)
     found = job(tmp_path, made, asked)
-    start = backbone(made.fit.parent).student(3, (1, 3), 10).net.state_dict()
+    start = student(made.fit.parent).state_dict()
     change = torch.cat([(found[n] - start[n]).flatten() for n in start])
     assert change.norm() == pytest.approx(0.5 * 0.01, rel=1e-3)
 
@@ -242,10 +299,10 @@ def test_a_probe_separates_what_is_separable_in_features_as_they_are():
 
 
 def test_the_teachers_outputs_are_the_probes(made):
-    teacher = backbone(made.fit.parent).teacher((2, 4), made.probe)
-    probe = load_file(made.probe)
-    features = backbone(made.fit.parent).teacher((2, 4)).net.eval()(images())
-    expected = features @ probe["weight"].T + probe["bias"]
+    probe, _ = read(made.teachers["teacher"][1], "probe")
+    bare = MODELS.get("vit").teacher(TEACHER, backbone(made.fit.parent))
+    expected = bare.net.eval()(images()) @ probe["weight"].T + probe["bias"]
+    teacher = image_job.teacher_of(TEACHER, *made.teachers["teacher"])
     torch.testing.assert_close(teacher.eval().net(images()), expected)
 
 
@@ -254,41 +311,29 @@ def test_predictions_are_of_the_whole_eval_slice_in_order(made, tmp_path):
     evaluation.run(
         tmp_path / "models.safetensors",
         made.fit.with_name("eval.yaml"),
-        {"experiment": "alone", "device": config("scratch")["device"]},
         tmp_path / "predictions.parquet",
         tmp_path / "metrics.csv",
+        {"experiment": "alone", "data": "digits", "split": "given"},
+        ["accuracy"],
+        config("scratch")["device"],
     )
     frame = pd.read_parquet(tmp_path / "predictions.parquet")
-    assert list(frame) == ["experiment", "dataset", "seed", "example", "label", "predicted"]
+    about = ["experiment", "data", "split", "task"]
+    assert list(frame) == [*about, "seed", "example", "target", "prediction"]
     assert list(frame["example"]) == list(range(360))
-    assert set(frame["experiment"]) == {"alone"}
+    assert {tuple(row) for row in frame[about].to_numpy()} == {("alone", "digits", "given", "all")}
     assert set(frame["seed"]) == {3}
     (row,) = pd.read_csv(tmp_path / "metrics.csv").to_dict("records")
-    right = (frame["label"] == frame["predicted"]).mean()
-    assert (row["n_eval"], row["accuracy"]) == (360, pytest.approx(right))
-    assert pd.isna(row["n_first"])
-    student, look, _ = load_student(tmp_path / "models.safetensors")
-    read = Images("digits", "test").read(range(360))
-    whole = torch.stack([plain(look)(Image.fromarray(image)) for image, _ in read])
+    right = (frame["target"] == frame["prediction"]).mean()
+    assert (row["metric"], row["n_eval"], row["value"]) == ("accuracy", 360, pytest.approx(right))
+    trained, look, _ = load_trained(tmp_path / "models.safetensors")
+    seen = Part("test").read(range(360))
+    whole = torch.stack([plain(look)(Image.fromarray(image)) for image, _ in seen])
     with torch.no_grad():
-        expected = student(SimpleNamespace(images=whole)).output.argmax(-1)
-    assert (expected.numpy() == frame["predicted"]).mean() > 0.99  # other batches round otherwise
-    assert list(frame["label"]) == [label for _, label in read]
-
-
-def test_the_papers_accuracy_is_on_the_first_examples():
-    frame = pd.DataFrame(
-        {
-            "experiment": "td",
-            "dataset": "cifar10",
-            "seed": 0,
-            "example": range(10_000),
-            "label": 1,
-            "predicted": [1] * 9_728 + [0] * 272,
-        }
-    )
-    (row,) = score(frame).to_dict("records")
-    assert (row["accuracy"], row["n_first"], row["accuracy_first"]) == (0.9728, 9728, 1.0)
+        expected = trained(SimpleNamespace(images=whole)).output.argmax(-1)
+    same = (expected.numpy() == frame["prediction"]).mean()
+    assert same > 0.99  # other batches round otherwise
+    assert list(frame["target"]) == [label for _, label in seen]
 
 
 def events(folder):
@@ -309,7 +354,7 @@ def test_tensorboard_shows_the_rows_of_the_csv_files(made, tmp_path):
     job(folder, made, asked)
     job(folder, made, asked)  # once more: the folder is emptied
     history = pd.read_csv(folder / "history.csv")
-    accuracy = history["name"] == "minival_accuracy"
+    accuracy = history["name"] == "val_accuracy"
     assert set(history.loc[~accuracy, "step"]) == {2, 4, 5}
     assert set(history.loc[accuracy, "step"]) == {3, 5}
     assert set(history.loc[history["gradient_norm"].notna(), "step"]) == {2, 4}
@@ -329,15 +374,14 @@ def test_tensorboard_shows_the_rows_of_the_csv_files(made, tmp_path):
 
 
 def test_a_teacher_can_be_trained_on_the_data_set_first(made, tmp_path):
-    asked = config("scratch") | {"blocks": None, "student_cut": [2, 4]}
+    asked = config("scratch") | {"student": TEACHER}
     weights = job(tmp_path / "teacher", made, asked)
     path = tmp_path / "teacher/models.safetensors"
-    chosen = image_job.Inputs(made.fit, made.minival, made.backbone, finetuned=path)
-    whole = backbone(made.fit.parent)
-    teacher = image_job.teacher_of(chosen, whole, (2, 4))
+    teacher = image_job.teacher_of(TEACHER, path)
     assert (teacher.lo, teacher.hi, len(teacher.net.blocks)) == (2, 4, 4)
-    assert differing(teacher.net.state_dict(), weights) == set()
+    assert differing(teacher.state_dict(), weights) == set()
     probed = job(tmp_path / "probe", made, config("ld"))
+    chosen = replace(made, teachers={"teacher": (path,)})
     tuned = job(tmp_path / "tuned", chosen, config("ld"))
     assert differing(probed, tuned) != set()
 
@@ -346,4 +390,4 @@ def test_the_log_tells_pace_and_time_left(made, tmp_path, caplog):
     with caplog.at_level(logging.INFO):
         image_job.run(made, config("scratch"), "code", outputs(tmp_path))
     assert re.search(r"step 6/6  label \d\.\d+  [\d.]+ images/s  0 s left", caplog.text)
-    assert "minival accuracy" in caplog.text
+    assert "val accuracy" in caplog.text

@@ -8,7 +8,7 @@ from torch.nn import functional as F
 from toys import assert_same_gradients, dense, weights
 
 from talking_models.models.layers import Dropout, Layers, RelativeNoise, Streams
-from talking_models.models.mlp import Embedding
+from talking_models.models.network import Embedding
 
 SEEDS = (4, 0, 7)
 SHAPES = {"batch": (6,), "tokens": (2, 5)}  # between the stack's axis and the features

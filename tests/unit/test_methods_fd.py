@@ -162,11 +162,11 @@ def test_plain_l2_needs_no_look_at_the_training_rows():
         yield
 
     problem = rating_problem("fd", {"distance": "l2"})
-    problem.method.prepare(never())
+    problem.method.prepare({"teacher": never()})
     for method in ("scratch", "ld", "fitnet", "td"):
-        rating_problem(method, {}).method.prepare(never())
+        rating_problem(method, {}).method.prepare({"teacher": never()})
     with pytest.raises(AssertionError, match="were read"):
-        rating_problem("fd", {}).method.prepare(never())
+        rating_problem("fd", {}).method.prepare({"teacher": never()})
 
 
 def test_the_gradient_reaches_student_connectors_and_norms_but_no_margin():

@@ -48,7 +48,7 @@ def test_the_training_loop_takes_a_plain_torch_model(name):
     history = train(
         problem.student,
         problem.method,
-        problem.teacher,
+        problem.teachers,
         batches,
         steps=5,
         learning_rate=0.01,

@@ -1,5 +1,7 @@
 """Every method in the training loop: seeds apart from each other, teacher left alone."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from toys import (
@@ -16,20 +18,23 @@ from toys import (
 
 from talking_models import methods, objectives
 from talking_models.data.features import Vocabulary, encode
+from talking_models.methods.base import Loss
+from talking_models.models.base import Widths
 from talking_models.models.layers import Layers, Streams
-from talking_models.models.mlp import RatingMLP
+from talking_models.models.network import RatingMLP
 from talking_models.training import ratings as job
 from talking_models.training.batches import RatingData, shuffled_rows
 from talking_models.training.loop import train
 from talking_models.training.teacher import FrozenTeacher
 
+NAMES = ["fd", "fitnet", "hybrid", "ld", "scratch", "td"]
 METHODS = pytest.mark.parametrize("name", EVERY_METHOD)
 
 
 @pytest.fixture(scope="module")
 def checkpoint():
     rows, _, items = movielens()
-    return job.fit(rows, items, fit_config("scratch", seeds=1, hidden=TEACHER), None, LOG)[0]
+    return job.fit(rows, items, fit_config("scratch", seeds=1, hidden=TEACHER), {}, LOG)[0]
 
 
 def doubled(data: RatingData) -> RatingData:
@@ -43,8 +48,11 @@ def doubled(data: RatingData) -> RatingData:
     return data
 
 
-def students(name, seeds, checkpoint, teacher_class=None, steps=12):
-    """Train the students of `seeds` with dropout and noise; all weights, and the teacher's."""
+def students(name, seeds, checkpoint, teacher_class=None, steps=12, paired=False, **changed):
+    """Train the students of `seeds` with dropout and noise; all weights, and the teacher's.
+
+    The checkpoint's first model teaches them all, or if `paired` its i-th one the i-th of them.
+    """
     rows, _, items = movielens()
     vocabulary = Vocabulary.of(rows, items)
     data = doubled(RatingData(encode(rows, items, vocabulary)))
@@ -53,25 +61,28 @@ def students(name, seeds, checkpoint, teacher_class=None, steps=12):
         vocabulary.sizes, FEATURES, STUDENT, streams, dropout=0.2, id_dropout=0.2, mean_rating=3.0
     )
     own = doubled(RatingData(encode(rows, items, checkpoint.vocabulary)))
-    teacher = FrozenTeacher(checkpoint.first().double(), own)
+    if paired:
+        teacher = FrozenTeacher(checkpoint.stack().double(), own, len(seeds))
+    else:
+        teacher = FrozenTeacher(checkpoint.first().double(), own)
     layers = Layers(Streams(seeds, "method"))
-    cls = methods.method_class(name.split("-")[0])
+    cls = methods.METHODS.get(name.split("-")[0])
     method = cls(
-        cls.Settings(**EVERY_METHOD[name]),
+        cls.Settings(**EVERY_METHOD[name] | changed),
         objectives.RatingObjective(layers),
         layers,
         student.widths,
-        teacher.widths,
+        {"teacher": teacher.widths},
     )
     for module in (student, *dict(method.modules()).values()):
         module.double()
-    method.prepare(teacher.chunks())
+    method.prepare({"teacher": teacher.chunks()})
     order = shuffled_rows(len(data), TRAINING["batch_size"], Streams(seeds, "order"))
     before = {n: p.clone() for n, p in teacher.model.state_dict().items()}
     train(
         student,
         method,
-        teacher if teacher_class is None else teacher_class(teacher.model),
+        {"teacher": teacher if teacher_class is None else teacher_class(teacher.model)},
         map(data.batch, order),
         steps=steps,
         learning_rate=TRAINING["learning_rate"],
@@ -99,6 +110,110 @@ def test_a_seed_trains_alone_as_in_a_stack(name, checkpoint):
         assert not torch.allclose(tensor[0], stack[key][2], atol=1e-3), key
 
 
+# --- a teacher for each student
+
+
+@pytest.fixture(scope="module")
+def three():
+    """Teachers that differ more than seeds do: their features are of other sizes."""
+    rows, _, items = movielens()
+    found, _ = job.fit(rows, items, fit_config("scratch", seeds=3, hidden=TEACHER), {}, LOG)
+    scale = torch.tensor([1.0, -0.7, 1.9])
+    for name in ("hidden_low.weight", "hidden_high.weight", "output.bias"):
+        found.weights[name] = found.weights[name] * scale.view(3, 1, 1)
+    return found
+
+
+def of_one(checkpoint, i):
+    """Model `i` of a checkpoint as a checkpoint of one."""
+    weights = {name: tensor[i : i + 1] for name, tensor in checkpoint.weights.items()}
+    return replace(checkpoint, seeds=checkpoint.seeds[i : i + 1], weights=weights)
+
+
+ROUNDS = [("td", {"rounds": n}) for n in range(3)]
+PAIRED = [(name, {}) for name in EVERY_METHOD if name != "td"] + ROUNDS
+
+
+@pytest.mark.parametrize(("name", "changed"), PAIRED)
+def test_a_paired_stack_is_each_student_with_its_own_teacher(name, changed, three):
+    stack, before, model = students(name, [0, 1, 2], three, paired=True, **changed)
+    assert all(torch.equal(p, before[n]) for n, p in model.state_dict().items())
+    for i in range(3):
+        alone, _, _ = students(name, [i], of_one(three, i), **changed)
+        for key, tensor in alone.items():
+            torch.testing.assert_close(
+                tensor[0], stack[key][i], rtol=1e-6, atol=1e-6, msg=lambda m, key=key: f"{key}: {m}"
+            )
+    if name != "scratch":
+        first, _, _ = students(name, [0, 1, 2], three, **changed)
+        torch.testing.assert_close(first["hidden_low.weight"][0], stack["hidden_low.weight"][0])
+        for i in (1, 2):
+            gap = (first["hidden_low.weight"][i] - stack["hidden_low.weight"][i]).abs().max()
+            assert gap > 1e-3, "another teacher taught the same"
+
+
+@pytest.mark.parametrize("room", [1 << 30, 0], ids=["cached", "anew"])
+def test_each_model_of_a_paired_teacher_answers_interprets_and_has_its_own_margins(
+    three, monkeypatch, room
+):
+    monkeypatch.setattr("talking_models.training.teacher.CACHE_BYTES", room)
+    rows, _, items = movielens(5000)  # more than one chunk
+    data = RatingData(encode(rows, items, three.vocabulary))
+    together = FrozenTeacher(three.stack(), data, 3)
+    places = torch.randint(0, len(rows), (3, 50), generator=torch.Generator().manual_seed(0))
+    answer = together(data.batch(places))
+    interpreted = together.upper(answer.low)
+
+    def fd_of(teacher, seeds):
+        layers = Layers(Streams(seeds, "method"))
+        objective, widths = objectives.RatingObjective(layers), {"teacher": teacher.widths}
+        cls = methods.METHODS.get("fd")
+        found = cls(cls.Settings(), objective, layers, Widths(10, 8, True), widths)
+        found.prepare({"teacher": teacher.chunks()})
+        return found
+
+    fd = fd_of(together, range(3))
+    assert fd.margin_low.shape == (3, 1, 14)
+    assert fd.margin_high.shape == (3, 1, 12)
+    assert not torch.equal(fd.margin_low[0], fd.margin_low[1])
+    for i in range(3):
+        alone = FrozenTeacher(of_one(three, i).first(), data)
+        states = alone(data.batch(places[i]))
+        for name in ("low", "high", "output", "low_pre", "high_pre"):
+            torch.testing.assert_close(getattr(answer, name)[i], getattr(states, name))
+        torch.testing.assert_close(interpreted[i], alone.upper(states.low))
+        own = fd_of(alone, [i])
+        torch.testing.assert_close(fd.margin_low[i, 0], own.margin_low)
+        torch.testing.assert_close(fd.margin_high[i, 0], own.margin_high)
+
+
+@pytest.mark.parametrize("name", ["ld", "fitnet", "td"])
+def test_a_job_takes_its_teachers_as_teacher_seed_says(name, three):
+    rows, _, items = movielens()
+    config = fit_config(name.split("-")[0], EVERY_METHOD[name], seeds=3)
+    first, _ = job.fit(rows, items, config, {"teacher": three}, LOG)
+    one, _ = job.fit(rows, items, config, {"teacher": of_one(three, 0)}, LOG)
+    paired, _ = job.fit(rows, items, config | {"teacher_seed": "paired"}, {"teacher": three}, LOG)
+    for key, tensor in first.weights.items():
+        assert torch.equal(tensor, one.weights[key]), "`first` looked at another teacher"
+    torch.testing.assert_close(
+        first.weights["hidden_low.weight"][0], paired.weights["hidden_low.weight"][0]
+    )
+    for i in (1, 2):
+        assert not torch.allclose(
+            first.weights["hidden_low.weight"][i], paired.weights["hidden_low.weight"][i], atol=1e-4
+        )
+
+
+@pytest.mark.parametrize("seeds", [2, 5])
+def test_a_paired_teacher_of_another_number_of_seeds_says_so(three, seeds):
+    rows, _, items = movielens()
+    config = fit_config("ld", seeds=seeds) | {"teacher_seed": "paired"}
+    said = f"paired, but a teacher of 3 seeds cannot teach {seeds} students: train it with as many"
+    with pytest.raises(ValueError, match=said):
+        job.fit(rows, items, config, {"teacher": three}, LOG)
+
+
 @METHODS
 def test_training_leaves_the_teacher_bit_identical(name, checkpoint):
     _, before, model = students(name, [0, 1], checkpoint, steps=5)
@@ -115,8 +230,8 @@ def test_training_leaves_the_teacher_bit_identical(name, checkpoint):
 def test_a_job_of_more_seeds_has_the_students_of_fewer(name, checkpoint):
     rows, _, items = movielens()
     config = fit_config(name.split("-")[0], EVERY_METHOD[name], seeds=2)
-    five, _ = job.fit(rows, items, config | {"seeds": 5}, checkpoint, LOG)
-    two, _ = job.fit(rows, items, config, checkpoint, LOG)
+    five, _ = job.fit(rows, items, config | {"seeds": 5}, {"teacher": checkpoint}, LOG)
+    two, _ = job.fit(rows, items, config, {"teacher": checkpoint}, LOG)
     assert two.seeds == [0, 1]
     assert five.seeds == [0, 1, 2, 3, 4]
     for key, tensor in two.weights.items():
@@ -139,29 +254,75 @@ def test_a_method_makes_another_student_than_scratch(name, checkpoint):
     assert not torch.allclose(taught["hidden_low.weight"], scratch["hidden_low.weight"], atol=1e-4)
 
 
+# --- several teachers
+
+
+class Both(methods.Method):
+    """Learns from the mean of its teachers' outputs."""
+
+    def build(self, layers, student, teachers):
+        self.names = list(teachers)
+
+    def prepare(self, states):
+        assert list(states) == self.names
+        assert all(sum(len(s.output) for s in of) == 120 for of in states.values())
+
+    def loss(self, batch, student, teachers, step):
+        output = student(batch).output
+        said = sum(teacher(batch).output for teacher in teachers.values()) / len(teachers)
+        return Loss({"logit": self.objective.logit_loss(output, said, 1.0)}, {})
+
+
+def test_a_method_can_have_several_teachers(three, monkeypatch):
+    rows, _, items = movielens()
+    made = []
+
+    def get(name):
+        made.append(name)
+        return Both
+
+    monkeypatch.setattr(methods.METHODS, "get", get)
+    one, other = of_one(three, 0), of_one(three, 2)
+    config = fit_config("both", steps=1, dropout=0.0, id_dropout=0.0)
+    history = {}
+    for name, of in {"ab": (one, other), "a": (one,), "b": (other,)}.items():
+        taught = dict(zip(("large", "small"), of, strict=False))
+        history[name] = job.fit(rows, items, config, taught, LOG)[1]["value"].item()
+    assert made == ["both"] * 3
+    assert len(set(history.values())) == 3
+
+
+def test_a_method_with_one_teacher_refuses_none_and_several():
+    only = methods.Method.only
+    assert only({"large": 1}) == 1
+    with pytest.raises(ValueError, match="this method has one teacher, not none"):
+        only({})
+    with pytest.raises(ValueError, match="this method has one teacher, not large, small"):
+        only({"large": 1, "small": 2})
+
+
 # --- the register
 
 
 def test_every_method_is_among_those_tested():
-    assert {name.split("-")[0] for name in EVERY_METHOD} == set(methods.names())
+    assert {name.split("-")[0] for name in EVERY_METHOD} == set(NAMES)
 
 
 def test_a_method_is_found_by_the_name_of_its_file():
-    assert methods.names() == ["fd", "fitnet", "hybrid", "ld", "scratch", "td"]
-    for name in methods.names():
-        cls = methods.method_class(name)
+    assert methods.METHODS.names() == NAMES
+    for name in NAMES:
+        cls = methods.METHODS.get(name)
         assert issubclass(cls, methods.Method)
         assert cls.__module__ == f"talking_models.methods.{name}"
-        assert methods.settings_class(name) is cls.Settings
-    with pytest.raises(KeyError, match=r"no method 'kd'.*hybrid, ld"):
-        methods.method_class("kd")
+    with pytest.raises(KeyError, match=r"no Method 'kd'.*hybrid, ld.*nearest: \wd"):
+        methods.METHODS.get("kd")
     with pytest.raises(KeyError):
-        methods.method_class("_base")
+        methods.METHODS.get("base")
 
 
-@pytest.mark.parametrize("name", methods.names())
+@pytest.mark.parametrize("name", NAMES)
 def test_defaults_lie_within_the_search_space(name):
-    for key, field in methods.settings_class(name).model_fields.items():
+    for key, field in methods.METHODS.get(name).Settings.model_fields.items():
         search = (field.json_schema_extra or {}).get("search", {})
         if "low" in search:
             assert search["low"] <= field.default <= search["high"], key
@@ -170,7 +331,7 @@ def test_defaults_lie_within_the_search_space(name):
             assert field.default in search["choices"], key
 
 
-@pytest.mark.parametrize("name", methods.names())
+@pytest.mark.parametrize("name", NAMES)
 def test_an_unknown_setting_is_refused(name):
     with pytest.raises(ValueError, match="wieght"):
-        methods.settings_class(name)(wieght=1)
+        methods.METHODS.get(name).Settings(wieght=1)

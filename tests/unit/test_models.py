@@ -21,7 +21,7 @@ from talking_models.data.features import Vocabulary, encode
 from talking_models.models.base import LayeredModel, Widths
 from talking_models.models.checkpoint import Checkpoint
 from talking_models.models.layers import Streams
-from talking_models.models.mlp import RatingMLP
+from talking_models.models.network import RatingMLP
 from talking_models.training.batches import RatingData
 
 SEEDS = (3, 1, 4)
@@ -187,13 +187,15 @@ def checkpoint() -> Checkpoint:
     vocabulary = Vocabulary.of(train, items)
     model = RatingMLP(vocabulary.sizes, FEATURES, STUDENT, Streams(SEEDS, "student"))
     weights = {name: p.detach() for name, p in model.state_dict().items()}
-    return Checkpoint(list(SEEDS), FEATURES, STUDENT, vocabulary, weights)
+    form = {"kind": "mlp", "features": FEATURES, "hidden": STUDENT}
+    listing = items.set_index("item").loc[vocabulary.items].to_dict("list")
+    return Checkpoint(list(SEEDS), form, vocabulary, listing, weights)
 
 
 def test_a_checkpoint_comes_back_as_it_was(checkpoint, tmp_path):
     checkpoint.save(tmp_path / "models.safetensors")
     loaded = Checkpoint.load(tmp_path / "models.safetensors")
-    for name in ("seeds", "features", "hidden", "vocabulary"):
+    for name in ("seeds", "form", "vocabulary", "listing"):
         assert getattr(loaded, name) == getattr(checkpoint, name)
     assert loaded.weights.keys() == checkpoint.weights.keys()
     for name, tensor in loaded.weights.items():
@@ -226,7 +228,7 @@ def test_the_stack_and_the_first_model_are_those_of_the_weights(checkpoint):
 
 def test_another_file_is_no_checkpoint(tmp_path):
     save_file({"x": torch.zeros(1)}, tmp_path / "other.safetensors")
-    with pytest.raises(ValueError, match="not a checkpoint"):
+    with pytest.raises(ValueError, match="holds no model of ours, not rating models"):
         Checkpoint.load(tmp_path / "other.safetensors")
 
 

@@ -160,28 +160,69 @@ def git(*arguments):
 
 
 def test_the_commit_is_known_and_whether_files_differ_from_it(here):
-    assert provenance.git_state() == (None, None)
+    def state(results="results"):
+        return provenance.git_state(results, here)
+
+    assert state() == (None, None)
     git("init", "--quiet")
-    assert provenance.git_state() == (None, None)
+    assert state() == (None, None)
     Path("results/tables").mkdir(parents=True)
     for name in ("code.py", "results/tables/table3.md", "dvc.lock"):
         Path(name).write_text("1")
     git("add", ".")
     git("commit", "--quiet", "--message", "one")
     head = git("rev-parse", "HEAD")
-    assert provenance.git_state() == (head, False)
+    assert state() == (head, False)
     for name in ("results/tables/table3.md", "dvc.lock", "results/new"):
         Path(name).write_text("2")  # a run itself makes these
-        assert provenance.git_state() == (head, False)
+        assert state() == (head, False)
     Path("code.py").write_text("2")
-    assert provenance.git_state() == (head, True)
+    assert state() == (head, True)
     git("checkout", "code.py")
     Path("method.py").write_text("new, and not yet in git")
-    assert provenance.git_state() == (head, True)
+    assert state() == (head, True)
     Path("method.py").unlink()
     Path("out").mkdir()
     Path("out/model").write_text("x")
-    assert provenance.git_state("out") == (head, False)
+    assert state("out") == (head, False)
+    assert state(here / "out") == (head, False)
+
+
+def test_the_commit_is_the_workflows_wherever_the_run_is(here, tmp_path_factory, monkeypatch):
+    git("init", "--quiet")
+    Path("code.py").write_text("1")
+    git("add", ".")
+    git("commit", "--quiet", "--message", "one")
+    head = git("rev-parse", "HEAD")
+    monkeypatch.setattr(provenance, "REPOSITORY", here)
+    elsewhere = tmp_path_factory.mktemp("elsewhere")
+    monkeypatch.chdir(elsewhere)
+    (elsewhere / "mine.py").write_text("x")  # no part of the workflow
+    provenance.note_run("results", {})
+    noted = json.loads(Path("results/logs/run.json").read_text())
+    assert (noted["commit"], noted["dirty"]) == (head, False)
+
+
+def test_the_repository_is_that_of_this_workflow():
+    assert (provenance.REPOSITORY / "workflow" / "Snakefile").is_file()
+
+
+@pytest.mark.parametrize("damage", ["", "{", "[]", "null", '{"outputs": 3}', "\ufffd"])
+def test_a_damaged_note_or_record_is_gone_past(chain, damage):
+    Path("results/logs/run.json").write_text(damage)
+    Path("results/provenance/train.json").write_text(damage)
+    made = run(job("other", ["results/model"], ["results/other"]), {"results/other": "x"})
+    assert made["commit"] is made["config"] is made["data"] is None
+    records, unknown = report.trace(["results/table"], "results")
+    assert [each["rule"] for each in records] == ["table"]
+    assert unknown == ["results/model"]
+
+
+def test_where_own_files_come_from_is_their_canonical_form(here):
+    """A user's own ratings lie anywhere; what was read from them is known by its digest."""
+    (here / "shop.csv").write_text("uid")
+    made = run(job("prepare", ["shop.csv"], ["data/shop/ratings"]), {"data/shop/ratings": "x"})
+    assert made["data"] == made["outputs"]
 
 
 # All records together

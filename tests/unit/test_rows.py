@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from talking_models.models.layers import Layers, Streams
-from talking_models.models.mlp import Embedding
+from talking_models.models.network import Embedding
 from talking_models.training.rows import RowAdamW, settled
 
 ROWS, WIDTH, STEPS = 30, 4, 60

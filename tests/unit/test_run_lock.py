@@ -1,5 +1,7 @@
 """One run at a time in a folder, by a lock that ends with its process."""
 
+import errno
+import logging
 import os
 import signal
 import subprocess
@@ -117,3 +119,24 @@ def test_a_refused_process_leaves_the_holders_id(tmp_path, hold):
         with pytest.raises(RuntimeError, match=f"process {holder.pid}"):
             RunLock(path).acquire()
     assert path.read_text() == f"{holder.pid}\n"
+
+
+@pytest.mark.parametrize("code", [errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP])
+def test_a_file_system_without_locks_does_not_stop_a_run(tmp_path, monkeypatch, caplog, code):
+    def flock(*_):
+        raise OSError(code, os.strerror(code))
+
+    monkeypatch.setattr(run_lock.fcntl, "flock", flock)
+    with caplog.at_level(logging.WARNING):
+        RunLock(tmp_path / ".run.lock").acquire()
+    assert f"{tmp_path}: the file system has no locks" in caplog.text
+    assert (tmp_path / ".run.lock").read_text() == f"{os.getpid()}\n"
+
+
+def test_any_other_error_of_the_lock_is_one(tmp_path, monkeypatch):
+    def flock(*_):
+        raise OSError(errno.EIO, "planted")
+
+    monkeypatch.setattr(run_lock.fcntl, "flock", flock)
+    with pytest.raises(OSError, match="planted"):
+        RunLock(tmp_path / ".run.lock").acquire()

@@ -53,15 +53,16 @@ def test_rounds_of_weight_zero_are_no_rounds(n):
 def test_all_weights_zero_train_the_scratch_student_bit_for_bit(n):
     """With dropout everywhere: TD's own random numbers must not disturb the student's."""
     train, _, items = movielens()
-    teacher, _ = job.fit(train, items, fit_config("scratch", seeds=1, hidden=TEACHER), None, LOG)
+    teacher, _ = job.fit(train, items, fit_config("scratch", seeds=1, hidden=TEACHER), {}, LOG)
+    teachers = {"teacher": teacher}
     zero = {"rounds": n, "w1": 0.0, "w2": 0.0, "w3": 0.0, "dropout": 0.3, **SMALL_TD}
-    scratch, history = job.fit(train, items, fit_config("scratch"), None, LOG)
-    talked, other = job.fit(train, items, fit_config("td", zero), teacher, LOG)
+    scratch, history = job.fit(train, items, fit_config("scratch"), {}, LOG)
+    talked, other = job.fit(train, items, fit_config("td", zero), teachers, LOG)
     for name, tensor in scratch.weights.items():
         assert torch.equal(tensor, talked.weights[name]), name
     assert history.equals(other)
     real = zero | {"w1": 0.5}
-    different, _ = job.fit(train, items, fit_config("td", real), teacher, LOG)
+    different, _ = job.fit(train, items, fit_config("td", real), teachers, LOG)
     same = torch.equal(scratch.weights["hidden_low.bias"], different.weights["hidden_low.bias"])
     assert same == (n == 0)
 
@@ -159,9 +160,9 @@ def test_the_gradient_passes_through_the_students_interpretation_in_round_two():
 def paper_td():
     """TD of the paper's sizes, without a stack."""
     layers = Layers(Streams([0], "method", stacked=False))
-    td = methods.method_class("td")
-    student, teacher = Widths(128, 64, True), Widths(512, 256, True)
-    return td(td.Settings(), objectives.RatingObjective(layers), layers, student, teacher)
+    td = methods.METHODS.get("td")
+    student, teachers = Widths(128, 64, True), {"teacher": Widths(512, 256, True)}
+    return td(td.Settings(), objectives.RatingObjective(layers), layers, student, teachers)
 
 
 def test_the_modules_have_the_papers_sizes():

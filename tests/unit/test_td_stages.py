@@ -28,7 +28,7 @@ def run(problem, steps):
     history = train(
         problem.student,
         problem.method,
-        problem.teacher,
+        problem.teachers,
         recorded(),
         steps=steps,
         learning_rate=TRAINING["learning_rate"],

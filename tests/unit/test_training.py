@@ -5,7 +5,7 @@ import math
 import pandas as pd
 import pytest
 import torch
-from talking_models.methods._base import Loss
+from talking_models.methods.base import Loss
 from torch.nn import functional as F
 from toys import (
     EVERY_METHOD,
@@ -27,7 +27,7 @@ from talking_models.data.parquet import write_items, write_ratings
 from talking_models.methods import Method
 from talking_models.models.checkpoint import Checkpoint
 from talking_models.models.layers import Streams
-from talking_models.models.mlp import RatingMLP
+from talking_models.models.network import RatingMLP
 from talking_models.training import loop
 from talking_models.training import ratings as job
 from talking_models.training import teacher as teaching
@@ -42,7 +42,7 @@ def run(problem, steps=3, batches=None, learning_rate=0.01, weight_decay=0.0, **
     return train(
         problem.student,
         problem.method,
-        problem.teacher,
+        problem.teachers,
         batches or (rating_batch((len(seeds),), seed=s) for s in range(steps)),
         steps=steps,
         learning_rate=learning_rate,
@@ -57,7 +57,7 @@ def run(problem, steps=3, batches=None, learning_rate=0.01, weight_decay=0.0, **
 @pytest.fixture(scope="module")
 def teacher():
     train, _, items = movielens()
-    return job.fit(train, items, fit_config("scratch", seeds=2, hidden=TEACHER), None, LOG)[0]
+    return job.fit(train, items, fit_config("scratch", seeds=2, hidden=TEACHER), {}, LOG)[0]
 
 
 # --- rows
@@ -149,11 +149,11 @@ def test_the_teacher_computes_its_states_only_when_they_are_read_and_once(teache
 def test_a_student_learns_from_what_the_teacher_says_of_the_same_ratings():
     """The teacher knows all genres, the student one: each encodes a rating in its own way."""
     rows, _, items = movielens()
-    teacher, _ = job.fit(rows, items, fit_config("scratch", seeds=1, hidden=TEACHER), None, LOG)
+    teacher, _ = job.fit(rows, items, fit_config("scratch", seeds=1, hidden=TEACHER), {}, LOG)
     drama = items["item"][["Drama" in genres for genres in items["categories"]]]
     rows = rows[rows["item"].isin(drama) & (rows["user"] > 12)].reset_index(drop=True)
     config = fit_config("ld", {"weight": 0.5}, dropout=0.0, id_dropout=0.0, steps=1)
-    student, history = job.fit(rows, items, config, teacher, LOG)
+    student, history = job.fit(rows, items, config, {"teacher": teacher}, LOG)
     assert teacher.vocabulary != student.vocabulary
     data = {
         who: RatingData(encode(rows, items, of.vocabulary))
@@ -190,7 +190,7 @@ def test_a_stack_trains_as_plain_pytorch_trains_one_model(teacher):
         config = fit_config(
             method, settings, 3, dropout=0.0, id_dropout=0.0, steps=steps, weight_decay=decay
         )
-        stack, _ = job.fit(rows, items, config, teacher, LOG)
+        stack, _ = job.fit(rows, items, config, {"teacher": teacher}, LOG)
         for seed in range(3):
             streams = Streams([seed], "student", stacked=False)
             mean = float(rows["rating"].mean())
@@ -226,10 +226,10 @@ def test_a_stack_trains_as_plain_pytorch_trains_one_model(teacher):
 class Shrink(Method):
     """A loss whose gradient is zero everywhere: what moves, moves by weight decay."""
 
-    def build(self, layers, student, teacher):
+    def build(self, layers, student, teachers):
         self.net = layers.sequential(layers.linear(4, 3), layers.batch_norm(3))
 
-    def loss(self, batch, student, teacher, step):
+    def loss(self, batch, student, teachers, step):
         parameters = [*student.parameters(), *self.net.parameters()]
         return Loss({"nothing": sum(0 * p.flatten(1).sum(1) for p in parameters)}, {})
 
@@ -252,7 +252,7 @@ class Breaks(Method):
 
     value = float("nan")
 
-    def loss(self, batch, student, teacher, step):
+    def loss(self, batch, student, teachers, step):
         label = self.objective.label_loss(student(batch).output, batch.target)
         bad = torch.tensor([0.0, self.value if step == 2 else 0.0, 0.0])
         return Loss({"label": label, "extra": label * 0 + bad}, {})
@@ -273,7 +273,7 @@ def test_a_training_job_that_diverges_names_its_settings(teacher):
     rows, _, items = movielens()
     config = fit_config("ld", {"weight": 0.25}, learning_rate=1e30, steps=30)
     with pytest.raises(TrainingDiverged, match=r"seed \d.*'weight': 0.25.*learning_rate"):
-        job.fit(rows, items, config, teacher, LOG)
+        job.fit(rows, items, config, {"teacher": teacher}, LOG)
 
 
 def test_the_history_tells_the_mean_over_the_stack_and_the_gradient_norm():
@@ -337,8 +337,8 @@ def test_training_is_in_training_mode_and_ends_in_evaluation_mode():
 @pytest.mark.parametrize("name", ["scratch", "hybrid-gated", "td"])
 def test_the_same_job_twice_gives_the_same_bytes(teacher, tmp_path, name):
     rows, _, items = movielens()
-    write_ratings(rows[:90], tmp_path / "fit.parquet", slice="fit")
-    write_ratings(rows[90:], tmp_path / "val.parquet", slice="val")
+    write_ratings(rows[:90], tmp_path / "fit.parquet", {"slice": "fit"})
+    write_ratings(rows[90:], tmp_path / "val.parquet", {"slice": "val"})
     write_items(items, tmp_path / "items.parquet")
     teacher.save(tmp_path / "teacher")
     config = fit_config(name.split("-")[0], EVERY_METHOD[name])
@@ -348,13 +348,14 @@ def test_the_same_job_twice_gives_the_same_bytes(teacher, tmp_path, name):
         torch.manual_seed(k)  # the global generator must not matter
         outputs = job.Outputs(*(tmp_path / str(k) / f for f in ("models", "history", "config")))
         slices = [tmp_path / "fit.parquet", tmp_path / "val.parquet"]
-        job.run(slices, tmp_path / "items.parquet", config, outputs, LOG, tmp_path / "teacher")
+        taught = {"teacher": tmp_path / "teacher"}
+        job.run(slices, tmp_path / "items.parquet", config, outputs, LOG, taught)
         found.append([path.read_bytes() for path in vars(outputs).values()])
     torch.use_deterministic_algorithms(deterministic)
     assert found[0] == found[1]
     loaded = Checkpoint.load(tmp_path / "0" / "models")
     assert loaded.seeds == [0, 1]
-    direct, history = job.fit(rows, items, config, teacher, LOG)
+    direct, history = job.fit(rows, items, config, {"teacher": teacher}, LOG)
     for key, tensor in direct.weights.items():
         assert torch.equal(tensor, loaded.weights[key])
     assert len(pd.read_csv(tmp_path / "0" / "history")) == len(history)
@@ -363,14 +364,16 @@ def test_the_same_job_twice_gives_the_same_bytes(teacher, tmp_path, name):
 def test_watching_a_validation_slice_gives_its_rmse_and_does_not_disturb_training(teacher):
     rows, later, items = movielens()
     config = fit_config("td", EVERY_METHOD["td"], steps=7)
-    unwatched, history = job.fit(rows, items, config, teacher, LOG)
+    unwatched, history = job.fit(rows, items, config, {"teacher": teacher}, LOG)
     validation = job.Validation(later, every=3)
-    watched, same = job.fit(rows, items, config, teacher, LOG, validation)
+    watched, same = job.fit(rows, items, config, {"teacher": teacher}, LOG, validation)
     assert history.equals(same)
     for name, tensor in unwatched.weights.items():
         assert torch.equal(tensor, watched.weights[name]), name
     assert len(validation.curve) == 2  # after steps 3 and 6
-    short = job.fit(rows, items, fit_config("td", EVERY_METHOD["td"], steps=6), teacher, LOG)[0]
+    short = job.fit(
+        rows, items, fit_config("td", EVERY_METHOD["td"], steps=6), {"teacher": teacher}, LOG
+    )[0]
     (batch,) = RatingData(encode(later, items, short.vocabulary)).in_order()
     for i, found in enumerate(validation.curve[1]):
         errors = PlainMLP(short.stack(), i)(batch).output - batch.target
@@ -382,6 +385,6 @@ def test_training_lowers_the_error_on_the_training_rows(precision):
     """In bfloat16 too: the weights' rounded copies must follow the weights."""
     rows, _, items = movielens()
     config = fit_config("scratch", steps=150, batch_size=60, dropout=0.0, id_dropout=0.0)
-    found, history = job.fit(rows, items, config | {"precision": precision}, None, LOG)
+    found, history = job.fit(rows, items, config | {"precision": precision}, {}, LOG)
     assert {weight.dtype for weight in found.weights.values()} == {torch.float32}
     assert history["value"].iloc[-1] < 0.5 * rows["rating"].var()

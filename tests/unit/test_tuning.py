@@ -1,21 +1,27 @@
 """The search for settings: folds, spaces, the journal, the choice."""
 
+import json
 import logging
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 import yaml
-from talking_models.tuning.folds import fold_bounds, fold_rows
+from toys import TEACHER, fit_config, movielens
 
-from talking_models.config import Config
+from talking_models.config.choices import read_choice
 from talking_models.data.parquet import write_items, write_ratings
+from talking_models.data.splits import folds
+from talking_models.methods import METHODS
+from talking_models.models.checkpoint import Checkpoint
+from talking_models.models.mlp import MLPSettings
 from talking_models.tuning.choose import choices, chosen_score, held_out_scores
-from talking_models.tuning.jobs import configs_of_tasks, described, search
+from talking_models.tuning.jobs import configs_of_tasks, described, search, train_fold_teachers
+from talking_models.tuning.journal import Journal
+from talking_models.tuning.score import FoldScores, fold_rows
 from talking_models.tuning.search import run_search
 from talking_models.tuning.space import grid, settings_space, trials
-from talking_models.tuning.tuned import collect, collect_trials, with_chosen
+from talking_models.tuning.tuned import read_chosen, with_chosen, write_choice
 
 LOG = logging.getLogger("test")
 
@@ -24,7 +30,7 @@ LOG = logging.getLogger("test")
 
 
 def test_three_folds_of_the_papers_training_rows():
-    assert fold_bounds(90_000, 3) == [(63_000, 72_000), (72_000, 81_000), (81_000, 90_000)]
+    assert folds(90_000, 3) == [(63_000, 72_000), (72_000, 81_000), (81_000, 90_000)]
 
 
 def test_a_fold_validates_on_what_follows_its_fit_rows():
@@ -35,10 +41,10 @@ def test_a_fold_validates_on_what_follows_its_fit_rows():
         assert val["time"].tolist() == list(range(70 + 10 * fold, 80 + 10 * fold))
 
 
-@pytest.mark.parametrize(("n", "folds"), [(5, 3), (1000, 10)])
-def test_too_many_folds_are_refused(n, folds):
+@pytest.mark.parametrize(("n", "count"), [(5, 3), (1000, 10)])
+def test_too_many_folds_are_refused(n, count):
     with pytest.raises(ValueError, match="too few"):
-        fold_bounds(n, folds)
+        folds(n, count)
 
 
 # --- spaces
@@ -46,7 +52,11 @@ def test_too_many_folds_are_refused(n, folds):
 
 def job(method):
     """An experiment's config before any search, as `space.trials` takes it."""
-    return Config(experiments={"x": {"method": method}}).training_job("x")
+    return {
+        "method": method,
+        "training": MLPSettings(kind="mlp").training.model_dump(),
+        "settings": METHODS.get(method).Settings().model_dump(),
+    }
 
 
 @pytest.mark.parametrize("method", ["scratch", "ld", "fd", "fitnet", "hybrid", "td"])
@@ -166,20 +176,124 @@ def test_a_killed_search_goes_on_to_the_same_result(tmp_path, killed_at):
     assert not done & {x for x, _ in second.calls}  # finished trials are not scored again
 
 
-def test_a_lock_that_a_killed_search_left_stops_nobody(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)  # a relative path, as Snakemake's
-    searched(Path("tuning"), Evaluate())
-    Path("tuning/journal.log.lock").symlink_to("tuning/journal.log")
-    evaluate = Evaluate()
-    searched(Path("tuning"), evaluate)
-    assert not evaluate.calls
-
-
 def test_another_search_starts_anew_in_the_same_journal(tmp_path):
     searched(tmp_path, Evaluate())
     evaluate = Evaluate()
     searched(tmp_path, evaluate, identity="b")
     assert evaluate.calls
+
+
+@pytest.mark.parametrize("share", [0, 0.001, 0.02, 0.3, 0.5, 0.77, 0.999])
+@pytest.mark.parametrize("tail", [b"", b"\0" * 64, b"\0" * 64 + b"\n", b"\n"])
+def test_a_journal_that_was_cut_anywhere_is_gone_on_from(tmp_path, caplog, share, tail):
+    """By a kill, a full disk, or a power loss that leaves zeros in the file's place."""
+    whole = searched(tmp_path, Evaluate())
+    journal = tmp_path / "journal.log"
+    content = journal.read_bytes()
+    left = content[: round(share * len(content))]
+    journal.write_bytes(left + tail)
+    evaluate = Evaluate()
+    pd.testing.assert_frame_equal(searched(tmp_path, evaluate), whole)
+    assert len(evaluate.calls) == content.count(b"\n") - left.count(b"\n"), "more was lost"
+    assert ("was cut in line" in caplog.text) == bool((left + tail).rpartition(b"\n")[2] or tail)
+    assert sorted(journal.read_bytes().splitlines()) == sorted(content.splitlines())
+    again = Evaluate()
+    pd.testing.assert_frame_equal(searched(tmp_path, again), whole)
+    assert not again.calls
+
+
+def test_every_place_of_a_cut_keeps_the_whole_lines_before_it(tmp_path):
+    path, log = tmp_path / "journal.log", logging.getLogger("test")
+    for fold in range(2):
+        Journal(path, "a", log).curves({"x": 1}, fold, lambda _, k: np.array([[0.1 + k, 1e-17]]))
+    content = path.read_bytes()
+    for size in range(len(content) + 1):
+        path.write_bytes(content[:size])
+        found = Journal(path, "a", log).found
+        assert len(found) == content[:size].count(b"\n"), size
+        assert path.read_bytes() == content[: content[:size].rfind(b"\n") + 1]
+    assert list(found.values()) == [[[0.1, 1e-17]], [[1.1, 1e-17]]]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"a text\n",
+        b"a text",
+        b'{"op_code": 0}\n{"op_code": 1}\n',
+        b"%s\0\0\0%s",
+        b"%s{ cut %s",
+        b"%s\n%s",
+        b"\xff\xfe%s%s",
+    ],
+)
+def test_other_damage_of_a_journal_is_an_error_that_names_it(tmp_path, content):
+    searched(tmp_path, Evaluate())
+    path = tmp_path / "journal.log"
+    lines = path.read_bytes()
+    damaged = content % (lines, lines) if b"%s" in content else content
+    path.write_bytes(damaged)
+    with pytest.raises(ValueError, match=r"journal\.log is no journal .* line \d+: remove it"):
+        searched(tmp_path, Evaluate())
+    assert path.read_bytes() == damaged
+
+
+def test_more_trials_score_the_new_ones_alone(tmp_path):
+    few = run_search(LIST[:4], Evaluate(), ["t", "u"], 3, tmp_path / "j", "a", LOG, 2)
+    evaluate = Evaluate()
+    more = run_search(LIST, evaluate, ["t", "u"], 3, tmp_path / "j", "a", LOG, 2)
+    assert {x for x, _ in evaluate.calls} == {9, 2, 8}
+    pd.testing.assert_frame_equal(more, searched(tmp_path / "at once", Evaluate()))
+    pd.testing.assert_frame_equal(more[more["trial"] < 4], few)
+    fewer = Evaluate()
+    again = run_search(LIST[:4], fewer, ["t", "u"], 3, tmp_path / "j", "a", LOG, 2)
+    pd.testing.assert_frame_equal(again, few)
+    assert not fewer.calls
+
+
+def test_a_trial_is_judged_by_the_list_it_stands_in_now(tmp_path):
+    """9 was pruned after one fold behind better ones; as the first of a list it is not."""
+    searched(tmp_path, Evaluate())
+    evaluate = Evaluate()
+    found = run_search(LIST[4:], evaluate, ["t", "u"], 3, tmp_path / "journal.log", "a", LOG, 2)
+    assert found[found["trial"] == 0]["state"].unique().tolist() == ["complete"]
+    assert evaluate.calls == [(9, 1), (9, 2)]
+    fresh = run_search(LIST[4:], Evaluate(), ["t", "u"], 3, tmp_path / "other", "a", LOG, 2)
+    pd.testing.assert_frame_equal(found, fresh)
+
+
+def test_settings_that_stand_twice_in_a_list_are_scored_once(tmp_path):
+    evaluate = Evaluate()
+    found = run_search([LIST[0]] * 2, evaluate, ["t", "u"], 3, tmp_path / "j", "a", LOG)
+    assert len(evaluate.calls) == 3
+    assert found.groupby("trial")["rmse"].sum().nunique() == 1
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_trials_are_pruned_as_optunas_median_pruner_does(tmp_path, seed):
+    optuna = pytest.importorskip("optuna")
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    draw = np.random.default_rng(seed)
+    scores = draw.normal(1, 0.1, (20, 1)) + draw.normal(0, 0.05, (20, 3))
+    study = optuna.create_study(pruner=optuna.pruners.MedianPruner(n_startup_trials=4))
+    expected = []
+    for values in scores:
+        trial, state = study.ask(), "complete"
+        for fold in range(3):
+            mean = float(np.mean(values[: fold + 1]))
+            trial.report(mean, fold)
+            if fold < 2 and trial.should_prune():
+                state = "pruned"
+                break
+        study.tell(
+            trial, None if state == "pruned" else mean, optuna.trial.TrialState[state.upper()]
+        )
+        expected.append(state)
+    trials = [{"i": i} for i in range(20)]
+    evaluate = lambda settings, fold: np.array([[scores[settings["i"], fold]]])  # noqa: E731
+    found = run_search(trials, evaluate, ["t"], 3, tmp_path / "j", "a", LOG)
+    assert found.groupby("trial")["state"].first().tolist() == expected
+    assert len(set(expected)) == 2
 
 
 # --- the choice
@@ -211,10 +325,10 @@ TABLE = curves(
 )
 
 
-def test_shared_chooses_trial_and_steps_once_and_genre_for_each():
+def test_shared_chooses_trial_and_steps_once_and_task_for_each():
     assert choices(TABLE, "shared") == {"t": (0, 0), "u": (0, 0)}
-    assert choices(TABLE, "genre") == {"t": (1, 0), "u": (0, 0)}
-    assert chosen_score(TABLE, choices(TABLE, "genre")).to_dict() == {
+    assert choices(TABLE, "task") == {"t": (1, 0), "u": (0, 0)}
+    assert chosen_score(TABLE, choices(TABLE, "task")).to_dict() == {
         "t": pytest.approx(0.8),
         "u": pytest.approx(0.8),
     }
@@ -223,12 +337,12 @@ def test_shared_chooses_trial_and_steps_once_and_genre_for_each():
 def test_rules_are_compared_on_the_last_fold_by_what_the_others_choose():
     found = held_out_scores(TABLE)
     assert found["shared"] == pytest.approx((1.0 + 0.8) / 2)
-    assert found["genre"] == pytest.approx((0.9 + 0.8) / 2)
+    assert found["task"] == pytest.approx((0.9 + 0.8) / 2)
 
 
 def test_pruned_trials_cannot_be_chosen():
     table = TABLE.assign(state=np.where(TABLE["trial"] == 1, "pruned", "complete"))
-    assert choices(table, "genre")["t"] == (0, 1)
+    assert choices(table, "task")["t"] == (0, 1)
     with pytest.raises(ValueError, match="no trial"):
         choices(table.assign(state="failed"), "shared")
 
@@ -242,11 +356,11 @@ BASE = {"training": {"id_dropout": 0.2, "steps": 9}, "settings": {"w": 1.0}, "me
 def test_methods_take_id_dropout_alone_from_training_from_scratch(tmp_path):
     path = tmp_path / "chosen.yaml"
     path.write_text(yaml.safe_dump({"war": {"training": {"id_dropout": 0.4, "steps": 1}}}))
-    assert configs_of_tasks(BASE, ["War"], [path], ablation=False)["war"] == {
+    assert configs_of_tasks(BASE, ["war"], [path], ablation=False)["war"] == {
         **BASE,
         "training": {"id_dropout": 0.4, "steps": 9},
     }
-    assert configs_of_tasks(BASE, ["War"], [path], ablation=True)["war"]["training"]["steps"] == 1
+    assert configs_of_tasks(BASE, ["war"], [path], ablation=True)["war"]["training"]["steps"] == 1
 
 
 def test_what_an_experiment_says_itself_wins_over_what_was_chosen(tmp_path):
@@ -255,13 +369,13 @@ def test_what_an_experiment_says_itself_wins_over_what_was_chosen(tmp_path):
         yaml.safe_dump({"war": {"training": {"steps": 1}, "settings": {"w": 2.0, "v": 3.0}}})
     )
     own = {"training": {}, "settings": {"w": 0.0}}
-    found = with_chosen(BASE, [path], "war", own)
+    found = with_chosen(BASE, [path], "war", [own])
     assert found["settings"] == {"w": 0.0, "v": 3.0}
     assert found["training"] == {"id_dropout": 0.2, "steps": 1}
-    assert with_chosen(BASE, [], "war", own) == BASE
+    assert with_chosen(BASE, [], "war", [own]) == BASE
 
 
-@pytest.mark.parametrize("scope", ["shared", "genre"])
+@pytest.mark.parametrize("scope", ["shared", "task"])
 def test_id_dropout_is_one_choice_whatever_the_scope(scope):
     found = [
         {"training": {"learning_rate": rate, "id_dropout": share}}
@@ -270,37 +384,105 @@ def test_id_dropout_is_one_choice_whatever_the_scope(scope):
     search = {"scope": scope, "steps": 50, "every": 25}
     chosen = described(TABLE, found, dict.fromkeys("tu", BASE), search, LOG)
     rates = {task: change["training"]["learning_rate"] for task, change in chosen.items()}
-    assert rates == {"t": 2e-3 if scope == "genre" else 1e-3, "u": 1e-3}
+    assert rates == {"t": 2e-3 if scope == "task" else 1e-3, "u": 1e-3}
     assert {c["training"]["id_dropout"] for c in chosen.values()} == {0.1}
 
 
-def test_the_collected_trials_keep_every_column_of_every_search(tmp_path):
-    pd.DataFrame({"trial": [0, 1], "score": [1.0, 1.1], "w1": [1, 2]}).to_csv(tmp_path / "td")
-    pd.DataFrame({"trial": [0], "score": [1.2]}).to_csv(tmp_path / "scratch")
-    collect_trials({id: tmp_path / id for id in ("scratch", "td")}, tmp_path / "all.csv")
-    found = pd.read_csv(tmp_path / "all.csv")
-    assert next(iter(found.columns)) == "experiment"
-    assert found["experiment"].tolist() == ["scratch", "td", "td"]
-    assert found["score"].tolist() == [1.2, 1.0, 1.1]
-    assert np.isnan(found["w1"][0])
-    assert found["w1"].tolist()[1:] == [1, 2]
+def test_a_choice_is_written_as_the_configuration_reads_it(tmp_path):
+    chosen = {"war": {"training": {"steps": 1}, "settings": {}, "validation_rmse": 0.9}}
+    write_choice(tmp_path / "td.yaml", chosen, {"data": "x", "split": "y"}, BASE)
+    assert read_choice(tmp_path / "td.yaml") == {
+        "about": {"data": "x", "split": "y"},
+        "from": {"training": BASE["training"], "settings": BASE["settings"]},
+        "chosen": chosen,
+    }
 
 
-def test_the_collected_file_can_be_read_back(tmp_path):
-    path = tmp_path / "chosen.yaml"
-    path.write_text(yaml.safe_dump({"all": {"training": {"steps": 1}}}))
-    collect({"teacher": path}, {"data": "x"}, tmp_path / "tuned.yaml")
-    from talking_models.config import read_tuned
+# --- whole searches
 
-    assert read_tuned(tmp_path / "tuned.yaml") == {"teacher": {"all": {"training": {"steps": 1}}}}
+
+def files(folder, n=200, slice="fit"):
+    """Rows and items as `search` reads them."""
+    rows, _, items = movielens(n)
+    write_ratings(rows, folder / "rows.parquet", {"slice": slice} if slice else None)
+    write_items(items, folder / "items.parquet")
+    return {"rows": [folder / "rows.parquet"], "items": folder / "items.parquet"}
+
+
+SEARCH = {
+    "folds": 2,
+    "seeds": 2,
+    "precision": "float32",
+    "steps": 6,
+    "every": 3,
+    "scope": "shared",
+    "trials": 2,
+}
+
+
+def test_a_search_from_files_to_a_choice_and_on_to_more_trials(tmp_path, monkeypatch):
+    given = files(tmp_path)
+    whole = fit_config("scratch", hidden=TEACHER, steps=6)
+    places = [tmp_path / f"fold{fold}" for fold in range(2)]
+    train_fold_teachers(**given, config=whole, folds=2, outputs=places, log=LOG)
+    assert [Checkpoint.load(place).seeds for place in places] == [[0], [0]]
+    base = fit_config("ld", {"weight": 0.5}) | {"teacher_seed": "paired"}
+    configs = dict.fromkeys(("drama", "all"), base)
+    scored = []
+    original = FoldScores.__call__
+
+    def counted(self, change, fold):
+        scored.append((change["settings"]["weight"], fold))
+        return original(self, change, fold)
+
+    monkeypatch.setattr(FoldScores, "__call__", counted)
+    trials = [{"settings": {"weight": weight}} for weight in (0.5, 2.0, 8.0)]
+
+    def run(n, **changed):
+        names = {name: tmp_path / name for name in ("curves", "trials", "chosen", "choice")}
+        search(
+            **given,
+            tasks={"drama": "Drama", "all": "all"},
+            by="category",
+            configs=configs,
+            trials=trials[:n],
+            search=SEARCH | {"trials": n} | changed,
+            teachers={"teacher": places},
+            journal=tmp_path / "journal.log",
+            code="c",
+            about={"data": "toy", "split": "latest"},
+            outputs=names,
+            log=LOG,
+        )
+        return pd.read_csv(names["curves"])
+
+    two = run(2)
+    assert scored == [(0.5, 0), (0.5, 1), (2.0, 0), (2.0, 1)]
+    three = run(3)
+    assert scored[4:] == [(8.0, 0), (8.0, 1)], "what had been scored was scored again"
+    pd.testing.assert_frame_equal(three[three["trial"] < 2], two)
+    assert set(three["task"]) == {"drama", "all"}
+    assert set(three["look"]) == {0, 1}
+    run(3, scope="task")
+    assert len(scored) == 6, "another scope chooses anew among the same scores"
+    chosen = read_chosen(tmp_path / "chosen")
+    assert set(chosen) == {"drama", "all"}
+    assert {change["training"]["steps"] for change in chosen.values()} <= {3, 6}
+    assert read_choice(tmp_path / "choice")["chosen"] == chosen
+    summary = pd.read_csv(tmp_path / "trials")
+    assert summary["state"].tolist() == ["complete"] * 3
+    assert summary["model_steps"].tolist() == [2 * 2 * 2 * 6] * 3  # folds, tasks, seeds, steps
+
+
+def test_a_task_without_rows_in_a_fold_is_named():
+    rows, _, items = movielens(100)
+    with pytest.raises(ValueError, match="the task 'War' has no rows in fold 0: leave it out"):
+        FoldScores(rows, items, {}, {"war": "War"}, "category", SEARCH, {})
 
 
 def test_a_search_does_not_go_on_from_the_journal_of_another_start(tmp_path, monkeypatch):
     # what was chosen before it, or its teachers, may have changed although its own key did not
-    rows = pd.DataFrame({"user": [1], "item": [1], "rating": [3.0], "time": [1]})
-    write_ratings(rows, tmp_path / "rows.parquet", slice="fit")
-    items = pd.DataFrame({"item": [1], "title": ["A (1990)"], "categories": [["War"]]})
-    write_items(items, tmp_path / "items.parquet")
+    given = files(tmp_path)
     identities = []
 
     def stop(*arguments):
@@ -309,54 +491,50 @@ def test_a_search_does_not_go_on_from_the_journal_of_another_start(tmp_path, mon
 
     monkeypatch.setattr("talking_models.tuning.jobs.run_search", stop)
     monkeypatch.setattr("talking_models.tuning.jobs.Checkpoint.load", lambda path: None)
-    monkeypatch.setattr("talking_models.tuning.score.fold_rows", lambda train, n, k: (train, train))
-    settings = {"folds": 1, "seeds": 1, "steps": 1, "every": 1}
     other = {**BASE, "training": {"id_dropout": 0.5, "steps": 9}}
-    for config, weights, scope in (
-        (BASE, b"a", "shared"),
-        (BASE, b"a", "shared"),
-        (other, b"a", "shared"),
-        (BASE, b"b", "shared"),
-        (BASE, b"a", "genre"),
+    for config, weights, changed in (
+        (BASE, b"a", {}),
+        (BASE, b"a", {}),
+        (other, b"a", {}),
+        (BASE, b"b", {}),
+        (BASE, b"a", {"every": 1}),
+        (BASE, b"a", {"scope": "task"}),
+        (BASE, b"a", {"trials": 40}),
     ):
         (tmp_path / "teacher").write_bytes(weights)
         with pytest.raises(KeyboardInterrupt):
             search(
-                [tmp_path / "rows.parquet"],
-                tmp_path / "items.parquet",
-                ["War"],
-                {"war": config},
-                LIST,
-                settings | {"scope": scope},
-                [tmp_path / "teacher"],
-                tmp_path / "journal.log",
-                "a",
-                {},
-                LOG,
+                **given,
+                tasks={"drama": "Drama"},
+                by="category",
+                configs={"drama": config},
+                trials=LIST,
+                search=SEARCH | changed,
+                teachers={"teacher": [tmp_path / "teacher"]},
+                journal=tmp_path / "journal.log",
+                code="a",
+                about={},
+                outputs={},
+                log=LOG,
             )
-    assert identities[0] == identities[1]
-    assert identities[0] != identities[2]
-    assert identities[0] != identities[3]
-    assert identities[0] == identities[4], "another scope chooses anew among the same scores"
+    same = [identity == identities[0] for identity in identities]
+    assert same == [True, True, False, False, False, True, True]
 
 
 @pytest.mark.parametrize("slice", ["eval", None])
 def test_a_search_that_is_given_eval_rows_fails(tmp_path, slice):
-    rows = pd.DataFrame({"user": [1], "item": [1], "rating": [3.0], "time": [1]})
-    write_ratings(rows, tmp_path / "rows.parquet", slice=slice)
-    items = pd.DataFrame({"item": [1], "title": ["A (1990)"], "categories": [["War"]]})
-    write_items(items, tmp_path / "items.parquet")
     with pytest.raises(ValueError, match="training and tuning read only fit and val"):
         search(
-            [tmp_path / "rows.parquet"],
-            tmp_path / "items.parquet",
-            ["War"],
-            {"war": BASE},
-            LIST,
-            {"folds": 1, "seeds": 1, "steps": 1, "every": 1, "scope": "shared"},
-            [],
-            tmp_path / "journal.log",
-            "a",
-            {},
-            LOG,
+            **files(tmp_path, slice=slice),
+            tasks={"drama": "Drama"},
+            by="category",
+            configs={"drama": BASE},
+            trials=LIST,
+            search=SEARCH,
+            teachers={},
+            journal=tmp_path / "journal.log",
+            code="a",
+            about={},
+            outputs={},
+            log=LOG,
         )

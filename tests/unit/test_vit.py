@@ -5,14 +5,14 @@ from types import SimpleNamespace
 import pytest
 import torch
 from safetensors.torch import save_file
-from talking_models.models.vit_files import Backbone, load_student, read, save_student
-from talking_models.models.vit_weights import make_backbone
 from timm.models import create_model
-from vision_toys import ARCHITECTURE, NAME, OPTIONS, SIZE, images
+from vision_toys import ARCHITECTURE, NAME, OPTIONS, SIZE, STUDENT, TEACHER, images
 
-from talking_models.models.vit import (
+from talking_models.models.backbones import Backbone, load_trained, save_trained
+from talking_models.models.base import Frozen
+from talking_models.models.files import read
+from talking_models.models.transformer import (
     Architecture,
-    FrozenViT,
     LayeredViT,
     WeightsError,
     load,
@@ -20,6 +20,7 @@ from talking_models.models.vit import (
     shortened,
     with_classes,
 )
+from talking_models.models.vit import ViT
 
 KINDS = {
     "class token": OPTIONS,
@@ -77,12 +78,12 @@ def test_only_vision_transformers_can_be_cut():
 
 
 def test_the_student_is_the_teachers_first_blocks_and_all_its_other_layers(tmp_path):
-    make_backbone(NAME, SIZE, OPTIONS, None, tmp_path / "b")
+    ViT.make_backbone(TEACHER, None, tmp_path / "b")
     backbone = Backbone.load(tmp_path / "b")
-    teacher, student = backbone.teacher((2, 4)), backbone.student(3, (2, 3), 7)
+    teacher, student = ViT.teacher(TEACHER, backbone), ViT.student(STUDENT, 7, backbone)
     batch = SimpleNamespace(images=images())
     with torch.no_grad():
-        taught = LayeredViT(teacher.net, 2, 3)(batch)
+        taught = LayeredViT(teacher.net, 1, 3)(batch)
         states = student(batch)
     assert torch.equal(states.low, taught.low)
     assert torch.equal(states.high, taught.high)
@@ -100,18 +101,20 @@ def test_the_student_is_the_teachers_first_blocks_and_all_its_other_layers(tmp_p
 
 
 def test_a_student_comes_back_from_its_file(tmp_path):
-    make_backbone(NAME, SIZE, OPTIONS, None, tmp_path / "b")
+    ViT.make_backbone(TEACHER, None, tmp_path / "b")
     backbone = Backbone.load(tmp_path / "b")
-    student = backbone.student(2, (1, 2), 7)
+    form = STUDENT | {"blocks": 2, "cut": [1, 2]}
+    student = ViT.student(form, 7, backbone)
     torch.nn.init.normal_(student.net.head.weight)
     for name in ("one", "two"):
-        save_student(tmp_path / name, student, backbone, seed=4)
+        about = {"classes": list("abcdefg"), "seed": 4}
+        save_trained(tmp_path / name, student, form, backbone.look, **about)
     assert (tmp_path / "one").read_bytes() == (tmp_path / "two").read_bytes()
-    found, look, about = load_student(tmp_path / "one")
+    found, look, about = load_trained(tmp_path / "one")
     batch = SimpleNamespace(images=images())
     assert torch.equal(found(batch).output, student.eval()(batch).output)
     assert (look.size, about["seed"], found.lo, found.hi) == (SIZE, 4, 1, 2)
-    with pytest.raises(ValueError, match="not a probe"):
+    with pytest.raises(ValueError, match="one holds image model, not probe"):
         read(tmp_path / "one", "probe")
 
 
@@ -154,7 +157,7 @@ def test_an_error_of_weights_does_not_list_hundreds():
 
 
 def test_the_frozen_teacher_answers_without_gradient_and_interprets_with_one():
-    teacher = FrozenViT(LayeredViT(net_of(), 2, 4))
+    teacher = Frozen(LayeredViT(net_of(), 2, 4))
     states = teacher(SimpleNamespace(images=images()))
     assert not states.high.requires_grad
     low = states.low.clone().requires_grad_()

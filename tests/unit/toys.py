@@ -19,7 +19,7 @@ from torch.nn import functional as F
 from talking_models import methods, objectives
 from talking_models.models.base import LayeredModel, States, Widths
 from talking_models.models.layers import Layers, Streams
-from talking_models.models.mlp import RatingBatch, RatingMLP
+from talking_models.models.network import RatingBatch, RatingMLP
 
 torch.set_num_threads(1)
 
@@ -106,11 +106,11 @@ def fit_config(
     return {
         "seeds": seeds,
         "precision": "float32",
-        "features": FEATURES,
-        "hidden": hidden,
+        "student": {"kind": "mlp", "features": FEATURES, "hidden": hidden},
         "training": TRAINING | training,
         "method": method,
         "settings": settings or {},
+        "teacher_seed": "first",
     }
 
 
@@ -181,7 +181,12 @@ class Problem:
     batch: object
 
     def loss(self, step: int = 0):
-        return self.method.loss(self.batch, self.student, self.teacher, step)
+        return self.method.loss(self.batch, self.student, self.teachers, step)
+
+    @property
+    def teachers(self) -> dict[str, Teacher]:
+        """The mapping that a method takes."""
+        return {} if self.teacher is None else {"teacher": self.teacher}
 
     def own(self) -> dict[str, nn.Module]:
         """The method's modules."""
@@ -214,13 +219,13 @@ def rating_problem(
     batch = rating_batch((len(seeds),))
     student = rating_model(Streams(seeds, "student"), **options)
     layers = Layers(Streams(seeds, "method"))
-    cls = methods.method_class(method) if isinstance(method, str) else method
+    cls = methods.METHODS.get(method) if isinstance(method, str) else method
     talk = cls(
         cls.Settings(**settings),
         objectives.RatingObjective(layers),
         layers,
         student.widths,
-        teacher.widths,
+        {"teacher": teacher.widths},
     )
     problem = Problem(talk, student, Teacher(teacher, mute), batch)
     if double:
@@ -228,7 +233,8 @@ def rating_problem(
         for module in (student, teacher, *problem.own().values()):
             module.double()
     with torch.no_grad():
-        problem.method.prepare(teacher(one(problem.batch, i)) for i in range(len(seeds)))
+        states = (teacher(one(problem.batch, i)) for i in range(len(seeds)))
+        problem.method.prepare({"teacher": states})
     return problem
 
 
@@ -361,10 +367,11 @@ def token_problem(method: str, settings: dict) -> Problem:
     """`method` on a token student of width 6 with a token teacher of width 10."""
     student, teacher = TokenModel(6, seed=1), TokenModel(10, seed=2)
     layers = Layers(Streams([0], "method", stacked=False))
-    cls = methods.method_class(method)
+    cls = methods.METHODS.get(method)
     objective = objectives.ClassObjective(layers)
-    talk = cls(cls.Settings(**settings), objective, layers, student.widths, teacher.widths)
+    widths = {"teacher": teacher.widths}
+    talk = cls(cls.Settings(**settings), objective, layers, student.widths, widths)
     problem = Problem(talk, student, Teacher(teacher), token_batch())
     with torch.no_grad():
-        problem.method.prepare(iter([teacher(problem.batch)]))
+        problem.method.prepare({"teacher": [teacher(problem.batch)]})
     return problem

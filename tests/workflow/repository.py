@@ -11,10 +11,10 @@ from workspace import SECONDS, Workspace
 
 
 class Repository(Workspace):
-    """A git repository with DVC's stages for one configuration."""
+    """A git repository with DVC's stage for one configuration."""
 
     def begin(self, config: str, results: str = "results") -> None:
-        """Have the stages make a configuration, of which nothing is recorded, and commit that."""
+        """Have the stage make a configuration, of which nothing is recorded, and commit that."""
         self.replace("dvc.yaml", "config: config/config.yaml\n", f"config: {config}\n")
         self.replace("dvc.yaml", "results: results\n", f"results: {results}\n")
         (self.path / "dvc.lock").unlink(missing_ok=True)  # of the paper's run
@@ -38,7 +38,7 @@ class Repository(Workspace):
             "AWS_DEFAULT_REGION": "us-east-1",
             "NO_PROXY": "127.0.0.1",
         }
-        seconds = 4 * SECONDS  # DVC calls Snakemake for each of its stages
+        seconds = 4 * SECONDS  # DVC calls Snakemake for its stage
         result = subprocess.run(
             command, cwd=self.path, env=environment, capture_output=True, text=True, timeout=seconds
         )

@@ -15,14 +15,14 @@ def untouched(tmp_path_factory):
         (
             "--config",
             "sedes=3",
-            ["sedes: unknown key, found with the value 3", "movielens", "nearest: seeds"],
+            ["sedes: unknown key, found with the value 3", "teacher_seed", "nearest: seeds"],
         ),
         ("--config", "seeds=0", ["seeds: found 0 (an integer)", "allowed: an integer at least 1"]),
         (
             "--configfile",
-            "student: {training: {learning_rat: 0.1}}",
+            "models: {student: {training: {learning_rat: 0.1}}}",
             [
-                "student.training.learning_rat: unknown key, found with the value 0.1",
+                "models.student.training.learning_rat: unknown key, found with the value 0.1",
                 "allowed: one of steps, batch_size, learning_rate, weight_decay, dropout",
                 "nearest: learning_rate",
             ],

@@ -1,24 +1,31 @@
 """The DAG proves that nothing that is trained has seen an eval row."""
 
+import re
 import subprocess
 import sys
 
 import pytest
-from workspace import ROOT, Job, Workspace, jobs
+from workspace import DATA, JOBS, Job, Workspace, jobs
 
-from talking_models.config import Config
-
-WHOLE = "ratings.parquet"
-READS_WHOLE, SPLIT = {"split_movielens"}, "split_movielens"
-READS_EVAL = {"evaluate_students", "evaluate_teacher", "fit_references", "measure_cka"}
+RATINGS = "ratings.parquet"
+SPLIT = re.compile(r"split_.*")  # split_images, and split_<data set> of ratings
+READS_EVAL = re.compile(r"(evaluate|fit_references|measure_cka)_.*")
+TRAINS = re.compile(r"(train|tune|probe|make_backbone|take_choice).*")
+SCORES = ("/predictions.parquet", "/metrics.csv")
+TASKS = 8
 
 
 def is_eval(path):
-    return path.endswith("/eval.parquet")
+    return path.endswith(("/eval.parquet", "/eval.yaml"))
+
+
+def is_whole(path):
+    """Whether a file holds all rows: canonical ratings."""
+    return path.endswith(RATINGS) and "/slices/" not in path
 
 
 def is_training(job):
-    return job.rule.startswith(("train", "tune"))
+    return TRAINS.fullmatch(job.rule) is not None
 
 
 def knows_eval(dag):
@@ -27,13 +34,13 @@ def knows_eval(dag):
     Splitting is the one job that sees all rows and hands on a part of them.
     """
     found = {path: path for job in dag for path in (*job.inputs, *job.outputs) if is_eval(path)}
-    found |= {path: path for job in dag for path in job.outputs if path.endswith(WHOLE)}
+    found |= {path: path for job in dag for path in job.outputs if is_whole(path)}
     grew = True
     while grew:
         grew = False
         for job in dag:
             origin = next((path for path in job.inputs if path in found), None)
-            if origin is None or job.rule == SPLIT:
+            if origin is None or SPLIT.fullmatch(job.rule):
                 continue
             for path in set(job.outputs) - set(found):
                 found[path] = origin
@@ -47,100 +54,129 @@ def problems(dag):
     known = knows_eval(dag)
     for job in dag:
         for path in job.inputs:
-            scores = path.endswith(("/predictions.parquet", "/metrics.csv"))
+            scores = path.endswith(SCORES)
             if is_training(job) and (path in known or scores):
                 found.append(f"{job.rule} trains with {path}, which knows {known.get(path)}")
-            if is_eval(path) and job.rule not in READS_EVAL:
+            if is_eval(path) and not READS_EVAL.fullmatch(job.rule):
                 found.append(f"{job.rule} reads {path}")
-            if path.endswith(WHOLE) and job.rule not in READS_WHOLE:
+            if is_whole(path) and not SPLIT.fullmatch(job.rule):
                 found.append(f"{job.rule} reads {path}")
     return found
 
 
-CONFIGS = ["shipped", *(["tuning=search"] if "tuning" in Config.model_fields else [])]
-
-
-@pytest.fixture(scope="module", params=CONFIGS)
-def dag(request, tmp_path_factory):
-    """All jobs of the paper's configuration, as shipped, and with the search for its settings."""
-    space = Workspace.of_repository(tmp_path_factory.mktemp("dag") / "repository")
-    for name in ("experiments.yaml", "tables.yaml"):
-        (space.path / "config" / name).write_bytes((ROOT / "config" / name).read_bytes())
-    command = [sys.executable, "-m", "snakemake", "--dry-run", "--forceall"]
-    if request.param != "shipped":
-        command += ["--config", request.param]
+def dry(space, *arguments):
+    """All jobs behind some targets."""
+    command = [sys.executable, "-m", "snakemake", "--dry-run", "--forceall", *arguments]
     result = subprocess.run(command, cwd=space.path, capture_output=True, text=True, timeout=300)
     assert result.returncode == 0, result.stdout + result.stderr
-    return jobs(result.stdout + result.stderr)
+    return [job for job in jobs(result.stdout + result.stderr) if job.outputs]
+
+
+@pytest.fixture(scope="module")
+def repository(tmp_path_factory):
+    """The repository with the paper's configuration, as it is shipped."""
+    return Workspace.of_repository(tmp_path_factory.mktemp("dag") / "repository", {})
+
+
+@pytest.fixture(scope="module", params=[(), ("--config", "tuning=search")], ids=["as is", "search"])
+def dag(request, repository):
+    """All jobs on ratings, as shipped, and with the search for its settings."""
+    return dry(repository, *request.param)
+
+
+@pytest.fixture(scope="module")
+def images(repository):
+    """All jobs on images."""
+    return dry(repository, "images")
 
 
 def test_the_dag_is_read_whole(dag):
     names = [job.name for job in dag]
     assert len(names) == len(set(names))
-    assert {"download_movielens", "split_movielens", "train_teacher", "fit_references"} <= set(
-        names
-    )
-    students = [job for job in dag if job.rule == "train_student"]
-    assert len(students) % 8 == 0
-    assert len(students) >= 6 * 8
-    assert all(job.outputs for job in dag)
+    assert {"prepare_ratings", f"split_{DATA}", "train teacher all", f"fit_references_{DATA}"} <= {
+        *names
+    }
+    students = [job for job in dag if job.rule == "train" and job.wildcards["task"] != "all"]
+    assert len(students) % TASKS == 0
+    assert len(students) >= 6 * TASKS
     # but for the published numbers and what a search left, every input is some job's output
     made = {path for job in dag for path in job.outputs}
     given = {path for job in dag for path in job.inputs} - made
     assert all(path.startswith(("config/paper/", "config/tuned/")) for path in given), given
 
 
-def test_nothing_that_trains_knows_an_eval_row(dag):
+def test_nothing_that_trains_or_tunes_knows_an_eval_row(dag):
     assert problems(dag) == []
 
 
-def test_training_reads_only_fit_and_val_rows_movies_and_the_teacher(dag):
+def test_training_reads_only_fit_and_val_rows_items_and_the_teacher(dag):
     for job in dag:
-        if job.rule not in ("train_teacher", "train_student"):
+        if job.rule != "train":
             continue
         names = {path.rsplit("/", 1)[-1] for path in job.inputs}
-        assert {"fit.parquet", "val.parquet", "movies.parquet"} <= names
+        rows = {"fit.parquet", "val.parquet", "items.parquet"}
+        assert rows <= names
         # chosen.yaml: what a search chose; that it knows no eval row either, the walk above shows
-        more = {"models.safetensors", "chosen.yaml"}
-        assert names <= {"fit.parquet", "val.parquet", "movies.parquet", *more}
-        task = job.wildcards.get("task", "all")
-        assert all(f"/tasks/{task}/" in path for path in job.inputs if "/tasks/" in path)
+        assert names <= {*rows, "models.safetensors", "chosen.yaml"}
+        place = f"/{job.wildcards['task']}/slices/"
+        assert all(place in path for path in job.inputs if "/slices/" in path)
 
 
 def test_only_splitting_reads_the_whole_ratings(dag):
-    readers = {job.rule for job in dag if any(path.endswith(WHOLE) for path in job.inputs)}
-    assert readers == {"split_movielens"}
+    readers = {job.rule for job in dag if any(map(is_whole, job.inputs))}
+    assert readers == {f"split_{DATA}"}
 
 
 def test_only_what_measures_reads_eval_rows(dag):
-    assert {job.rule for job in dag if any(map(is_eval, job.inputs))} == READS_EVAL
+    assert {job.rule for job in dag if any(map(is_eval, job.inputs))} == {
+        f"{name}_{DATA}" for name in ("evaluate", "fit_references", "measure_cka")
+    }
 
 
 def test_the_student_alone_has_no_teacher_and_the_others_have(dag):
-    teacher = "results/movielens/100k/teacher/models.safetensors"
+    teacher = f"results/{JOBS}/all/teacher/models.safetensors"
     for job in dag:
-        if job.rule == "train_student":
-            assert (teacher in job.inputs) == (job.wildcards["experiment"] != "scratch")
-    assert teacher not in next(job for job in dag if job.rule == "train_teacher").inputs
+        if job.rule == "train":
+            alone = job.wildcards["experiment"] in ("scratch", "teacher")
+            assert (teacher in job.inputs) != alone
+
+
+def test_nothing_that_trains_on_images_knows_an_eval_example(images):
+    assert problems(images) == []
+    rules = {job.rule for job in images}
+    assert {"train_images", "probe_teacher", "make_backbone", "split_images"} <= rules
+    readers = {job.rule for job in images if any(map(is_eval, job.inputs))}
+    assert readers == {"evaluate_images"}
+    students = [job for job in images if job.rule == "train_images"]
+    assert len(students) == 3 * 10
+    for job in students:
+        names = {path.rsplit("/", 1)[-1] for path in job.inputs}
+        teaches = job.wildcards["experiment"] != "vit-scratch"
+        expected = {"fit.yaml", "val.yaml", "vit.safetensors"}
+        assert names == expected | ({"probe.safetensors"} if teaches else set())
 
 
 # The walker finds what it is there for: each DAG has one fault.
 
 GOOD = [
-    Job("download_movielens", (), ("d/ratings.parquet", "d/movies.parquet")),
+    Job("prepare_ratings", (), ("d/ratings.parquet", "d/items.parquet")),
     Job(
-        "split_movielens",
-        ("d/ratings.parquet", "d/movies.parquet"),
+        "split_d",
+        ("d/ratings.parquet", "d/items.parquet"),
         ("t/fit.parquet", "t/val.parquet", "t/eval.parquet"),
     ),
-    Job("train_teacher", ("t/fit.parquet",), ("teacher/m",)),
-    Job("train_student", ("t/fit.parquet", "teacher/m", "d/movies.parquet"), ("student/m",)),
+    Job("train_fold_teachers", ("t/fit.parquet",), ("teacher/m",)),
+    Job("train", ("t/fit.parquet", "teacher/m", "d/items.parquet"), ("student/m",)),
     Job(
-        "evaluate_students",
+        "evaluate_d",
         ("student/m", "t/eval.parquet"),
         ("student/predictions.parquet", "student/metrics.csv"),
     ),
 ]
+
+
+def images_with(*paths):
+    return Job("train_images", ("t/fit.yaml", *paths), ("s/m",))
 
 
 def with_input(rule, *paths, more=()):
@@ -160,39 +196,46 @@ def test_the_walker_passes_a_good_dag():
 @pytest.mark.parametrize(
     ("bad", "culprit"),
     [
-        (with_input("train_student", "t/eval.parquet"), "train_student"),
-        (with_input("train_teacher", "t/eval.parquet"), "train_teacher"),
-        (with_input("train_teacher", "d/ratings.parquet"), "train_teacher"),
-        (with_input("train_student", "elsewhere/metrics.csv"), "train_student"),
+        (with_input("train", "t/eval.parquet"), "train"),
+        (with_input("train_fold_teachers", "t/eval.parquet"), "train_fold_teachers"),
+        (with_input("train_fold_teachers", "d/ratings.parquet"), "train_fold_teachers"),
+        (with_input("train", "elsewhere/metrics.csv"), "train"),
         (
             with_input(
-                "train_student",
+                "train",
                 "chosen.yaml",
                 more=[Job("choose", ("student/metrics.csv",), ("chosen.yaml",))],
             ),
-            "train_student",
+            "train",
         ),
         (  # two steps away: what the settings were chosen from was itself computed from eval rows
             with_input(
-                "train_student",
+                "train",
                 "chosen.yaml",
                 more=[
                     Job("choose", ("summary.csv",), ("chosen.yaml",)),
                     Job("summarise", ("t/fit.parquet", "t/eval.parquet"), ("summary.csv",)),
                 ],
             ),
-            "train_student",
+            "train",
         ),
         (  # a student is clean itself, but its teacher is not
             with_input(
-                "train_student",
+                "train",
                 "teacher2/m",
                 more=[Job("make_teacher", ("t/eval.parquet",), ("teacher2/m",))],
             ),
-            "train_student",
+            "train",
         ),
-        ([*GOOD, Job("tune_student", ("student/predictions.parquet",), ("x",))], "tune_student"),
+        ([*GOOD, Job("tune", ("student/predictions.parquet",), ("x",))], "tune"),
         ([*GOOD, Job("count", ("d/ratings.parquet",), ("n.txt",))], "count"),
+        (
+            with_input("train_images", "t/fit.yaml", more=[images_with("t/eval.yaml")]),
+            "train_images",
+        ),
+        (with_input("x", more=[images_with("student/metrics.csv")]), "train_images"),
+        (with_input("x", more=[Job("probe_teacher", ("t/eval.yaml",), ("p",))]), "probe_teacher"),
+        (with_input("x", more=[Job("make_page", ("t/eval.yaml",), ("p",))]), "make_page"),
     ],
 )
 def test_the_walker_finds_a_bad_job(bad, culprit):
@@ -204,13 +247,13 @@ def test_the_walker_finds_a_bad_job(bad, culprit):
 def test_jobs_are_read_as_snakemake_prints_them():
     text = """\
 [Tue Nov 24 04:50:05 2026]
-rule train_student:
+rule train:
     input: a/fit.parquet, a/val.parquet
     output: b/models.safetensors, b/history.csv
     log: c.log
     jobid: 3
     reason: Forced execution
-    wildcards: variant=100k, experiment=td, task=sci-fi
+    wildcards: data=ml-100k, split=latest, task=sci-fi, experiment=td
     resources: tmpdir=/tmp
 [Tue Nov 24 04:50:05 2026]
 localrule all:
@@ -219,8 +262,8 @@ localrule all:
 """
     (job,) = jobs(text)
     assert job == Job(
-        "train_student",
+        "train",
         ("a/fit.parquet", "a/val.parquet"),
         ("b/models.safetensors", "b/history.csv"),
     )
-    assert job.name == "train_student td sci-fi"
+    assert job.name == "train td sci-fi"

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 from repository import Repository
-from workspace import SECONDS, jobs
+from workspace import DATA, JOBS, SECONDS, jobs
 
 LIBRARY = "workflow/scripts/talking_models"
-STAGES = ["data", "teacher", "students", "results"]
+STAGES = ["all"]
 PUSHED_BY_GIT = ("tables", "figures", "claims.csv", "claims.md", "metrics.json")
 
 
@@ -38,7 +38,7 @@ def pulled(recorded, tmp_path_factory):
     """A clone with the results of the local remote."""
     folder = recorded.path.parent
     clone = recorded.clone(tmp_path_factory.mktemp("clone") / "repository", local(folder))
-    assert set(clone.due()) >= {"download_movielens", "train_student td war"}
+    assert set(clone.due()) >= {"prepare_ratings", "train td war"}
     clone.bring("pull")
     return clone
 
@@ -96,21 +96,21 @@ def test_after_clone_and_pull_from_s3_nothing_is_due(finished, recorded, s3, tmp
 
 
 def test_after_the_pull_a_change_of_code_is_seen_by_both(pulled):
-    pulled.append(f"{LIBRARY}/methods/td.py", "\n# edited\n")
+    pulled.append(f"{LIBRARY}/methods/td.py", "\n_EDITED = True\n")
     due = pulled.due()
     changed = pulled.changed()
     pulled.git("checkout", f"{LIBRARY}/methods/td.py")
-    assert {"train_student td war", "evaluate_students td", "make_table talk"} <= due
-    trained = {name.split()[1] for name in due if name.startswith("train_student")}
+    assert {"train td war", f"evaluate_{DATA} td", "make_table talk"} <= due
+    trained = {name.split()[1] for name in due if name.startswith("train ")}
     assert trained == {"td"}
-    assert changed == ["students", "results"]
+    assert changed == STAGES
 
 
 def test_results_of_other_code_are_not_taken_for_up_to_date(pulled, tmp_path):
     clone = Repository(pulled.copy(tmp_path / "repository", results=False).path)
-    clone.append(f"{LIBRARY}/methods/td.py", "\n# edited\n")
+    clone.append(f"{LIBRARY}/methods/td.py", "\n_EDITED = True\n")
     said = clone.bring("checkout", status=1)
-    assert "methods" in said
+    assert "workflow/scripts" in said
     assert "`dvc repro` makes what differs" in said
     assert not (clone.path / ".snakemake").exists(), "Snakemake was told"
 
@@ -120,16 +120,16 @@ def test_repro_makes_what_snakemake_would_and_another_commit_is_taken_over(finis
     before = pulled.lock()
     pulled.replace("config/experiments.yaml", "rounds: 1", "rounds: 2")
     due = pulled.due()
-    assert "train_student td war" in due
-    assert pulled.changed() == ["students", "results"]
+    assert "train td war" in due
+    assert pulled.changed() == STAGES
 
     said = pulled.dvc("repro")
-    assert {job.name for job in jobs(said)} - set(STAGES) == due  # but for the targets' own
+    assert {job.name for job in jobs(said)} == due
     assert pulled.due() == set()
     assert pulled.changed() == []
     made = pulled.results()
     assert made["tables/talk.csv"] != finished.results()["tables/talk.csv"]
-    record = "results/provenance/movielens/100k/train_student/td/war.json"
+    record = f"results/provenance/{JOBS}/train/td/war.json"
     record = json.loads((pulled.path / record).read_text())
     assert (record["commit"], record["dirty"]) == (first, True)
     second = pulled.commit("two rounds")
@@ -148,9 +148,9 @@ def test_repro_makes_what_snakemake_would_and_another_commit_is_taken_over(finis
     # The second commit's files lie in DVC's cache. Taken from there, they would be new to
     # Snakemake, so that it has to be asked.
     pulled.replace("config/experiments.yaml", "rounds: 1", "rounds: 2")
-    said = pulled.dvc("repro", "--dry", "students")
+    said = pulled.dvc("repro", "--dry", "all")
     pulled.git("checkout", "--quiet", ".")
-    assert "> snakemake students" in said
+    assert "> snakemake all" in said
     assert "is cached" not in said
 
 
@@ -166,17 +166,46 @@ def test_metrics_and_plots_are_shown(recorded, tmp_path):
     specs = [json.loads(text) for text in re.findall(r"var spec = (\{.*\});?\n", page)]
     (spec,) = [spec for spec in specs if "RMSE" in str(spec["title"])]
     assert "DVC_METRIC" not in json.dumps(spec)
-    assert {cell["method"] for cell in spec["data"]["values"]} == set(means["table3"])
+    assert {cell["row"] for cell in spec["data"]["values"]} == set(means["table3"])
     names = {path.name for path in (tmp_path / "plots/static").iterdir()}
     for figure in ("forest", "paper", "losses", "cka"):
         assert any(name.endswith(f"{figure}.png") for name in names), figure
 
 
-def test_without_recorded_results_the_command_says_what_makes_them(tmp_path):
+CONFLICT = """\
+schema: '2.0'
+stages:
+  all:
+    cmd: snakemake all
+    deps:
+    - path: workflow/Snakefile
+<<<<<<< HEAD
+      md5: 22222222222222222222222222222222
+=======
+      md5: 11111111111111111111111111111111
+>>>>>>> one
+"""
+
+
+@pytest.mark.parametrize(
+    ("lock", "expected"),
+    [
+        (None, "no results are recorded: dvc.lock has no stage 'all'; `dvc repro` makes them"),
+        ("schema: '2.0'\nstages: {}\n", "no results are recorded"),
+        (CONFLICT, "dvc.lock has a merge conflict: take one side"),
+        ("", "dvc.lock is empty: restore it"),
+        ("stages: [", "dvc.lock is not what DVC writes"),
+        ("text", "dvc.lock is not what DVC writes"),
+        ("stages: {all: null}", "dvc.lock is not what DVC writes"),
+    ],
+)
+def test_what_cannot_be_brought_is_said_in_a_sentence(tmp_path, lock, expected):
     script = Path(__file__).parents[2] / "workflow/scripts/bring_results.py"
     shutil.copy(script, tmp_path)
+    if lock is not None:
+        (tmp_path / "dvc.lock").write_text(lock)
     command = [sys.executable, "bring_results.py", "pull"]
     result = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=SECONDS)
     assert result.returncode == 1
-    assert "no results are recorded" in result.stderr
-    assert "`dvc repro` makes them" in result.stderr
+    assert result.stderr.startswith(expected)
+    assert len(result.stderr.splitlines()) == 1

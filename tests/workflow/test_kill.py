@@ -4,9 +4,7 @@ import random
 import shutil
 import time
 
-from workspace import is_leftover
-
-STUDENTS = "results/movielens/100k/students"
+from workspace import DATA, JOBS, is_leftover
 
 
 def differing(space, finished):
@@ -35,11 +33,11 @@ def test_killed_at_every_stage_it_ends_with_the_same_results(finished, empty):
     for moment in (
         0.3,  # reading the Snakefile
         at_random(0.5, 1.5),
-        "tasks/war/val.parquet",  # some slices are there, others are not
+        "war/slices/val.parquet",  # some slices are there, others are not
         "teacher/models.safetensors",
         at_random(2, 5),
-        "td/war/history.csv",  # of a training job's three files, one is there
-        "td/war/metrics.csv",  # in the middle of evaluating
+        "war/td/history.csv",  # of a training job's three files, one is there
+        "war/td/metrics.csv",  # in the middle of evaluating
         "tables/talk.md",  # the CSV is there
     ):
         if isinstance(moment, str):
@@ -54,8 +52,8 @@ def test_killed_at_every_stage_it_ends_with_the_same_results(finished, empty):
     expected = {
         name
         for name in finished.results()
-        if name.startswith(("tables/talk", "movielens/100k/tasks", "movielens/100k/students/td"))
-        or name.startswith(("movielens/100k/teacher/models", "movielens/100k/references"))
+        if name.startswith(("tables/talk", f"{JOBS}/all/teacher/models"))
+        or any(f"/{job}/" in name for job in ("slices", "td", "references"))
     }
     assert expected <= set(empty.results())
     assert empty.due(target) == set()
@@ -65,17 +63,17 @@ def test_killed_at_every_stage_it_ends_with_the_same_results(finished, empty):
 
 
 def test_killed_while_downloading_it_downloads_again(finished, empty):
-    for name in ("ratings", "movies"):
-        (empty.path / f"data/movielens/100k/{name}.parquet").unlink()
-    target = "data/movielens/100k/movies.parquet"
+    for name in ("ratings", "items"):
+        (empty.path / f"data/{DATA}/{name}.parquet").unlink()
+    target = f"data/{DATA}/items.parquet"
     kill_at(empty, target, target)
-    assert (empty.path / "data/movielens/100k/ratings.parquet").exists()
-    assert empty.due(target) == {"download_movielens"}
+    assert (empty.path / f"data/{DATA}/ratings.parquet").exists()
+    assert empty.due(target) == {"prepare_ratings"}
 
 
 def test_one_run_at_a_time_and_the_lock_ends_with_its_process(finished, space):
-    model = "movielens/100k/students/td/war/models.safetensors"
-    shutil.rmtree(space.path / STUDENTS / "td" / "war")
+    model = f"{JOBS}/war/td/models.safetensors"
+    shutil.rmtree((space.path / "results" / model).parent)
     target = "results/tables/talk.md"
     (space.path / target).unlink()
     first = space.start(target, pause_at=model)
@@ -85,13 +83,13 @@ def test_one_run_at_a_time_and_the_lock_ends_with_its_process(finished, space):
     assert status != 0
     assert f"another run (process {first.process.pid})" in said
     assert "--config results=FOLDER" in said
-    assert "rule train_student" not in said
+    assert "rule train:" not in said
 
     # Only Snakemake itself is killed: its job still waits there, about to write.
     first.kill_snakemake_alone()
     second = space.start(target)
     deadline = time.monotonic() + 60
-    while "rule train_student" not in second.said and time.monotonic() < deadline:
+    while "rule train:" not in second.said and time.monotonic() < deadline:
         time.sleep(0.02)
     first.release(job)
     status, said = second.wait()

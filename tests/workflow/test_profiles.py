@@ -13,11 +13,13 @@ from moto.server import ThreadedMotoServer
 from packaging.requirements import Requirement
 from workspace import ROOT, Workspace, jobs
 
+from talking_models.running import elsewhere
+
 PROFILES = {
     file.parent.name: yaml.safe_load(file.read_text())
     for file in sorted(ROOT.glob("workflow/profiles/*/config.yaml"))
 }
-LAYERS = re.findall(r'^configfile: "(.+)"$', (ROOT / "workflow/Snakefile").read_text(), re.M)
+LAYERS = elsewhere.LAYERS
 # Those that the Snakefile does not read anyway, and "" for none on top.
 CONFIGS = ["", *(f"config/{f.name}" for f in sorted(ROOT.glob("config/*.yaml")))]
 CONFIGS = [name for name in CONFIGS if name not in LAYERS]
@@ -25,7 +27,7 @@ RULES = {
     name: text
     for file in sorted(ROOT.glob("workflow/rules/*.smk"))
     for name, text in re.findall(
-        r"^(?:rule|checkpoint) (\w+):\n((?:    .*\n|\n)*)", file.read_text(), re.M
+        r"^(?:use rule \w+ as|rule) (\w+)(?: with)?:\n((?:    .*\n|\n)*)", file.read_text(), re.M
     )
 }
 
@@ -41,10 +43,7 @@ def plugins(profile):
 @pytest.fixture(scope="module")
 def repository(tmp_path_factory):
     """The repository with the configuration that it is shipped with, and no results."""
-    space = Workspace.of_repository(tmp_path_factory.mktemp("profiles") / "repository")
-    for name in LAYERS:
-        (space.path / name).write_bytes((ROOT / name).read_bytes())
-    return space.path
+    return Workspace.of_repository(tmp_path_factory.mktemp("profiles") / "repository", {}).path
 
 
 @pytest.fixture(scope="module")
@@ -106,8 +105,8 @@ def test_a_dry_run_works(repository, request, name, config):
     said = result.stdout + result.stderr
     assert result.returncode == 0, said
     # those in a group are indented
-    rules = set(re.findall(r"^ *(?:local)?rule (\w+):$", said, re.M))
-    assert {"download_movielens", "train_student", "make_table"} <= rules
+    rules = set(re.findall(r"^ *(?:local)?rule ([\w-]+):$", said, re.M))
+    assert {"prepare_ratings", "train", "make_table"} <= rules
     # nothing of the repository itself is looked for in a bucket
     assert not re.search(r"s3://\S*config/", said)
     if "default-storage-provider" in profile:
@@ -124,7 +123,7 @@ def test_a_profile_names_rules_that_exist(name):
 
 
 def test_every_rule_that_asks_for_a_tpu_is_placed_by_the_tpu_profile():
-    asks = re.compile(r"^        (?:tpu=|\*\*vision_device\()", re.M)
+    asks = re.compile(r"^        (?:tpu=|\*\*PLAN\.device\()", re.M)
     asking = {rule for rule, text in RULES.items() if asks.search(text)}
-    assert "train_vision_student" in asking
+    assert {"train_images", "probe_teacher", "evaluate_images"} <= asking
     assert asking <= set(PROFILES["tpu"]["set-resources"])

@@ -5,6 +5,7 @@ import json
 import shutil
 
 import pandas as pd
+from workspace import DATA, JOBS
 
 
 def records(space):
@@ -34,13 +35,13 @@ def test_every_result_is_as_its_record_says(finished):
 
 def test_a_record_says_where_its_result_comes_from(finished):
     found = records(finished)
-    raw = found["movielens/100k/download_movielens"]["outputs"]
+    raw = found[f"{DATA}/prepare_ratings"]["outputs"]
     assert all(record["data"] == raw for record in found.values())
     assert len({record["config"] for record in found.values()}) == 1
     assert len({record["library"] for record in found.values()}) == 1
-    student = found["movielens/100k/train_student/td/war"]
-    teacher = found["movielens/100k/train_teacher"]
-    weights = "results/movielens/100k/teacher/models.safetensors"
+    student = found[f"{JOBS}/train/td/war"]
+    teacher = found[f"{JOBS}/train/teacher/all"]
+    weights = f"results/{JOBS}/all/teacher/models.safetensors"
     assert student["inputs"][weights] == teacher["outputs"][weights]
     assert student["code"] != teacher["code"]
     assert "torch" in student["packages"]

@@ -69,7 +69,7 @@ window.addEventListener("load", async () => {
 </script>
 """
 FIGURES = {"forest", "paper", "losses", "cka"}
-TABLES = {"table3", "talk", "significance", "claims", "compute"}
+TABLES = {"table3", "talk", "significance", "claims", "sizes", "compute"}
 
 
 @pytest.fixture(scope="module")

@@ -1,16 +1,16 @@
 """What an edit makes Snakemake run again: what it touches, and nothing else."""
 
 import pytest
+from workspace import DATA, JOBS
 
 LIBRARY = "workflow/scripts/talking_models"
 METHODS = f"{LIBRARY}/methods"
 TABLES = {"make_table table3", "make_table talk"}
 ALL = ("teacher", "scratch", "fd", "hybrid", "td")
 # What comes behind all tables is looked at on its own, at the end of this file.
-BEHIND = (
-    "draw_", "measure_cka", "make_page", "make_compute", "test_significance", "judge_claims",
-    "collect_",
-)  # fmt: skip
+BEHIND = ("draw", "measure_", "make_page", "make_compute", "test_", "judge_", "collect_")
+EDIT = "\n_EDITED = True\n"
+SPLIT, REFERENCES = f"split_{DATA}", f"fit_references_{DATA}"
 
 
 def due(space):
@@ -20,13 +20,10 @@ def due(space):
 
 def training(*ids):
     """The jobs that train and evaluate these experiments."""
-    found = set()
+    found = {f"evaluate_{DATA} {name}" for name in ids}
     for name in ids:
-        if name == "teacher":
-            found |= {"train_teacher", "evaluate_teacher"}
-        else:
-            found |= {f"evaluate_students {name}"}
-            found |= {f"train_student {name} {task}" for task in ("sci-fi", "war")}
+        tasks = ("all",) if name == "teacher" else ("sci-fi", "war")
+        found |= {f"train {name} {task}" for task in tasks}
     return found
 
 
@@ -40,27 +37,33 @@ EVALUATION = {name for name in training(*ALL) if name.startswith("evaluate")}
         (f"{METHODS}/fd.py", training("fd", "hybrid") | {"make_table table3"}),
         (f"{METHODS}/hybrid.py", training("hybrid") | {"make_table table3"}),
         (f"{METHODS}/ld.py", training("hybrid") | {"make_table table3"}),
-        (f"{METHODS}/_base.py", training(*ALL) | TABLES),
+        (f"{METHODS}/base.py", training(*ALL) | TABLES),
         (f"{LIBRARY}/training/loop.py", training(*ALL) | TABLES),
         (f"{LIBRARY}/report/tables.py", TABLES),
-        (f"{LIBRARY}/evaluation/predict.py", EVALUATION | TABLES),
+        (f"{LIBRARY}/evidence/predict.py", EVALUATION | TABLES),
         (
             f"{LIBRARY}/data/splits.py",
-            {"split_movielens", "fit_references"} | training(*ALL) | TABLES,
+            {SPLIT, REFERENCES} | training(*ALL) | TABLES,
         ),
         (
-            f"{LIBRARY}/evaluation/references.py",
-            {"fit_references"} | TABLES,
+            f"{LIBRARY}/evidence/references.py",
+            {REFERENCES} | TABLES,
         ),
     ],
 )
 def test_editing_code_runs_what_uses_it(space, file, expected):
-    space.append(file, "\n# edited\n")
+    space.append(file, EDIT)
     assert due(space) == expected
 
 
+def test_a_comment_or_another_layout_of_the_code_runs_nothing(space):
+    for path in (space.path / LIBRARY).rglob("*.py"):
+        path.write_text("# a remark\n\n" + path.read_text())
+    assert space.due() == set()
+
+
 def test_editing_code_that_no_job_uses_runs_nothing(space):
-    space.append(f"{METHODS}/fitnet.py", "\n# edited\n")
+    space.append(f"{METHODS}/fitnet.py", EDIT)
     (space.path / METHODS / "mine.py").write_text((space.path / METHODS / "ld.py").read_text())
     assert space.due() == set()
 
@@ -79,7 +82,7 @@ def test_changing_the_training_of_an_experiment_runs_that_experiment(space):
 
 def test_changing_the_students_training_runs_the_students(space):
     text = (space.path / "small.yaml").read_text()
-    student = text.index("student:")
+    student = text.index("  student:")
     changed = text[:student] + text[student:].replace("batch_size: 32", "batch_size: 31")
     (space.path / "small.yaml").write_text(changed)
     assert due(space) == training("scratch", "fd", "hybrid", "td") | TABLES
@@ -91,11 +94,8 @@ def test_more_seeds_run_everything_that_trains(space):
 
 
 def test_another_split_runs_everything_but_the_download(space):
-    space.append("small.yaml", "")
-    space.replace(
-        "small.yaml", "genres: [Sci-Fi, War]", "genres: [Sci-Fi, War]\n  val_fraction: 0.2"
-    )
-    assert due(space) == training(*ALL) | TABLES | {"split_movielens", "fit_references"}
+    space.append("small.yaml", "splits: {latest: {val: 0.2}}\n")
+    assert due(space) == training(*ALL) | TABLES | {SPLIT, REFERENCES}
 
 
 def test_editing_the_published_numbers_runs_the_tables_that_show_them(space):
@@ -113,9 +113,9 @@ def test_comments_spelling_and_order_in_the_configuration_run_nothing(space):
 
 def test_a_result_that_was_deleted_is_made_again_when_it_is_needed(space):
     results = space.path / "results"
-    (results / "movielens/100k/students/td/war/metrics.csv").unlink()
+    (results / f"{JOBS}/war/td/metrics.csv").unlink()
     (results / "tables/talk.md").unlink()
-    assert due(space) == {"evaluate_students td"} | TABLES
+    assert due(space) == {f"evaluate_{DATA} td"} | TABLES
 
 
 @pytest.mark.parametrize("name", ["talk.md", "talk.csv"])
@@ -135,20 +135,21 @@ LAST = {"make_compute_table", "collect_provenance"} | pages("compute")  # they l
 
 
 def test_editing_the_look_of_figures_draws_them_again_and_nothing_else(space):
-    space.append(f"{LIBRARY}/report/figures/style.py", "\n# edited\n")
-    figures = {f"draw_{name}" for name in ("forest", "paper", "losses", "cka")}
+    space.append(f"{LIBRARY}/report/figures/style.py", EDIT)
+    figures = {f"draw {name}" for name in ("forest", "paper", "losses", "cka")}
     assert space.due() == figures | LAST
 
 
 def test_editing_the_similarity_of_states_measures_it_again(space):
-    space.append(f"{LIBRARY}/evaluation/cka.py", "\n# edited\n")
-    measured = {f"measure_cka {name}" for name in ("scratch", "fd", "hybrid", "td")}
-    assert space.due() == measured | {"draw_cka"} | LAST
+    space.append(f"{LIBRARY}/evidence/cka.py", EDIT)
+    measured = {f"measure_cka_{DATA} {name}" for name in ("scratch", "fd", "hybrid", "td")}
+    assert space.due() == measured | {"draw cka"} | LAST
 
 
 def test_another_training_reaches_all_that_shows_it(space):
-    space.append(f"{METHODS}/hybrid.py", "\n# edited\n")
-    behind = {"draw_forest", "draw_paper", "draw_cka", "measure_cka hybrid", "collect_metrics"}
+    space.append(f"{METHODS}/hybrid.py", EDIT)
+    behind = {"draw forest", "draw paper", "draw cka", "collect_metrics"}
+    behind |= {f"measure_cka_{DATA} hybrid"}
     behind |= {"test_significance", "judge_claims"}
     behind |= pages("table3", "significance", "claims") | LAST
     assert space.due() == training("hybrid") | {"make_table table3"} | behind

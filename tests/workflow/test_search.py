@@ -1,7 +1,13 @@
 """`tuning: search`: settings are searched in the run, and a killed search goes on to the same."""
 
+import shutil
+import subprocess
+import sys
+
+import pandas as pd
 import pytest
 import yaml
+from workspace import DATA, JOBS, jobs
 
 SEARCH = """\
 tuning: search
@@ -9,11 +15,10 @@ search: {trials: 3, folds: 2, seeds: 1, steps: 4, teacher_steps: 4, every: 2}
 experiments:
   td-rounds: {method: td, like: td, choose: {rounds: [0, 2]}}
 """
-BASE = "results/movielens/100k"
-TARGETS = [
-    f"{BASE}/tuned.yaml",
-    *(f"{BASE}/students/{id}/war/models.safetensors" for id in ("td", "td-rounds")),
-]
+BASE = f"results/{JOBS}"
+EXPERIMENTS = ("teacher", "scratch", "fd", "hybrid", "td", "td-rounds")
+MODELS = [f"{BASE}/war/{id}/models.safetensors" for id in ("td", "td-rounds")]
+TARGETS = ["tuned", *MODELS]
 OPTIONS = {"configs": ("search.yaml",)}
 
 
@@ -37,39 +42,77 @@ def searched(finished, tmp_path_factory):
 
 def test_students_are_trained_with_what_the_search_chose(searched):
     chosen = read(searched, "tuning/td/chosen.yaml")["war"]
-    td = read(searched, "students/td/war/config.yaml")
+    td = read(searched, "war/td/config.yaml")
     assert chosen["training"].items() <= td["training"].items()
     assert chosen["settings"].items() <= td["settings"].items()
     scratch = read(searched, "tuning/scratch/chosen.yaml")["war"]
     assert td["training"]["id_dropout"] == scratch["training"]["id_dropout"]
 
-    ablation = read(searched, "students/td-rounds/war/config.yaml")
+    ablation = read(searched, "war/td-rounds/config.yaml")
     rounds = read(searched, "tuning/td-rounds/chosen.yaml")["war"]["settings"]["rounds"]
     assert rounds in (0, 2)
     assert ablation == {**td, "settings": td["settings"] | {"rounds": rounds}}
 
-    collected = read(searched, "tuned.yaml")
-    assert collected["about"]["search"]["trials"] == 3
-    assert collected["chosen"]["td"]["war"] == chosen
+    choice = read(searched, "tuning/td/choice.yaml")
+    assert choice["about"]["search"]["trials"] == 3
+    assert choice["about"]["split"]["kind"] == "latest"
+    assert choice["chosen"]["war"] == chosen
 
 
-def test_the_committed_choice_trains_the_same_students(searched, tmp_path):
+def keep(space, experiments=EXPERIMENTS):
+    """What `make tuned` does after the search."""
+    files = [f"{BASE}/tuning/{id}/choice.yaml" for id in experiments]
+    script = "workflow/scripts/keep_choices.py"
+    subprocess.run([sys.executable, script, *files], cwd=space.path, check=True)
+
+
+@pytest.fixture
+def kept(searched, tmp_path):
+    """The searched run, its choices committed."""
     space = searched.copy(tmp_path / "repository")
-    (space.path / "kept.yaml").write_bytes((space.path / BASE / "tuned.yaml").read_bytes())
-    text = SEARCH.replace("tuning: search", "tuning: committed\ntuned: kept.yaml")
-    (space.path / "search.yaml").write_text(text)
-    models = [target for target in TARGETS if target.endswith("safetensors")]
-    before = [(space.path / model).read_bytes() for model in models]
-    for model in models:
-        (space.path / model).unlink()
-    said = space.make(*models, **OPTIONS)
-    assert "rule tune" not in said
-    assert [(space.path / model).read_bytes() for model in models] == before
+    shutil.rmtree(space.path / "config/tuned")
+    keep(space)
+    (space.path / "search.yaml").write_text(SEARCH.replace("tuning: search", "tuning: committed"))
+    return space
 
-    (space.path / "search.yaml").write_text(text + "movielens: {genres: [War, Drama]}\n")
-    status, said = space.snakemake(models[0].replace("war", "drama"), **OPTIONS)
+
+def test_the_committed_choice_trains_the_same_students(kept):
+    before = [(kept.path / model).read_bytes() for model in MODELS]
+    for model in MODELS:
+        (kept.path / model).unlink()
+    said = kept.make(*MODELS, **OPTIONS)
+    assert "rule tune" not in said
+    assert [(kept.path / model).read_bytes() for model in MODELS] == before
+
+    more = "data: {ml-100k: {tasks: {names: [War, Drama]}}}\n"
+    kept.append("search.yaml", more)
+    status, said = kept.snakemake(MODELS[0].replace("war", "drama"), **OPTIONS)
     assert status != 0
-    assert "kept.yaml has no choice for td on 'drama', only on sci-fi, war" in said
+    assert f"config/tuned/{DATA}/td.yaml has no choice for the task 'drama', only for" in said
+    assert "sci-fi, war" in said
+
+
+def test_trials_are_kept_by_experiment(kept):
+    trials = pd.read_csv(kept.path / f"config/tuned/{DATA}/trials.csv")
+    columns = ["experiment", "trial", "state", "score", "steps", "model_steps"]
+    assert list(trials)[: len(columns)] == columns
+    assert list(trials["experiment"].unique()) == list(EXPERIMENTS)
+    keep(kept, ["fd"])
+    again = pd.read_csv(kept.path / f"config/tuned/{DATA}/trials.csv")
+    assert len(again) == len(trials)
+    assert list(again["experiment"].unique())[-1] == "fd"
+
+
+def test_one_experiment_is_searched_on_top_of_committed_choices(kept):
+    tuning = kept.path / BASE / "tuning"
+    expected = (tuning / "td/choice.yaml").read_bytes()
+    shutil.rmtree(tuning)
+    target = f"{BASE}/tuning/td/choice.yaml"
+    said = kept.make(target, **OPTIONS)
+    assert {job.name for job in jobs(said)} == {
+        "take_choice teacher", "take_choice scratch", "train_fold_teachers teacher", "tune td",
+    }  # fmt: skip
+    assert (tuning / "td/choice.yaml").read_bytes() == expected
 
 
 def test_a_killed_search_goes_on_to_the_same_choice(searched, tmp_path):

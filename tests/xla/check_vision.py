@@ -1,4 +1,4 @@
-"""A vision job on XLA's CPU device ends as the same job on the CPU: the TPU's path without a TPU.
+"""An image job on XLA's CPU device ends as the same job on the CPU: the TPU's path without a TPU.
 
 XLA needs an older torch, hence an environment of its own, out of the tests that pytest collects:
 

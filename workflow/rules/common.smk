@@ -16,25 +16,29 @@ from snakemake.logging import logger
 from talking_models import config as configuration
 from talking_models.config.merge import merge, merged_files
 from talking_models.data.names import ALL, SLICES as SLICE_NAMES, TRAIN_SLICES
+from talking_models.plan import Plan
+from talking_models.running import elsewhere
 from talking_models.running.containers import image as image_name
 from talking_models.running.fingerprint import fingerprint
-from talking_models.plan import Plan
 from talking_models.running.provenance import note_run
 from talking_models.running.run_lock import RunLock
 
-SHIPPED = [HERE.parents[1] / "config" / f"{name}.yaml" for name in ("config", "experiments", "tables")]
+HOME = HERE.parents[1]
 
 
-def given():
-    """What the user's own files and the command line say of the configuration."""
-    own = [file for file in workflow.overwrite_configfiles if Path(file).resolve() not in SHIPPED]
+def said():
+    """What the files and options of the command line say of the configuration."""
+    layers = [HOME / layer for layer in elsewhere.LAYERS]
+    own = [file for file in workflow.overwrite_configfiles if Path(file).resolve() not in layers]
     return merge(merged_files(*own), workflow.config_settings.config)
 
 
 try:
-    CONFIG = configuration.load(config)
-    PLAN = Plan(CONFIG, given())
-except configuration.ConfigError as error:
+    WHOLE, GIVEN = elsewhere.whole(config, said(), HOME)
+    CONFIG = configuration.load(WHOLE)
+    PLAN = Plan(CONFIG, GIVEN)
+    elsewhere.quote_python()
+except (configuration.ConfigError, RuntimeError) as error:
     raise WorkflowError(str(error)) from None
 
 RESULTS = CONFIG.results
@@ -56,7 +60,9 @@ def one_of(names):
 wildcard_constraints:
     data=one_of(CONFIG.data),
     split=one_of(CONFIG.protocols),
-    task=one_of(dict.fromkeys([ALL, *(task for data in CONFIG.data for task in CONFIG.tasks(data))])),
+    task=one_of(
+        dict.fromkeys([ALL, *(task for data in CONFIG.data for task in CONFIG.tasks(data))])
+    ),
     experiment=one_of([*CONFIG.experiments, *filter(CONFIG.is_teacher, CONFIG.models)]),
     model=one_of(CONFIG.models),
     seed=r"\d+",

@@ -45,6 +45,7 @@ rule prepare_ratings:
 for data in RATINGS:
 
     rule:
+        """Cut each task of a data set into fit, val and eval rows."""
         name:
             f"split_{data}"
         input:

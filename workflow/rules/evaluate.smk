@@ -12,6 +12,7 @@
 for data in RATINGS:
 
     rule:
+        """Predict the eval rows of every task with one experiment's models."""
         name:
             f"evaluate_{data}"
         input:
@@ -25,7 +26,9 @@ for data in RATINGS:
             item_table=f"data/{data}/items.parquet",
         output:
             **{
-                name: expand(f"{JOB}/{file}", data=data, task=CONFIG.tasks(data), allow_missing=True)
+                name: expand(
+                    f"{JOB}/{file}", data=data, task=CONFIG.tasks(data), allow_missing=True
+                )
                 for name, file in EVIDENCE.items()
             },
         log:
@@ -43,11 +46,14 @@ for data in RATINGS:
         params:
             about=lambda wildcards, data=data: PLAN.place(data, wildcards),
             metrics=CONFIG.metrics_of(data),
-            code=lambda wildcards, data=data: fingerprint(*PLAN.evaluation_code(data, wildcards.experiment)),
+            code=lambda wildcards, data=data: fingerprint(
+                *PLAN.evaluation_code(data, wildcards.experiment)
+            ),
         script:
             "../scripts/evaluate.py"
 
     rule:
+        """Fit the reference lines of every task, and predict its eval rows."""
         name:
             f"fit_references_{data}"
         input:

@@ -57,6 +57,7 @@ rule draw:
 for data in RATINGS:
 
     rule:
+        """Measure how alike the states of students and teacher are on the eval rows."""
         name:
             f"measure_cka_{data}"
         input:
@@ -83,6 +84,6 @@ for data in RATINGS:
             mem_mb=per_attempt(2000),
             runtime=per_attempt(10),
         params:
-            code=fingerprint("talking_models.evidence.cka"),
+            code=fingerprint(*PLAN.code_of_cka(data)),
         script:
             "../scripts/measure_cka.py"

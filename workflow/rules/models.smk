@@ -85,7 +85,9 @@ rule probe_teacher:
             "device": CONFIG.device.model_dump(),
         },
         code=lambda wildcards: fingerprint(
-            "talking_models.training.probe", *PLAN.code_of_model(wildcards.model)
+            "talking_models.training.probe",
+            *PLAN.code_of_model(wildcards.model),
+            *PLAN.code_of_images(wildcards.data),
         ),
     script:
         "../scripts/probe_teacher.py"

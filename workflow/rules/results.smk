@@ -82,7 +82,7 @@ rule test_significance:
         runtime=per_attempt(10),
     params:
         tables={id: PLAN.about(id) for id in PLAN.compared},
-        facts=CONFIG.paper,
+        facts=lambda wildcards: CONFIG.paper,
         stamp=PLAN.stamp(*PLAN.compared),
         code=fingerprint("talking_models.report.significance", *PLAN.metric_code(PLAN.metrics)),
     script:
@@ -116,8 +116,8 @@ rule judge_claims:
         runtime=per_attempt(10),
     params:
         tables={id: PLAN.about(id) for id in PLAN.judged},
-        claims=CONFIG.claims,
-        facts=CONFIG.paper,
+        claims=lambda wildcards: CONFIG.claims,
+        facts=lambda wildcards: CONFIG.paper,
         stamp=PLAN.stamp(*PLAN.judged),
         trial=CONFIG.trial,
         code=fingerprint("talking_models.report.claims", *PLAN.metric_code(PLAN.metrics)),

@@ -39,7 +39,9 @@ rule train:
     params:
         config=PLAN.training_config,
         own=lambda wildcards: PLAN.own(wildcards.experiment),
-        code=lambda wildcards: fingerprint(*PLAN.training_code(wildcards.experiment)),
+        code=lambda wildcards: fingerprint(
+            *PLAN.training_code(wildcards.experiment, wildcards.data)
+        ),
     script:
         "../scripts/train.py"
 

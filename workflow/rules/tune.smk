@@ -9,6 +9,10 @@
 #            journal.log  what a killed search goes on from
 #        {RESULTS}/{data}/{split}/tuning/{experiment}/fold{fold}.safetensors, of a teacher
 #
+# One experiment alone: `snakemake results/<data>/<split>/tuning/<experiment>/choice.yaml`. With
+# `tuning: committed` the choices that its search builds on, the teacher's and that of training from
+# scratch, are then the committed ones.
+#
 # No rule here has an eval row among its inputs.
 
 TUNING = f"{RESULTS}/{{data}}/{{split}}/tuning/{{experiment}}"
@@ -17,6 +21,14 @@ TUNED = [
     for data in RATINGS
     for experiment in CONFIG.searched(data)
 ]
+
+
+# The experiments of each data set whose choice is committed, and taken.
+COMMITTED = {
+    data: {id for id in CONFIG.searched(data) if PLAN.choice(data, CONFIG.default_split(data), id)}
+    for data in RATINGS
+}
+COMMITTED = {data: experiments for data, experiments in COMMITTED.items() if experiments}
 
 
 rule tuned:
@@ -30,6 +42,30 @@ rule tuned:
     localrule: True
 
 
+rule take_choice:
+    """Take a committed choice for what a search in this run would choose."""
+    input:
+        in_repository([f"{CONFIG.tuned}/{{data}}/{{experiment}}.yaml"]),
+    output:
+        f"{TUNING}/chosen.yaml",
+    log:
+        f"{LOGS}/{{data}}/{{split}}/take_choice/{{experiment}}.log",
+    wildcard_constraints:
+        data=one_of(COMMITTED),
+        split=one_of(map(CONFIG.default_split, COMMITTED)),
+        experiment=one_of(sorted(set.intersection(*COMMITTED.values())) if COMMITTED else ()),
+    localrule: True
+    conda:
+        "../../envs/results.yaml"
+    container:
+        image("results")
+    script:
+        "../scripts/take_choice.py"
+
+
+ruleorder: take_choice > tune
+
+
 rule tune:
     """Search the settings of one experiment on the folds of all tasks."""
     input:
@@ -40,7 +76,10 @@ rule tune:
         **{
             name: f"{TUNING}/{name}.{form}"
             for name, form in {
-                "curves": "csv", "trials": "csv", "chosen": "yaml", "choice": "yaml"
+                "curves": "csv",
+                "trials": "csv",
+                "chosen": "yaml",
+                "choice": "yaml",
             }.items()
         },
     log:
@@ -92,7 +131,7 @@ rule train_fold_teachers:
         runtime=per_attempt(60),
     params:
         config=lambda wildcards: CONFIG.training_job(wildcards.experiment, wildcards.data),
-        own=lambda wildcards: CONFIG.own(wildcards.experiment),
+        own=lambda wildcards: PLAN.own(wildcards.experiment),
         folds=CONFIG.search.folds,
         code=lambda wildcards: fingerprint(*PLAN.tuning_code(wildcards.experiment)),
     script:

@@ -12,6 +12,7 @@ what it would have made them from, for every job (`--forceall`), so that it noti
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -20,7 +21,8 @@ import yaml
 
 DVC = [sys.executable, "-m", "dvc"]
 COMMANDS = ("pull", "checkout")
-LAST = "results"  # the stage whose command makes everything
+STAGE = "all"
+LOCK = Path("dvc.lock")
 OTHERS = """\
 These results were made from other data, code or configuration than is here, so Snakemake was not
 told that they are up to date. `dvc repro` makes what differs. To keep what Snakemake would keep,
@@ -29,19 +31,29 @@ come back: it then sees what changed since.
 """
 
 
-def command_of(stage: str) -> str:
-    """The command that a stage was recorded with.
+def recorded_command() -> str:
+    """The command that the results were recorded with.
 
     Raises:
-        SystemExit: nothing is recorded.
+        SystemExit: nothing is recorded, or not in a form that can be read.
     """
-    lock = Path("dvc.lock")
-    recorded = yaml.safe_load(lock.read_text(encoding="utf-8")) if lock.is_file() else {}
+    text = LOCK.read_text(encoding="utf-8") if LOCK.is_file() else "stages: {}"
+    if re.search(r"^(<{7}|={7}|>{7})", text, re.MULTILINE):
+        raise SystemExit(
+            f"{LOCK} has a merge conflict: take one side (git checkout --ours {LOCK}, or --theirs) "
+            "and call again, or let `dvc repro` make and record the results of the merged code"
+        )
     try:
-        return recorded["stages"][stage]["cmd"]
+        recorded = yaml.safe_load(text)
+        return recorded["stages"][STAGE]["cmd"]
     except KeyError:
         raise SystemExit(
-            f"no results are recorded: {lock} has no stage {stage!r}; `dvc repro` makes them"
+            f"no results are recorded: {LOCK} has no stage {STAGE!r}; `dvc repro` makes them"
+        ) from None
+    except (yaml.YAMLError, TypeError) as error:
+        found = "empty" if not text.strip() else f"not what DVC writes ({type(error).__name__})"
+        raise SystemExit(
+            f"{LOCK} is {found}: restore it (git checkout HEAD {LOCK}), or `dvc repro` makes it"
         ) from None
 
 
@@ -50,7 +62,7 @@ def main(arguments: list[str]) -> int:
     if not arguments or arguments[0] not in COMMANDS:
         print(f"found {' '.join(arguments) or 'nothing'}; allowed: {' or '.join(COMMANDS)}")
         return 2
-    touch = f"{command_of(LAST)} --touch --forceall --quiet all"
+    touch = f"{recorded_command()} --touch --forceall --quiet all"
     if subprocess.run([*DVC, *arguments]).returncode:
         return 1
     if subprocess.run([*DVC, "status", "--quiet"]).returncode:

@@ -11,7 +11,7 @@ run(
     references=files.references,
     predictions=files.predictions,
     facts=params.facts,
-    published=next(iter(files.paper), None),
+    published=params.table["paper"],
     stamp=params.stamp,
     csv=snakemake.output.csv,
     md=snakemake.output.md,

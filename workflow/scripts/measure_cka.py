@@ -7,7 +7,7 @@ start(snakemake)
 run(
     experiment=snakemake.wildcards.experiment,
     students=snakemake.input.students,
-    teacher=snakemake.input.teacher,
+    teacher=snakemake.input.teacher[0],
     rows=snakemake.input.rows,
     items=snakemake.input.item_table,
     csv=snakemake.output.csv,

@@ -30,7 +30,8 @@ def main() -> None:
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(message)s")
     try:
-        folder = prepare(arguments.variant, arguments.data_dir, arguments.zip, arguments.trust_zip)
+        name = f"movielens/{arguments.variant}-ratings"
+        folder = prepare(name, arguments.data_dir, arguments.zip, arguments.trust_zip)
     except SourceError as error:
         sys.exit(f"prepare_tfds: {error}")
     print(f"prepared {folder}")

@@ -11,7 +11,7 @@ from __future__ import annotations
 import argparse
 import sys
 
-from talking_models.data.tfds_images import prepare
+from talking_models.data.tfds_prepare import prepare
 from talking_models.errors import SourceError
 
 

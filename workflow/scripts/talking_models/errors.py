@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 
 class SourceError(RuntimeError):
     """A source is unreachable, incomplete, altered, or does not hold the variant asked for.
@@ -13,7 +16,7 @@ class SourceError(RuntimeError):
         advice: what the reader can do about it.
     """
 
-    def __init__(self, what: str, *, expected: str, found: str, advice: str) -> None:
+    def __init__(self, what: str, expected: str, found: str, advice: str) -> None:
         self.what, self.expected, self.found, self.advice = what, expected, found, advice
         super().__init__(
             f"{what}\n  expected: {expected}\n  found: {found}\n  what to do: {advice}"
@@ -21,9 +24,15 @@ class SourceError(RuntimeError):
 
     def __reduce__(self) -> tuple:
         """Rebuild from the parts: by default an exception is pickled by its message alone."""
-        parts = {"expected": self.expected, "found": self.found, "advice": self.advice}
-        return _rebuild, (self.what, parts)
+        return SourceError, (self.what, self.expected, self.found, self.advice)
 
 
-def _rebuild(what: str, parts: dict[str, str]) -> SourceError:
-    return SourceError(what, **parts)
+@contextmanager
+def explained(what: str, expected: str, advice: str) -> Iterator[None]:
+    """Whatever other libraries raise, each kinds of its own, as a `SourceError`."""
+    try:
+        yield
+    except SourceError:
+        raise
+    except Exception as error:
+        raise SourceError(what, expected, f"{type(error).__name__}: {error}", advice) from error

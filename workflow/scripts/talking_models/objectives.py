@@ -32,7 +32,7 @@ class RatingObjective:
         return self.d(output, target)
 
     def logit_loss(self, student: Tensor, teacher: Tensor, temperature: float) -> Tensor:
-        """Mean squared difference: what soft labels tend to at a high temperature (spec 5.1)."""
+        """Mean squared difference: what soft labels tend to at a high temperature."""
         return self.d(student, teacher)
 
 

@@ -1,9 +1,10 @@
-"""Components by name: a data kind, a model kind, a method or a metric is one file that holds one class.
+"""Components by name: a data kind, a model kind, a method or a metric is one file with one class.
 
-A file counts by what it says, not by where it is registered: it defines at its top one class derived
-from the base class of its registry. So a new component is one new file, in the package or in a
-folder of the user's own (`plugins:` in the configuration), and nothing else changes. Files are read
-as text until one of them is asked for: nothing is imported to list them.
+A file counts by what it says, not by where it is registered: it defines at its top one class
+derived from the base class of its registry, or from another component. So a new component is one
+new file, in the package or in a folder of the user's own (`plugins:` in the configuration), and
+nothing else changes. Files are read as text until one of them is asked for: nothing is imported to
+list them.
 """
 
 from __future__ import annotations
@@ -24,21 +25,30 @@ PLUGINS = "talking_models_plugins"
 _folders: list[Path] = []
 
 
+class PluginError(ValueError):
+    """A plugin folder, or a file in it, is no such thing."""
+
+
 def use(folders: Sequence[str | Path]) -> None:
-    """Take components from these folders too, before and after the package's own.
+    """Take components from these folders too, beside the package's own.
 
     Raises:
-        ValueError: there is no such folder, or two folders hold a file of the same name.
+        PluginError: there is no such folder, or two folders hold a file of the same name.
     """
+    wanted = [Path(folder).resolve() for folder in folders]
+    if wanted == _folders:
+        return
     found: dict[str, Path] = {}
     for folder in map(Path, folders):
         if not folder.is_dir():
-            raise ValueError(f"plugins: there is no folder {folder}")
+            raise PluginError(f"plugins: there is no folder {folder}")
         for file in sorted(folder.glob("*.py")):
             if file.stem in found:
-                raise ValueError(f"plugins: {found[file.stem]} and {file} have the same name")
+                raise PluginError(f"plugins: {found[file.stem]} and {file} have the same name")
             found[file.stem] = file
-    _folders[:] = [Path(folder).resolve() for folder in folders]
+    _folders[:] = wanted
+    for name in [name for name in sys.modules if name.split(".")[0] == PLUGINS]:
+        del sys.modules[name]  # of folders used before
     package = ModuleType(PLUGINS)
     package.__path__ = [str(folder) for folder in _folders]
     sys.modules[PLUGINS] = package
@@ -62,12 +72,16 @@ def file_of(module: str) -> Path | None:
 
 
 @cache
-def _bases(file: Path, _changed: int) -> frozenset[str]:
-    """The names of the base classes of the classes at the top of a file."""
-    nodes = ast.parse(file.read_text(encoding="utf-8"), str(file)).body
+def _classes(file: Path, _changed: int) -> dict[str, list[str]]:
+    """The classes at the top of a file, each with the names of its base classes."""
+    try:
+        nodes = ast.parse(file.read_text(encoding="utf-8"), str(file)).body
+    except (SyntaxError, UnicodeDecodeError) as error:
+        raise PluginError(f"{file} is not Python: {error}") from None
     classes = (node for node in nodes if isinstance(node, ast.ClassDef))
-    found = (base for node in classes for base in node.bases)
-    return frozenset(ast.unparse(base).rpartition(".")[2] for base in found)
+    return {
+        node.name: [ast.unparse(base).rpartition(".")[2] for base in node.bases] for node in classes
+    }
 
 
 class Registry:
@@ -80,15 +94,32 @@ class Registry:
 
     def __init__(self, package: str, base: str) -> None:
         self.package, self.base = package, base
+        self._known: tuple[list, dict[str, str]] = ([], {})
 
     def _files(self) -> dict[str, str]:
-        """Modules by component name; a plugin does not hide one of the package's own."""
+        """Modules by component name."""
         own = ROOT.joinpath(*self.package.split(".")[1:])
-        found = {}
-        for package, folder in [*((PLUGINS, f) for f in _folders), (self.package, own)]:
+        state = [(folder, folder.stat().st_mtime_ns) for folder in (own, *_folders)]
+        if self._known[0] != state:  # a file came or went
+            self._known = state, self._look(own)
+        return self._known[1]
+
+    def _look(self, own: Path) -> dict[str, str]:
+        found: dict[str, str] = {}
+        kin = {self.base}  # a component can derive from another one
+        for package, folder in [(self.package, own), *((PLUGINS, f) for f in _folders)]:
             for file in sorted(folder.glob("*.py")):
-                if self.base in _bases(file, file.stat().st_mtime_ns):
-                    found[file.stem] = f"{package}.{file.stem}"
+                classes = _classes(file, file.stat().st_mtime_ns)
+                mine = {name for name, bases in classes.items() if kin.intersection(bases)}
+                if not mine:
+                    continue
+                if file.stem in found:
+                    raise PluginError(
+                        f"plugins: {file} has the name of a {self.base} of the package, "
+                        f"{found[file.stem]}: choose another"
+                    )
+                kin |= mine
+                found[file.stem] = f"{package}.{file.stem}"
         return found
 
     def names(self) -> list[str]:
@@ -113,9 +144,15 @@ class Registry:
 
         Raises:
             KeyError: see `module`.
-            TypeError: its file defines more than one such class.
+            PluginError: its file cannot be imported, or defines more than one such class.
         """
-        module = importlib.import_module(self.module(name))
+        path = self.module(name)
+        try:
+            module = importlib.import_module(path)
+        except Exception as error:
+            if not path.startswith(PLUGINS):
+                raise
+            raise PluginError(f"{file_of(path)} fails: {type(error).__name__}: {error}") from error
         found = [
             value
             for value in vars(module).values()
@@ -124,5 +161,5 @@ class Registry:
             and self.base in (parent.__name__ for parent in value.__mro__[1:])
         ]
         if len(found) != 1:
-            raise TypeError(f"{module.__name__} must define one {self.base}, not {len(found)}")
+            raise PluginError(f"{file_of(path)} must define one {self.base}, not {len(found)}")
         return found[0]

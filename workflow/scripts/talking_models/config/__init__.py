@@ -16,8 +16,8 @@ from pydantic import Field, SerializeAsAny, ValidationError, field_validator, mo
 
 from talking_models import registry
 from talking_models.changes import changed
-from talking_models.config.check import problems
-from talking_models.config.entries import REGISTRIES, entries, part_of, present
+from talking_models.config.check import contradiction, problems
+from talking_models.config.entries import REGISTRIES, entries, part_of, words
 from talking_models.config.errors import ConfigError, explain, raise_all
 from talking_models.config.merge import merged_files
 from talking_models.config.sections import (
@@ -27,10 +27,11 @@ from talking_models.config.sections import (
     Search,
     Split,
     Table,
+    present,
 )
 from talking_models.data import DATA
 from talking_models.data.base import ALL, DataKind, DataSettings
-from talking_models.data.names import slug
+from talking_models.data.names import slug, title_tokens
 from talking_models.methods import METHODS, Method
 from talking_models.models import MODELS
 from talking_models.models.kind import ModelKind, ModelSettings
@@ -124,14 +125,41 @@ class Config(Strict):
 
     @model_validator(mode="after")
     def _curves_make_experiments(self) -> Config:
+        wrong = []
         for id, curve in self.curves.items():
-            for value in next(iter(curve.over.values()), []):
-                if curve.of in self.experiments:
-                    made = {"like": curve.of, "settings": {next(iter(curve.over)): value}}
-                    base = self.experiments[curve.of]
-                    experiment = base.model_copy(update=made | {"choose": {}})
-                    self.experiments[f"{id}-{slug(str(value))}"] = experiment
+            base = self.experiments.get(curve.of)
+            for place, (value, made) in enumerate(self._made_by(id) if base else []):
+                (key,) = curve.over
+                if made in self.experiments:
+                    text = f"its experiment {made} is there already, give the curve another id"
+                    wrong.append((("curves", id, "over", key, place), value, contradiction(text)))
+                    continue
+                like = {"like": base.like or curve.of, "choose": {}}
+                settings = {**(base.settings if base.like else {}), key: value}
+                self.experiments[made] = base.model_copy(update={**like, "settings": settings})
+        raise_all(wrong)
         return self
+
+    def _made_by(self, curve: str) -> list[tuple[Any, str]]:
+        """The values along a curve, with the ids of the experiments that are made of them."""
+        values = next(iter(self.curves[curve].over.values()), [])
+        return [(v, f"{curve}-{'-'.join(title_tokens(str(v))) or 'none'}") for v in values]
+
+    def points(self, curve: str) -> dict[str, str]:
+        """The experiments of a curve by what is printed for each."""
+        return dict(self.curves[curve].points) or {
+            str(value): made for value, made in self._made_by(curve)
+        }
+
+    @property
+    def made(self) -> dict[str, tuple[str | int, ...]]:
+        """The experiments that curves make, with the key paths of their values."""
+        return {
+            made: ("curves", id, "over", key, place)
+            for id, curve in self.curves.items()
+            for key in curve.over
+            for place, (_, made) in enumerate(self._made_by(id))
+        }
 
     @model_validator(mode="after")
     def _all_fits_together(self) -> Config:
@@ -322,15 +350,16 @@ def load(raw: Mapping[str, Any]) -> Config:
         ConfigError: its message lists every problem with the key's path, what was found, what is
             allowed and the nearest known name.
     """
-    raw = dict(raw)
     try:
-        folders = raw.get("plugins") or []
-        registry.use(folders if isinstance(folders, list) else [])
+        raw = words(raw)
+        folders = raw.get("plugins")
+        folders = folders if isinstance(folders, list | tuple) else []
+        registry.use([each for each in folders if isinstance(each, str)])
         return Config.model_validate(raw)
     except ValidationError as error:
         raise ConfigError(explain(error, Config, partial(part_of, raw))) from None
-    except ValueError as error:
-        raise ConfigError(str(error)) from None
+    except registry.PluginError as error:
+        raise ConfigError(f"the configuration has 1 problem:\n  {error}") from error
 
 
 def read(*paths: Any) -> Config:

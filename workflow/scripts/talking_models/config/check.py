@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any
 from pydantic import ValidationError
 from pydantic_core import PydanticCustomError
 
-from talking_models.config.errors import Problem, unknown
+from talking_models.config.errors import ConfigError, Problem, unknown
 from talking_models.data import DATA
+from talking_models.data.base import ALL, CATEGORY
+from talking_models.data.names import clean_category, title_tokens
 from talking_models.methods import METHODS
 from talking_models.metrics import METRICS
 from talking_models.models import MODELS
@@ -18,13 +20,20 @@ from talking_models.strict import Strict
 if TYPE_CHECKING:
     from talking_models.config import Config
 
+PARTS = ("all", "references", "slices", "task-mean", "bias")
+PAGES = ("claims", "compute", "significance", "sizes")
+FOLDERS = ("benchmarks", "figures", "logs", "models", "pages", "provenance", "tables")
 RESERVED = {
-    "experiments": ("all", "references", "slices", "task-mean", "bias"),
-    "models": ("all", "references", "slices", "task-mean", "bias"),
-    "tables": ("claims", "compute", "significance", "sizes"),
-    "curves": ("claims", "compute", "significance", "sizes"),
+    "data": (*FOLDERS, "tfds", "weights"),
+    "experiments": PARTS,
+    "models": PARTS,
+    "tables": PAGES,
+    "curves": PAGES,
 }
 """Ids that own files of another sort."""
+TASKS = ("all", "cka", "tuning")
+"""Ids of tasks that do."""
+TAKEN = "this name is taken by other files of the results, choose another"
 
 
 def problems(config: Config) -> list[Problem]:
@@ -33,11 +42,12 @@ def problems(config: Config) -> list[Problem]:
     return found or [*_shown(config), *_jobs(config)]
 
 
-def _error(text: str) -> PydanticCustomError:
+def contradiction(text: str) -> PydanticCustomError:
+    """An error that says in words what does not go together."""
     return PydanticCustomError("contradiction", text.replace("{", "(").replace("}", ")"))
 
 
-def _names(path: tuple[str, ...], found: Any, known: Iterable[str], what: str) -> Iterator[Problem]:
+def _names(path: tuple, found: Any, known: Iterable[str], what: str) -> Iterator[Problem]:
     known = list(known)
     if found is not None and found not in known:
         yield path, found, unknown(what, known)
@@ -47,33 +57,46 @@ def _ids(config: Config) -> Iterator[Problem]:
     for section, reserved in RESERVED.items():
         for id in getattr(config, section):
             if id in reserved:
-                text = "this name is taken by other files of the results, choose another id"
-                yield (section, id), id, _error(text)
+                yield (section, id), id, contradiction(TAKEN)
     for section, other in (("experiments", "models"), ("curves", "tables")):
         for id in getattr(config, section):
             if id in getattr(config, other):
-                yield (section, id), id, _error(f"{other} has this id too, choose another")
+                yield (section, id), id, contradiction(f"{other} has this id too, choose another")
 
 
 def _experiments(config: Config) -> Iterator[Problem]:
     whole = {id: e.method for id, e in config.experiments.items() if e.like is None}
+    made = config.made
+    for curve, found in config.curves.items():
+        if found.of in config.experiments and found.of not in made:
+            for key, values in found.over.items():
+                method = config.experiments[found.of].method
+                yield from _values(("curves", curve, "over", key), method, key, values)
     for id, experiment in config.experiments.items():
-        path = ("experiments", id)
-        same = [other for other, method in whole.items() if method == experiment.method]
+        if id in made:
+            continue  # as the experiment that it is made of, but for the curve's value
+        path, method = ("experiments", id), METHODS.get(experiment.method)
+        same = [other for other, name in whole.items() if name == experiment.method]
         message = "no experiment of the same method without `like`"
         yield from _names((*path, "like"), experiment.like, same, message)
         yield from _names((*path, "student"), experiment.student, config.models, "no such model")
-        method = METHODS.get(experiment.method)
         if not method.has_teacher and "teachers" in experiment.model_fields_set:
             text = f"the method {experiment.method} has no teacher: leave this key out"
-            yield (*path, "teachers"), list(experiment.teachers), _error(text)
+            yield (*path, "teachers"), list(experiment.teachers), contradiction(text)
         for place, teacher in enumerate(experiment.teachers if method.has_teacher else ()):
             where = (*path, "teachers", place)
             yield from _names(where, teacher, config.models, "no such model")
         yield from within((*path, "settings"), method.Settings, experiment.settings)
         for key, values in experiment.choose.items():
-            for value in values:
-                yield from within((*path, "choose"), method.Settings, {key: value})
+            yield from _values((*path, "choose", key), experiment.method, key, values)
+
+
+def _values(path: tuple, method: str, key: str, values: Iterable[Any]) -> Iterator[Problem]:
+    """Problems of each of a few values of a method's setting."""
+    for place, value in enumerate(values):
+        for where, found, error in within(path[:-1], METHODS.get(method).Settings, {key: value}):
+            named = where[: len(path)] == path and error.type != "extra_forbidden"
+            yield (*path, place) if named else where, found, error
 
 
 def within(path: tuple, model: type[Strict], given: Mapping[str, Any]) -> Iterator[Problem]:
@@ -88,25 +111,49 @@ def within(path: tuple, model: type[Strict], given: Mapping[str, Any]) -> Iterat
 
 def _models(config: Config) -> Iterator[Problem]:
     for id, model in config.models.items():
+        kind = config.model_kind(id)
         other = getattr(model, "of", None)
-        same = [o for o, m in config.models.items() if m.kind == model.kind and o != id]
-        yield from _names(("models", id, "of"), other, same, "no other model of the same kind")
+        whole = [o for o, m in config.models.items() if m.kind == model.kind and o != id]
+        whole = [o for o in whole if getattr(config.models[o], "of", None) is None]
+        if other is not None and other not in whole:
+            text = "no other model of the same kind without `of`"
+            yield ("models", id, "of"), other, unknown(text, whole)
+            continue
+        try:
+            wrong = kind.contradiction(config.form(id))
+        except (TypeError, ValueError) as error:  # of an option of a type that it did not expect
+            wrong = f"{model.kind} cannot be made of these settings: {error}"
+        if wrong:
+            yield ("models", id), model, contradiction(wrong)
 
 
 def _data(config: Config) -> Iterator[Problem]:
     for id, entry in config.data.items():
-        known = config.protocols
-        yield from _names(("data", id, "split"), entry.split, known, "no such split")
-        if entry.tasks.names and entry.tasks.densest:
-            text = "names and densest: the tasks are named or counted"
-            yield ("data", id, "tasks"), entry.tasks.model_dump(), _error(text)
-        if entry.tasks.by == "all" and (entry.tasks.names or entry.tasks.densest):
+        path, tasks, kind = ("data", id, "tasks"), entry.tasks, DATA.get(entry.kind)
+        yield from _names(("data", id, "split"), entry.split, config.protocols, "no such split")
+        text = None
+        if tasks.names and tasks.densest:
+            text = f"names {list(tasks.names)} and densest {tasks.densest}: one of them says it"
+        elif tasks.by == ALL and (tasks.names or tasks.densest):
             text = "by `all` there is one task: say by what others are subsets (`category`)"
-            yield ("data", id, "tasks", "by"), "all", _error(text)
-        if entry.tasks.by != "all" and not (entry.tasks.names or entry.tasks.densest):
-            yield ("data", id, "tasks"), entry.tasks.by, _error("say which: `names` or `densest`")
-        if DATA.get(entry.kind).family == "images" and entry.tasks.by != "all":
-            yield ("data", id, "tasks", "by"), entry.tasks.by, _error("images have the task `all`")
+        elif tasks.by != ALL and not (tasks.names or tasks.densest):
+            text = f"by {tasks.by}: say which there are, by `names` or `densest`"
+        elif tasks.by != ALL and kind.family == "images":
+            text = f"by {tasks.by}: images have the one task `all`"
+        if text:
+            yield path, tasks, contradiction(text)
+        ids: set[str] = set()
+        for place, name in enumerate(tasks.names):
+            where = (*path, "names", place)
+            if tasks.by == CATEGORY and kind.categories:
+                name = clean_category(name)
+                yield from _names(where, name, kind.categories, "no such category")
+            task = "-".join(title_tokens(name))
+            if not task or task in TASKS:
+                yield where, name, contradiction(f"{task!r} in paths: {TAKEN}")
+            elif task in ids:
+                yield where, name, contradiction(f"another task is {task!r} in paths, too")
+            ids.add(task)
 
 
 def _shown(config: Config) -> Iterator[Problem]:
@@ -136,7 +183,7 @@ def _fits(config: Config, path: tuple, shown: Any, named: Mapping[str, str]) -> 
         return
     families = {config.family(data) for data in shown.data}
     if len(families) > 1:
-        yield (*path, "data"), list(shown.data), _error("ratings and images in one table")
+        yield (*path, "data"), list(shown.data), contradiction("ratings and images in one table")
         return
     (family,) = families
     for data in shown.data:
@@ -145,50 +192,55 @@ def _fits(config: Config, path: tuple, shown: Any, named: Mapping[str, str]) -> 
         given = config.protocols.get(split, {}).get("kind") == "given"
         if split in config.protocols and given != (family == "images"):
             text = f"data set {data} of {family} cannot be cut by {split}"
-            yield (*path, "data"), data, _error(text)
+            yield (*path, "data"), data, contradiction(text)
     if shown.metric in METRICS.names() and METRICS.get(shown.metric).family != family:
-        yield (*path, "metric"), shown.metric, _error(f"this metric is not for {family}")
+        yield (*path, "metric"), shown.metric, contradiction(f"this metric is not for {family}")
     for row, id in named.items():
         known = id in config.experiments or config.is_teacher(id)
         if known and MODELS.get(config.models[config.student_of(id)].kind).family != family:
             text = f"{id} trains {config.student_of(id)}, which is not for {family}"
-            yield (*path, "rows", row), id, _error(text)
+            yield (*path, "rows", row), id, contradiction(text)
 
 
 def _jobs(config: Config) -> Iterator[Problem]:
-    """Settings of each experiment, as its jobs will have them."""
+    """Models and training of each experiment, as its jobs will have them."""
+    devices, made = config.device.devices, config.made
     for id, experiment in config.experiments.items():
+        if id in made:
+            continue
+        path, teachers = ("experiments", id), config.teachers_of(id)
         student = config.models[experiment.student]
-        model = type(student.training)
         given = student.training.model_dump() | experiment.training
-        path = ("experiments", id, "training")
-        wrong = list(within(path, model, given))
+        wrong = list(within((*path, "training"), type(student.training), given))
         yield from wrong
-        families = {
-            config.model_kind(m).family for m in (experiment.student, *config.teachers_of(id))
-        }
+        families = {config.model_kind(model).family for model in (experiment.student, *teachers)}
         if len(families) > 1:
             text = "student and teachers are for different families of data"
-            yield ("experiments", id, "teachers"), list(experiment.teachers), _error(text)
-        for teacher in config.teachers_of(id):
+            yield (*path, "teachers"), list(experiment.teachers), contradiction(text)
+        for teacher in teachers:
             entry = config.models[teacher]
             if not (entry.on or entry.file or config.model_kind(teacher).pretrained):
                 text = f"{teacher} is not trained anywhere: set its `on: all`, or its `file`"
-                yield ("experiments", id, "teachers"), teacher, _error(text)
-        if not wrong:
-            yield from _method(config, id, given)
+                yield (*path, "teachers"), teacher, contradiction(text)
+        size = given.get("batch_size", 0)
+        micro = given.get("micro_batch_size") or max(1, size // devices)
+        if families == {"images"} and not wrong and size % (micro * devices):
+            text = (
+                f"batch_size {size} in micro-batches of {micro} cannot be divided among "
+                f"device.devices {devices}"
+            )
+            yield (*path, "training"), given, contradiction(text)
 
 
-def _method(config: Config, id: str, training: Mapping[str, Any]) -> Iterator[Problem]:
-    """What a method says of its settings in the light of how long it trains."""
-    experiment = config.experiments[id]
-    method = METHODS.get(experiment.method)
-    like = config.experiments[experiment.like].settings if experiment.like else {}
-    chosen = {key: values[0] for key, values in experiment.choose.items()}
-    settings = like | chosen | experiment.settings
-    try:
-        wrong = method.Settings(**settings).contradiction(training)
-    except ValidationError:  # said above, by the experiment that it is like or its own settings
-        return
-    if wrong:
-        yield ("experiments", id, "settings"), settings, _error(wrong)
+def of_job(config: Config, id: str, job: Mapping[str, Any]) -> str | None:
+    """What of a job's effective settings does not go together, in words.
+
+    Raises:
+        ConfigError: a tuned choice has brought a key or a value that there is not.
+    """
+    method, student = config.method(id).Settings, config.models[config.student_of(id)]
+    for part, model in {"training": type(student.training), "settings": method}.items():
+        for path, value, error in within((part,), model, job[part]):
+            where = ".".join(map(str, path))
+            raise ConfigError(f"{id}, as it was tuned: {where} {value!r}: {error.message()}")
+    return method(**job["settings"]).contradiction(job["training"])

@@ -12,56 +12,69 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from pydantic import BaseModel, Field, ValidationError
 
 from talking_models.changes import PARTS
 from talking_models.config.errors import ConfigError
+from talking_models.config.merge import plain
 
 
-def read_choice(path: str | Path) -> dict[str, Any] | None:
-    """A committed choice: `about`, `from` and `chosen`; None if there is no such file.
+class Change(BaseModel):
+    """What a search chose, or started from."""
+
+    training: dict[str, Any] = {}
+    settings: dict[str, Any] = {}
+
+
+class Choice(BaseModel):
+    """The content of such a file."""
+
+    about: dict[str, Any]
+    begun: Change = Field(alias="from")
+    chosen: dict[str, Change] = Field(min_length=1)
+
+
+def read_choice(path: str | Path) -> Choice | None:
+    """A committed choice; None if there is no such file.
 
     Raises:
         ConfigError: the file is not such a choice.
     """
     try:
-        content = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
-        return {key: content[key] for key in ("about", "from", "chosen")}
+        return Choice.model_validate(plain(path))
     except FileNotFoundError:
         return None
-    except (yaml.YAMLError, KeyError, TypeError) as error:
-        raise ConfigError(
-            f"tuned: {path} is not the choice of a search ({type(error).__name__}: {error}): "
-            "restore it from git, or remove it and its experiment is not tuned"
-        ) from None
+    except ValidationError as error:
+        first = error.errors()[0]
+        wrong = f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
+    except (OSError, yaml.YAMLError, UnicodeDecodeError) as error:
+        wrong = str(error)
+    raise ConfigError(
+        f"tuned: {path} is not the choice of a search ({wrong}): restore it from git, or remove "
+        "it and its experiment is not tuned"
+    )
 
 
 def unless_set(
-    change: Mapping[str, Any],
-    now: Mapping[str, Any],
-    begun: Mapping[str, Any],
-    given: Mapping[str, Any],
+    change: Change, now: Mapping[str, Any], begun: Change, given: Mapping[str, Any]
 ) -> tuple[dict[str, Any], list[str]]:
     """A choice without the keys that a user has set.
 
     Args:
-        change: the choice for one task, `training` and `settings`.
-        now: both, as the configuration has them without a choice.
+        change: the choice for one task.
+        now: `training` and `settings`, as the configuration has them without a choice.
         begun: both, as they were when the search began.
         given: both, as the user's own files give them.
 
     Returns:
         What is left of the choice, and the keys that the user's word wins for.
     """
-    left: dict[str, Any] = {part: {} for part in PARTS}
+    left: dict[str, Any] = {part: dict(getattr(change, part)) for part in PARTS}
     kept = []
     for part in PARTS:
-        for key, value in change.get(part, {}).items():
-            before = begun.get(part, {})
-            own = key in given.get(part, {}) or (
-                key in before and key in now[part] and now[part][key] != before[key]
-            )
-            if own:
-                kept.append(f"{part}.{key}")
-            else:
-                left[part][key] = value
+        before = getattr(begun, part)
+        altered = {key for key in before.keys() & now[part] if now[part][key] != before[key]}
+        for key in sorted(left[part].keys() & (altered | set(given.get(part, {})))):
+            del left[part][key]
+            kept.append(f"{part}.{key}")
     return left, kept

@@ -13,45 +13,79 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from talking_models import io, methods
+from talking_models import io, registry
 from talking_models.config import Config, ConfigError, read
+from talking_models.config.entries import REGISTRIES
 from talking_models.config.errors import describe, resolve
+from talking_models.methods import METHODS
 
 BEGIN = "<!-- keys: made by `make schema`, do not edit -->"
 END = "<!-- end of keys -->"
 
 PLACEHOLDERS = {
-    "experiments": "<id>",
-    "tables": "<id>",
     "rows": "<row name>",
+    "points": "<value>",
     "choose": "<setting>",
+    "over": "<setting>",
 }
-"""How the names that a user chooses are written in a key's path."""
+"""How the names that a user chooses are written in a key's path, if not as `<id>`."""
+
+
+HEAD = ["| key | type | default | allowed | meaning |", "| --- | --- | --- | --- | --- |"]
 
 
 def schema() -> dict[str, Any]:
-    """The JSON schema of a merged configuration, the settings of every method included."""
+    """The JSON schema of a merged configuration: each entry's keys are those of its kind.
+
+    Components of plugin folders are in it if `registry.use` has named them.
+    """
     document = Config.model_json_schema()
-    for section in (document, document["$defs"]["Vision"]):
-        for mapping in section["properties"].values():
-            if "patternProperties" in mapping:  # ids: pydantic leaves open what does not match
-                mapping["additionalProperties"] = False
-    experiments = [document["$defs"][name] for name in ("Experiment", "VisionExperiment")]
-    for experiment in experiments:
-        experiment["allOf"] = []
-    for name in methods.names():
-        settings = methods.settings_class(name).model_json_schema(
-            ref_template=f"#/$defs/methods/{name}/$defs/{{model}}"
-        )
-        document["$defs"].setdefault("methods", {})[name] = settings
-        for experiment in experiments:
-            experiment["allOf"].append(
-                {
-                    "if": {"properties": {"method": {"const": name}}, "required": ["method"]},
-                    "then": {"properties": {"settings": {"$ref": f"#/$defs/methods/{name}"}}},
-                }
-            )
+    sections, tables = document["properties"], document["$defs"]["Table"]["properties"]
+    for name, kinds in REGISTRIES.items():
+        kind = {"enum": kinds.names(), "description": f"A file of `{kinds.package}`."}
+        (pattern,) = sections[name]["patternProperties"]
+        sections[name]["patternProperties"][pattern] = {
+            "type": "object",
+            "properties": {"kind": kind},
+            "required": ["kind"],
+            "allOf": [_then(document, name, kinds, kind, "kind") for kind in kinds.names()],
+        }
+    document["$defs"]["Experiment"]["allOf"] = [
+        _then(document, "methods", METHODS, name, "method", "settings") for name in METHODS.names()
+    ]
+    for mapping in (*sections.values(), tables["rows"]):
+        ids = mapping.get("patternProperties")
+        if ids:  # null switches an entry off; and pydantic leaves open what does not match
+            mapping["patternProperties"] = {key: _or_null(node) for key, node in ids.items()}
+            mapping["additionalProperties"] = False
+        elif mapping is tables["rows"]:
+            mapping["additionalProperties"] = _or_null(mapping["additionalProperties"])
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **document}
+
+
+def _or_null(node: Any) -> dict[str, Any]:
+    return {"anyOf": [node, {"type": "null"}]}
+
+
+def _then(
+    document: dict[str, Any],
+    section: str,
+    components: registry.Registry,
+    name: str,
+    key: str,
+    below: str | None = None,
+) -> dict[str, Any]:
+    """Where `key` names a component, what stands in an entry (or `below` a key) is its settings."""
+    place = f"#/$defs/{section}/{name}"
+    settings = components.get(name).Settings.model_json_schema(
+        ref_template=f"{place}/$defs/{{model}}"
+    )
+    document["$defs"].setdefault(section, {})[name] = settings
+    then = {"$ref": place}
+    return {
+        "if": {"properties": {key: {"const": name}}, "required": [key]},
+        "then": {"properties": {below: then}} if below else then,
+    }
 
 
 def schema_text() -> str:
@@ -65,21 +99,27 @@ def key_table() -> str:
     sections: dict[str, list[str]] = {}
     for path, node in _keys("", document, document):
         section = path.partition(".")[0] if "." in path else "top level"
+        if section in REGISTRIES and path.endswith(".kind"):
+            node |= {"enum": REGISTRIES[section].names()}
         sections.setdefault(section, []).append(_row(path, node, document))
-    text = []
+    text: list[str] = []
     for section, rows in sections.items():
-        text += ["", f"### {section if section == 'top level' else f'`{section}`'}", "", *HEAD]
-        text += rows
-    for name in methods.names():
-        model = methods.settings_class(name)
-        document = model.model_json_schema()
-        text += ["", f"### Settings of the method `{name}`", ""]
-        rows = [_row(path, node, document) for path, node in _keys("", document, document)]
-        text += [*HEAD, *rows] if rows else ["None."]
+        text += _part(section if section == "top level" else f"`{section}`", rows)
+        for name in REGISTRIES[section].names() if section in REGISTRIES else ():
+            root = REGISTRIES[section].get(name).Settings.model_json_schema()
+            own = [_row(path, node, root) for path, node in _keys(f"{section}.<id>.", root, root)]
+            keys = {row.split("|")[1] for row in rows}  # those of all kinds are said above
+            own = [row for row in own if row.split("|")[1] not in keys]
+            text += _part(f"`{section}` of the kind `{name}`", own)
+    for name in METHODS.names():
+        root = METHODS.get(name).Settings.model_json_schema()
+        rows = [_row(path, node, root) for path, node in _keys("", root, root)]
+        text += _part(f"Settings of the method `{name}`", rows)
     return "\n".join(text[1:]) + "\n"
 
 
-HEAD = ["| key | type | default | allowed | meaning |", "| --- | --- | --- | --- | --- |"]
+def _part(title: str, rows: list[str]) -> list[str]:
+    return ["", f"### {title}", "", *([*HEAD, *rows] if rows else ["No keys of its own."])]
 
 
 def readme_with_keys(readme: str) -> str:
@@ -106,9 +146,11 @@ def main(arguments: list[str] | None = None) -> int:
     }.items():
         command = commands.add_parser(name, help=words)
         command.add_argument("files", nargs="+" if name == "check" else 1, metavar="FILE")
+        command.add_argument("--plugins", nargs="*", default=[], metavar="FOLDER")
     options = parser.parse_args(arguments)
     path = Path(options.files[0])
     try:
+        registry.use(options.plugins)
         if options.command == "schema":
             io.write_text(path, schema_text())
         elif options.command == "table":
@@ -132,13 +174,13 @@ def _keys(prefix: str, node: Mapping[str, Any], root: Mapping[str, Any]) -> Iter
         entries = next(iter(inner.get("patternProperties", {}).values()), None)
         entries = resolve(entries or inner.get("additionalProperties"), root)
         if entries.get("properties"):
-            yield from _keys(f"{path}.{PLACEHOLDERS[key]}.", entries, root)
+            yield from _keys(f"{path}.{PLACEHOLDERS.get(key, '<id>')}.", entries, root)
         elif entries:
             required = key in node.get("required", [])
             named = {**entries, "description": value["description"], "required": required}
-            yield f"{path}.{PLACEHOLDERS[key]}", named
+            yield f"{path}.{PLACEHOLDERS.get(key, '<id>')}", named
         else:
-            yield path, {**value, "required": key in node.get("required", [])}
+            yield path, {**inner, **value, "required": key in node.get("required", [])}
 
 
 def _row(path: str, node: Mapping[str, Any], root: Mapping[str, Any]) -> str:
@@ -165,4 +207,4 @@ def _allowed(node: Mapping[str, Any], root: Mapping[str, Any]) -> str:
         return "any"
     # The type has a column of its own.
     words = re.sub(r"\b(an integer|a number|text that|text with|one of) ", "", words)
-    return re.sub(r"(matches) (\S+)", r"\1 `\2`", words)
+    return re.sub(r"matches (\^?.+?)(?= or null$|$)", r"matches `\1`", words)

@@ -19,11 +19,18 @@ REGISTRIES = {"data": DATA, "models": MODELS}
 """The kinds of entries, by the key of the configuration that holds them."""
 
 
-def present(given: Any) -> Any:
-    """A mapping without the entries that are null: they are switched off."""
-    if not isinstance(given, Mapping):
-        return given
-    return {id: entry for id, entry in given.items() if entry is not None}
+def words(raw: Mapping[str, Any]) -> dict[str, Any]:
+    """A configuration whose entries have the key `on` as a word: YAML takes it for true."""
+    found = dict(raw)
+    for section in REGISTRIES:
+        if isinstance(found.get(section), Mapping):
+            found[section] = {
+                id: {"on" if key is True else key: value for key, value in entry.items()}
+                if isinstance(entry, Mapping)
+                else entry
+                for id, entry in found[section].items()
+            }
+    return found
 
 
 def entries(registry: Registry, given: Any) -> Any:
@@ -41,10 +48,12 @@ def entries(registry: Registry, given: Any) -> Any:
     found: dict[str, Any] = {}
     problems = []
     for id, entry in given.items():
-        if isinstance(entry, Mapping):  # YAML takes the key `on` for true
-            entry = {"on" if key is True else key: value for key, value in entry.items()}
-        if not isinstance(entry, Mapping) or "kind" not in entry:
+        if not isinstance(entry, Mapping):
             found[id] = entry  # the field's own type says what is wrong
+            continue
+        if "kind" not in entry:
+            error = PydanticCustomError("missing", "no kind", {"choices": registry.names()})
+            problems.append(((id, "kind"), entry, error))
             continue
         kind = entry["kind"]
         if kind not in registry.names():
@@ -72,18 +81,22 @@ def part_of(raw: Mapping[str, Any], loc: Sequence[str | int]) -> type[BaseModel]
     def said(*path: str | int) -> Any:
         value: Any = raw
         for key in path:
-            value = value.get(key) if isinstance(value, Mapping) else None
+            value = value.get(key) if isinstance(value, Mapping) and isinstance(key, str) else None
         return value
 
-    if len(loc) == 2 and loc[0] in REGISTRIES:
-        registry, kind = REGISTRIES[loc[0]], said(*loc, "kind")
-        return registry.get(kind).Settings if kind in registry.names() else None
-    if len(loc) == 3 and loc[0] == "experiments" and loc[2] in ("settings", "choose"):
-        method = said(*loc[:2], "method")
-        return METHODS.get(method).Settings if method in METHODS.names() else None
-    if len(loc) == 3 and loc[0] == "experiments" and loc[2] == "training":
+    section, *rest = loc
+    last = rest[-1] if rest else None
+    registry, kind = METHODS, None
+    if len(loc) == 2 and section in REGISTRIES:
+        registry, kind = REGISTRIES[section], said(*loc, "kind")
+    elif len(loc) == 3 and section == "experiments" and last in ("settings", "choose"):
+        kind = said(*loc[:2], "method")
+    elif len(loc) == 3 and section == "curves" and last == "over":
+        kind = said("experiments", said(*loc[:2], "of"), "method")
+    elif len(loc) == 3 and section == "experiments" and last == "training":
         student = said(*loc[:2], "student") or "student"
         registry, kind = REGISTRIES["models"], said("models", student, "kind")
-        if kind in registry.names():
-            return registry.get(kind).Settings.model_fields["training"].annotation
-    return None
+    if kind not in registry.names():
+        return None
+    model = registry.get(kind).Settings
+    return model.model_fields["training"].annotation if last == "training" else model

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cache
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
@@ -76,37 +77,52 @@ def explain(error: ValidationError, model: type[BaseModel], part: Part) -> str:
         model: of the whole configuration.
         part: the model at a key path, where it depends on other keys; else None.
     """
-    schema = model.model_json_schema()
-    found = (_line(details, schema, part) for details in error.errors(include_url=False))
-    lines = list(dict.fromkeys(found))
+    found: dict[tuple, str] = {}
+    several = set()  # paths at which each member of a union has said no
+    for details in error.errors(include_url=False):
+        path, node, root = _find(details, _schema(model), part)
+        if len(path) < len(details["loc"]):
+            several.add(path)
+        key = path if path in several else (*path, details["type"], details["msg"])
+        found.setdefault(key, _line(details, path, node, root))
+    # What is wrong inside of one member says more than that the others do not fit, either.
+    inside = {path[:size] for path in found for size in range(len(path))}
+    lines = [line for path, line in found.items() if not (path in several and path in inside)]
+    lines = list(dict.fromkeys(lines))
     count = f"{len(lines)} problem" + ("s" if len(lines) > 1 else "")
     return "\n  ".join([f"the configuration has {count}:", *lines])
 
 
-def _line(details: ErrorDetails, schema: Schema, part: Part) -> str:
-    loc, kind, found = details["loc"], details["type"], details["input"]
-    if kind == "missing":
-        # A missing key is reported with what stands around it, which is no news.
-        shown, at = "nothing found, the key is required", loc
-    elif loc and loc[-1] == "[key]":
-        loc = loc[:-1]
-        pattern = details.get("ctx", {}).get("pattern", "")
-        return f"{_path(loc)}: found the name {found!r}; allowed: text that matches {pattern}"
+@cache
+def _schema(model: type[BaseModel]) -> Schema:
+    return model.model_json_schema()
+
+
+def _line(details: ErrorDetails, path: tuple, node: Schema, root: Schema) -> str:
+    kind, found, context = details["type"], details["input"], details.get("ctx", {})
+    shown = f"found {found!r} ({_type(found)})"
+    known: list[str] = []
+    if kind in ("repeated", "contradiction", "value_error"):
+        said = details["msg"].removeprefix("Value error, ")
+        whole = isinstance(found, Mapping | BaseModel)  # what matters in it is in the message
+        return f"{_path(path)}: {said}" if whole else f"{_path(path)}: {shown}; {said}"
+    if kind == "invalid_key" or path[-1:] == ("[key]",):
+        found = found if "[key]" in path else path[-1]
+        path = (*[key for key in path if key != "[key]"][:-1], found)
+        shown = f"found the name {found!r}"
+        allowed = f"text that matches {context['pattern']}" if "pattern" in context else "text"
+        allowed += "" if isinstance(found, str) else "; to YAML this is none: write it in quotes"
     elif kind == "extra_forbidden":
-        shown, at = f"unknown key, found with the value {found!r}", loc[:-1]
-    else:
-        shown, at = f"found {found!r} ({_type(found)})", loc
-    node, root = _find(at, schema, part)
-    known: Sequence[str]
-    if kind == "extra_forbidden":
-        known, found = list(node.get("properties", {})), str(loc[-1])
+        shown = f"unknown key, found with the value {found!r}"
+        known, found = list(node.get("properties", {})), str(path[-1])
         allowed = "one of " + ", ".join(known) if known else "no keys"
     else:
-        known = details.get("ctx", {}).get("choices", node.get("enum", []))
-        allowed = "one of " + ", ".join(known) if known else describe(node, root)
-    parts = [f"{_path(loc)}: {shown}", f"allowed: {allowed}"]
-    if kind in ("repeated", "contradiction", "value_error"):
-        parts[1] = details["msg"].removeprefix("Value error, ")
+        if kind == "missing":  # it comes with what stands around it, which is no news
+            shown = "nothing found, the key is required"
+        known = list(map(str, context.get("choices", node.get("enum", []))))
+        nothing = details["msg"] if "choices" in context else describe(node, root)
+        allowed = "one of " + ", ".join(known) if known else nothing
+    parts = [f"{_path(path)}: {shown}", f"allowed: {allowed}"]
     if kind in ("float_type", "int_type") and isinstance(found, str) and _is_number(found):
         parts.append("to YAML this is text: write a number without quotes, an exponent as 1.0e-3")
     if isinstance(found, str) and found[:1] in ("{", "["):
@@ -120,24 +136,37 @@ def _line(details: ErrorDetails, schema: Schema, part: Part) -> str:
     return "; ".join(parts)
 
 
-def _find(loc: Sequence[str | int], root: Schema, part: Part) -> tuple[Schema, Schema]:
-    """The schema at a key path, and the document that it is part of."""
-    node: Schema = root
-    for depth, key in enumerate(loc):
-        own = part(loc[: depth + 1])
+def _find(details: ErrorDetails, root: Schema, part: Part) -> tuple[tuple, Schema, Schema]:
+    """The key path of a problem, the schema there, and the document that it is part of.
+
+    Pydantic puts the member of a union that it tried into its path: that is no key.
+    """
+    node, path = root, ()
+    for key in details["loc"]:
+        options = [option for option in node.get("anyOf", []) if option.get("type") != "null"]
+        if len(options) > 1 and isinstance(key, str):
+            continue
+        if options:
+            lists = [option for option in options if option.get("type") == "array"]
+            node = resolve(lists[0] if isinstance(key, int) and lists else options[0], root)
+        path = (*path, key)
+        if details["type"] == "extra_forbidden" and len(path) == len(details["loc"]):
+            break  # the schema around it says which keys there are
+        own = part(path)
         if own is not None:
-            node = root = own.model_json_schema()
+            node = root = _schema(own)
             continue
         if isinstance(key, int):
+            # A value of `choose` or `over` is as its setting.
             items = node.get("prefixItems")
-            node = items[min(key, len(items) - 1)] if items else node.get("items", {})
+            node = items[min(key, len(items) - 1)] if items else node.get("items", node)
         elif key in node.get("properties", {}):
             node = node["properties"][key]
         else:
             patterns = node.get("patternProperties", {"": node.get("additionalProperties")})
             node = next(iter(patterns.values())) or {}
         node = resolve(node, root)
-    return node, root
+    return path, node, root
 
 
 def resolve(node: Any, root: Schema) -> Schema:

@@ -21,6 +21,16 @@ def merge(base: Any, update: Mapping[str, Any]) -> Any:
     return merged
 
 
+def plain(path: str | Path) -> Any:
+    """The content of a YAML file. By libyaml where it is: Snakemake waits for this on every call.
+
+    Raises:
+        OSError, UnicodeDecodeError, yaml.YAMLError: it cannot be read.
+    """
+    text = Path(path).read_text(encoding="utf-8")
+    return yaml.load(text, getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+
+
 def merged_files(*paths: str | Path) -> dict[str, Any]:
     """The content of YAML files, later ones on top of earlier ones.
 
@@ -30,7 +40,7 @@ def merged_files(*paths: str | Path) -> dict[str, Any]:
     raw: dict[str, Any] = {}
     for path in paths:
         try:
-            content = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+            content = plain(path)
         except (yaml.YAMLError, UnicodeDecodeError) as error:
             raise ConfigError(f"{path} is not YAML: {error}") from None
         if not isinstance(content, Mapping):

@@ -5,6 +5,7 @@ Nothing here imports torch: Snakemake reads the configuration while it builds it
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, field_validator, model_validator
@@ -14,6 +15,13 @@ from talking_models.methods import METHODS
 from talking_models.strict import Identifier, Precision, Share, Strict, unique
 
 Ids = Annotated[tuple[Identifier, ...], AfterValidator(unique)]
+
+
+def present(given: Any) -> Any:
+    """A mapping without the entries that are null: they are switched off."""
+    if not isinstance(given, Mapping):
+        return given
+    return {id: entry for id, entry in given.items() if entry is not None}
 
 
 class Split(Strict):
@@ -179,6 +187,17 @@ class Shown(Strict):
 
 class Table(Shown):
     """A table of results: rows are experiments, columns the tasks of data sets."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_rows_that_are_off(cls, given: Any) -> Any:
+        rows = given.get("rows") if isinstance(given, Mapping) else None
+        if not isinstance(rows, Mapping) or None not in rows.values():
+            return given
+        found, bold = {**given, "rows": present(rows)}, given.get("bold")
+        if isinstance(bold, list) and all(isinstance(row, str) for row in bold):
+            found["bold"] = [row for row in bold if row in found["rows"] or row not in rows]
+        return found
 
     paper: str | None = Field(
         None,

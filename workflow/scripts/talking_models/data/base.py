@@ -75,10 +75,12 @@ class DataKind:
     Attributes:
         family: `ratings` (`read` gives two tables) or `images` (`parts` and `open`).
         Settings: the keys of an entry of this kind.
+        categories: those that its items can have; none where only the data tells.
     """
 
     family: ClassVar[Literal["ratings", "images"]]
     Settings: ClassVar[type[DataSettings]] = DataSettings
+    categories: ClassVar[tuple[str, ...]] = ()
 
     @classmethod
     def files(cls, settings: dict[str, Any]) -> list[str]:

@@ -30,15 +30,7 @@ SMALLEST = {"user": "int32", "item": "int32", "rating": "float32", "time": "int6
 
 
 def prepare(settings: Mapping[str, Any], ratings_path: str | Path, items_path: str | Path) -> None:
-    """Read a data set, bring it into canonical form and write its two Parquet files.
-
-    Args:
-        settings: of the data set, as its kind takes them.
-        ratings_path, items_path: files to write.
-
-    Raises:
-        SourceError: as the kind's `read`; nothing is written then.
-    """
+    """Read a data set by its settings and write its two Parquet files, or raise as `read`."""
     ratings, items = DATA.get(settings["kind"]).read(dict(settings))
     digest = content_digest(ratings, items)
     log.info("%d ratings, %d items, content SHA-256 %s", len(ratings), len(items), digest)
@@ -66,126 +58,117 @@ def canonicalise(
         SourceError: with column, row and value: a value is missing or of another sort, a user
             rated an item twice, an item is listed twice, a rated item is not listed.
     """
-    missing = [name for name in (*ORDER, "rating") if name not in ratings]
-    if missing:
-        raise _error(what, f"the columns {', '.join(missing)}", ", ".join(map(str, ratings)))
+    for table, names in ((ratings, (*ORDER, "rating")), (items, ("item", "title", "categories"))):
+        if missing := [name for name in names if name not in table]:
+            raise _error(what, f"the columns {', '.join(missing)}", ", ".join(map(str, table)))
     if ratings.empty:
         raise _error(what, "ratings", "no row")
-    listed = set(map(type, items["item"])) if items["item"].dtype == object else set()
-    text = str in listed or _is_text(ratings["item"])
-    found = {
+    text = _is_text(ratings["item"]) or _is_text(items["item"])
+    table = {
         "user": ids(ratings["user"], what, "user", _is_text(ratings["user"])),
         "item": ids(ratings["item"], what, "item", text),
         "rating": numbers(ratings["rating"], what, "rating").astype("float32"),
         "time": seconds(ratings["time"], what),
     }
     if "task" in ratings:
-        found["task"] = ratings["task"].astype(str)
-    ratings = pd.DataFrame(found).sort_values(ORDER, kind="stable")
+        table["task"] = ids(ratings["task"], what, "task", True)
+    ratings = pd.DataFrame(table).sort_values(ORDER, kind="stable")
     twice = ratings.duplicated(["user", "item"])
     if twice.any():
-        row = ratings[twice].iloc[0]
-        raise _error(
-            f"{what}, row {ratings.index[twice][0]}",
-            "one rating for each user and item",
-            f"user {row['user']} rated item {row['item']} more than once",
-        )
+        row, user, item = next(ratings[["user", "item"]][twice].itertuples(name=None))
+        found = f"user {user} rated item {item} more than once"
+        raise _error(f"{what}, row {row}", "one rating for each user and item", found)
     items = pd.DataFrame(
         {
             "item": ids(items["item"], what, "item", text),
-            "title": ["" if pd.isna(title) else clean_title(title) for title in items["title"]],
+            "title": [
+                "" if pd.isna(title) else clean_title(str(title)) for title in items["title"]
+            ],
             "categories": [
                 _categories(c, what, row)
                 for row, c in zip(items.index, items["categories"], strict=True)
             ],
         }
     )
-    if items["item"].duplicated().any():
-        again = items["item"][items["item"].duplicated()].iloc[0]
-        raise _error(what, "each item listed once", f"item {again} is listed twice")
-    absent = ~ratings["item"].isin(items["item"])
-    if absent.any():
-        raise _error(
-            what,
-            "every rated item among the items",
-            f"{ratings['item'][absent].nunique()} rated items that are not listed, the first is "
-            f"{ratings['item'][absent].iloc[0]} (row {ratings.index[absent][0]})",
-        )
+    again = items["item"][items["item"].duplicated()]
+    if len(again):
+        raise _error(what, "each item listed once", f"item {again.iloc[0]} is listed twice")
+    absent = ratings["item"][~ratings["item"].isin(items["item"])]
+    if len(absent):
+        found = f"{absent.nunique()} rated items that are not listed, the first is "
+        found += f"{absent.iloc[0]} (row {absent.index[0]})"
+        raise _error(what, "every rated item among the items", found)
     items = items[items["item"].isin(ratings["item"])]
     return ratings.reset_index(drop=True), items.sort_values("item", ignore_index=True)
 
 
 def _error(what: str, expected: str, found: str) -> SourceError:
     advice = "correct the source, or what the configuration says of it"
-    return SourceError(what, expected=expected, found=found, advice=advice)
+    return SourceError(what, expected, found, advice)
 
 
-def _at(values: pd.Series, bad: pd.Series, what: str, column: str, expected: str) -> SourceError:
-    """The error of a column's first bad value."""
-    row = values.index[bad][0]
-    found = f"{values[bad].iloc[0]!r}"
-    if int(bad.sum()) > 1:
-        found += f", and {int(bad.sum()) - 1} more such values"
-    return _error(f"{what}: column {column}, row {row}", expected, found)
+def _check(values: pd.Series, bad: pd.Series, what: str, column: str, expected: str) -> None:
+    """An error for a column's first bad value, if there is one."""
+    if not bad.any():
+        return
+    found, more = repr(values[bad].tolist()[0]), int(bad.sum()) - 1
+    found += f", and {more} more such values" if more else ""
+    raise _error(f"{what}: column {column}, row {values.index[bad][0]}", expected, found)
 
 
 def _is_text(values: pd.Series) -> bool:
     """Whether ids are text: not all of them whole numbers that int64 holds."""
-    if values.dtype.kind in "iuf":
+    if values.dtype.kind == "u":
+        return bool((values > np.iinfo("int64").max).any())
+    if values.dtype.kind in "if":
         return False
-    text = values.dropna().astype(str)
-    whole = text.str.fullmatch(r"-?(0|[1-9]\d{0,17})")
-    return not bool(whole.all())
+    text = pd.Series(values.dropna().unique()).astype(str)
+    return not bool(text.str.fullmatch(r"-?(0|[1-9]\d{0,17})").all())
 
 
 def ids(values: pd.Series, what: str, column: str, text: bool) -> pd.Series:
     """Ids as int64 or as text, none of them missing."""
-    if values.isna().any():
-        raise _at(values, values.isna(), what, column, "an id")
+    _check(values, values.isna(), what, column, "an id")
     if values.dtype.kind == "f":
         broken = ~np.isfinite(values) | (values != np.floor(values)) | (values.abs() >= 2**53)
-        if broken.any():
-            raise _at(values, broken, what, column, "an id: a whole number or text")
-    if values.dtype.kind == "u" and (values > np.iinfo("int64").max).any():
-        text = True
+        _check(values, broken, what, column, "an id: a whole number or text")
+        values = values.astype("int64")
     if not text:
         return values.astype("int64")
-    if values.dtype.kind == "f":
-        values = values.astype("int64")
     found = values.astype(str).str.strip()
-    if (found == "").any():
-        raise _at(values, found == "", what, column, "an id")
+    _check(values, found == "", what, column, "an id")
     return found
 
 
 def numbers(values: pd.Series, what: str, column: str) -> pd.Series:
-    """Values as finite float64."""
+    """Values as float64, finite as float32."""
     found = pd.to_numeric(values, errors="coerce").astype("float64")
-    bad = ~np.isfinite(found)
-    if bad.any():
-        comma = values[bad].astype(str).str.fullmatch(r"-?\d+,\d+").any()
-        expected = "a number" + (" with a point, not a comma" if comma else "")
-        raise _at(values, bad, what, column, expected)
+    bad = ~(found.abs() <= np.finfo("float32").max)
+    comma = values[bad].astype(str).str.fullmatch(r"\s*-?\d+,\d+\s*").any()
+    expected = "a number" + (" with a point, not a comma" if comma else "")
+    _check(values, bad, what, column, expected)
     return found
 
 
 def seconds(values: pd.Series, what: str) -> pd.Series:
     """Times as int64 seconds since 1970, UTC; from dates or from seconds."""
+    values = values.infer_objects()  # dates among objects
     if values.dtype.kind == "M":
-        if values.isna().any():
-            raise _at(values, values.isna(), what, "time", "a time")
-        return values.astype("datetime64[s]").astype("int64")
+        _check(values, values.isna(), what, "time", "a time")
+        if values.dt.tz is not None:
+            values = values.dt.tz_convert(None)
+        return values.dt.floor("s").astype("datetime64[s]").astype("int64")
     found = np.floor(numbers(values, what, "time"))
-    late = found.abs() > LATEST
-    if late.any():
-        raise _at(values, late, what, "time", "seconds since 1970; these look like milliseconds")
+    expected = "seconds since 1970; these look like milliseconds"
+    _check(values, found.abs() > LATEST, what, "time", expected)
     return found.astype("int64")
 
 
 def _categories(value: Any, what: str, row: Any) -> list[str]:
-    if isinstance(value, str) or not hasattr(value, "__iter__"):
+    listed = not isinstance(value, str) and hasattr(value, "__iter__")
+    if not listed or not all(isinstance(name, str) for name in value):
         raise _error(f"{what}: column categories, row {row}", "a list of names", repr(value))
-    return sorted({clean_category(str(name)) for name in value})
+    return sorted({clean_category(name) for name in value if name.strip()})
 
 
 def content_digest(ratings: pd.DataFrame, items: pd.DataFrame) -> str:

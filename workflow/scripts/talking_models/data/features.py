@@ -23,7 +23,7 @@ class Vocabulary:
     Attributes:
         users, items: ids in the training rows, sorted.
         words: title words of the items in the training rows, sorted.
-        categories: all categories, sorted; these have no unknown, so a category's index is its place.
+        categories: all categories, sorted; none is unknown, so a category's index is its place.
     """
 
     users: list[int] | list[str]

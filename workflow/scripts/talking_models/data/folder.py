@@ -18,7 +18,7 @@ from talking_models.data.images import Pictures
 from talking_models.errors import SourceError
 
 ENDINGS = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff")
-TRAIN, VAL, TESTS = "train", "val", ("test", "eval")
+TRAIN, VALS, TESTS = "train", ("val", "validation", "valid"), ("test", "eval")
 
 
 class FolderSettings(DataSettings):
@@ -53,10 +53,16 @@ class Folder(DataKind):
         root = Path(settings["path"])
         if not root.is_dir():
             raise _error(f"there is no folder {root}", "a folder of class folders", "nothing")
-        test = next((name for name in TESTS if (root / name).is_dir()), None)
-        if (root / TRAIN).is_dir() and test:
-            return Parts(TRAIN, VAL if (root / VAL).is_dir() else None, test)
-        return Parts(TRAIN, None, TESTS[0])
+        if not _divided(root):
+            return Parts(TRAIN, None, TESTS[0])
+        there = _folders(root)
+        held_out = [name for name in (*TESTS, *VALS) if name in there]
+        if not held_out:
+            wanted = f"one of {', '.join((*TESTS, *VALS))} beside it, or class folders right there"
+            what = f"{root} has a folder train and no folder to evaluate on"
+            raise _error(what, wanted, ", ".join(there))
+        val = next((name for name in held_out[1:] if name in VALS), None)
+        return Parts(TRAIN, val, held_out[0])
 
     @classmethod
     def open(cls, settings: dict[str, Any], part: str) -> Pictures:
@@ -69,29 +75,21 @@ class Part(Pictures):
 
     def __init__(self, settings: dict[str, Any], part: str) -> None:
         root = Path(settings["path"])
-        self.name = f"{root}, part {part}"
-        divided = (root / TRAIN).is_dir() and any((root / name).is_dir() for name in TESTS)
-        train = root / TRAIN if divided else root
-        self.classes = sorted(p.name for p in train.iterdir() if p.is_dir() and p.name[0] != ".")
+        self.name, divided = f"{root}, part {part}", _divided(root)
+        train, place = (root / TRAIN, root / part) if divided else (root, root)
+        self.classes = _folders(train)
         if len(self.classes) < 2:
-            raise _error(
-                f"{train} has no classes to tell apart",
-                "a folder for each of two classes at least",
-                ", ".join(self.classes) or "no folder",
-            )
-        place = root / part if divided else root
-        strange = {p.name for p in place.iterdir() if p.is_dir() and p.name[0] != "."}
-        if strange - set(self.classes):
-            raise _error(
-                f"{place} has classes that {train} lacks",
-                ", ".join(self.classes),
-                ", ".join(sorted(strange - set(self.classes))),
-            )
+            found = ", ".join(self.classes) or "no folder"
+            wanted = "a folder for each of two classes at least"
+            raise _error(f"{train} has no classes to tell apart", wanted, found)
+        if strange := [name for name in _folders(place) if name not in self.classes]:
+            wanted = ", ".join(self.classes)
+            raise _error(f"{place} has classes that {train} lacks", wanted, ", ".join(strange))
         found = [
             (_digest(f"{name}/{file.name}"), file, label)
             for label, name in enumerate(self.classes)
             for file in (place / name).rglob("*")
-            if file.suffix.lower() in ENDINGS
+            if file.suffix.lower() in ENDINGS and file.name[0] != "."
         ]
         if not divided:
             cut = int(settings["eval"] * 2**64)
@@ -102,19 +100,19 @@ class Part(Pictures):
         return len(self.files)
 
     def load(self, rows: Sequence[int]) -> list[tuple[Any, int]]:
-        """See `Pictures.load`; the error of a broken file names it."""
-        from PIL import Image
+        """See `Pictures.load`."""
+        return [self.files[row] for row in rows]
 
-        found = []
-        for row in rows:
-            file, label = self.files[row]
-            try:
-                image = Image.open(file)
-                image.load()
-            except OSError as error:
-                raise _error(f"{file} cannot be read", "a whole image", str(error)) from error
-            found.append((image, label))
-        return found
+
+def _folders(place: Path) -> list[str]:
+    """The names of the folders in a place, without what computers leave there."""
+    junk = (".", "__MACOSX")
+    return sorted(p.name for p in place.iterdir() if p.is_dir() and not p.name.startswith(junk))
+
+
+def _divided(root: Path) -> bool:
+    """Whether `train` holds class folders; else it is one itself."""
+    return (root / TRAIN).is_dir() and bool(_folders(root / TRAIN))
 
 
 def _digest(name: str) -> int:
@@ -122,5 +120,4 @@ def _digest(name: str) -> int:
 
 
 def _error(what: str, expected: str, found: str) -> SourceError:
-    advice = "correct the folder, or the `path` of the data set"
-    return SourceError(what, expected=expected, found=found, advice=advice)
+    return SourceError(what, expected, found, "correct the folder, or the `path` of the data set")

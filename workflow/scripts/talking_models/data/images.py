@@ -1,11 +1,12 @@
-"""Images as all of the library sees them: parts of a source that are read by position, and slices.
+"""Images as all of the library sees them: parts of a source, read by position, and slices.
 
-A kind of images (`data/tfds.py`, `data/folder.py`, `data/digits.py`) opens one part of its source as
+A kind of images (`data/tfds.py`, `data/folder.py`, `data/digits.py`) opens a part of its source as
 `Pictures`. A slice (fit, val, eval) is a range of a part, kept in a small YAML file.
 """
 
 from __future__ import annotations
 
+import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,11 +15,11 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import yaml
 
 from talking_models.data import DATA
-from talking_models.errors import SourceError
+from talking_models.errors import SourceError, explained
 
 if TYPE_CHECKING:
     import numpy as np
-    from PIL import Image
+    from PIL.Image import Image
 
 
 class Pictures:
@@ -38,9 +39,22 @@ class Pictures:
     def __len__(self) -> int:
         raise NotImplementedError
 
-    def load(self, rows: Sequence[int]) -> list[tuple[Image.Image, int]]:
-        """Images as PIL opens them, and their labels."""
+    def load(self, rows: Sequence[int]) -> list[tuple[Any, int]]:
+        """Image files (paths or bytes) or arrays, not decoded yet, and their labels."""
         raise NotImplementedError
+
+    def checked(self, rows: Sequence[int]) -> list[tuple[Any, int]]:
+        """What `load` gives; raises a `SourceError` where a label is no class."""
+        found = self.load([int(row) for row in rows])
+        for row, (_, label) in zip(rows, found, strict=True):
+            if not 0 <= label < len(self.classes):
+                raise SourceError(
+                    f"{self.name}: row {row} has a label that is no class",
+                    f"labels from 0 to {len(self.classes) - 1}",
+                    str(label),
+                    "the labels of this part are not public, or the set is broken: take another",
+                )
+        return found
 
     def read(self, rows: Sequence[int]) -> list[tuple[np.ndarray, int]]:
         """Images (height, width, 3) uint8 and their labels.
@@ -49,42 +63,38 @@ class Pictures:
             SourceError: an image is cut, or of a mode that is none of RGB; a label is no class.
         """
         found = []
-        rows = [int(row) for row in rows]
-        for row, (image, label) in zip(rows, self.load(rows), strict=True):
-            if not 0 <= label < len(self.classes):
-                raise SourceError(
-                    f"{self.name}: row {row} has a label that is no class",
-                    expected=f"labels from 0 to {len(self.classes) - 1}",
-                    found=str(label),
-                    advice="the labels of this part are not public, or the set is broken: take "
-                    "another part or set",
-                )
-            try:
-                found.append((rgb(image), label))
-            except (OSError, ValueError) as error:  # PIL's words for a cut or strange file
-                raise SourceError(
-                    f"{self.name}: the image of row {row} cannot be read",
-                    expected="a whole image that converts to RGB",
-                    found=f"{type(error).__name__}: {error}",
-                    advice="replace it, or leave it out",
-                ) from error
+        wanted, advice = "a whole image that converts to RGB", "replace it, or leave it out"
+        for row, (image, label) in zip(rows, self.checked(rows), strict=True):
+            name = f" ({image})" if isinstance(image, Path) else ""
+            what = f"{self.name}: the image of row {row}{name} cannot be read"
+            with explained(what, wanted, advice):
+                found.append((_decoded(image), label))
         return found
 
 
-def rgb(image: Image.Image) -> np.ndarray:
+def _decoded(image: Path | bytes | np.ndarray) -> np.ndarray:
+    from PIL import Image
+
+    if not isinstance(image, bytes | Path):
+        return rgb(Image.fromarray(image))
+    with Image.open(io.BytesIO(image) if isinstance(image, bytes) else image) as opened:
+        return rgb(opened)
+
+
+def rgb(image: Image) -> np.ndarray:
     """(height, width, 3) uint8, as PIL converts to RGB; of 16 bits the upper 8.
 
     Raises:
         ValueError: the image holds fractions, or numbers beyond 16 bits.
     """
     import numpy as np  # not at the top: the configuration imports the kinds of images
-    from PIL import Image
+    from PIL.Image import fromarray
 
     if image.mode.startswith("I"):
         levels = np.asarray(image)
         if levels.min() < 0 or levels.max() > 0xFFFF:
             raise ValueError(f"grey levels from {levels.min()} to {levels.max()}, not of 16 bits")
-        image = Image.fromarray((levels.astype(np.uint16) >> 8).astype(np.uint8))
+        image = fromarray((levels.astype(np.uint16) >> 8).astype(np.uint8))
     elif image.mode == "F":
         raise ValueError("grey levels that are fractions")
     return np.asarray(image.convert("RGB"))

@@ -42,6 +42,11 @@ class MovieLens(DataKind):
 
     family = "ratings"
     Settings = MovieLensSettings
+    categories = (
+        "Action", "Adventure", "Animation", "Children", "Comedy", "Crime", "Documentary", "Drama",
+        "Fantasy", "Film-Noir", "Horror", "IMAX", "Musical", "Mystery", "Romance", "Sci-Fi",
+        "Thriller", "War", "Western",
+    )  # fmt: skip
 
     @classmethod
     def files(cls, settings: dict[str, Any]) -> list[str]:

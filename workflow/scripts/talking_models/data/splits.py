@@ -1,17 +1,19 @@
 """How rows are cut into fit, val and eval: one function, `cuts`, and the files that follow from it.
 
 `latest` (the paper): all rows in time order, the last ones are eval, the last of the others val; so
-by default fit 81%, val 9%, eval 10%. It is made once, over all rows; a task is the rows of each slice
-that belong to it. `rolling`: several such cuts over the last half of the rows; each window's eval
-rows are later than all that was read for it. `per_user`: the same for the rows of each user. `given`:
-the parts that a set of images has. Tuning folds are cut by `folds`.
+by default fit 81%, val 9%, eval 10%. It is made once, over all rows; a task is the rows of each
+slice that belong to it. `rolling`: several such cuts over the last half of the rows; each window's
+eval rows are later than all that was read for it. `per_user`: the same for the rows of each user.
+`given`: the parts that a set of images has. Tuning folds are cut by `folds`.
 """
 
 from __future__ import annotations
 
 import logging
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -21,14 +23,17 @@ import pandas as pd
 from talking_models.data import DATA, parquet
 from talking_models.data.base import ALL, CATEGORY
 from talking_models.data.canonical import ORDER, content_digest
+from talking_models.data.images import Pictures
 from talking_models.data.names import SLICES, known_name
+from talking_models.errors import SourceError
 from talking_models.io import write_yaml
 
 log = logging.getLogger(__name__)
 
 ROLL = Fraction(1, 2)  # of the rows, the last ones, are eval rows of some window
 SEED = 0  # of what `share` draws
-LOOKED_AT = 100  # images of each slice
+LABELS, IMAGES = 2_000, 100
+"""Examples of each slice that are looked at before anything is trained, from all over it."""
 
 
 def first_part(rows: int, last: float) -> int:
@@ -107,10 +112,10 @@ def folds(n: int, count: int, val: float = 0.1) -> list[tuple[int, int]]:
         ValueError: there are too many folds for the rows.
     """
     share = Fraction(str(val))
-    ends = [int(n * (1 - share * (count - k))) for k in range(count + 1)]
-    if any(not 0 < fit < stop for fit, stop in zip(ends, ends[1:], strict=False)):
+    found = list(pairwise(int(n * (1 - share * (count - k))) for k in range(count + 1)))
+    if any(not 0 < fit < stop for fit, stop in found):
         raise ValueError(f"{n} training rows are too few for {count} folds")
-    return list(zip(ends, ends[1:], strict=False))
+    return found
 
 
 # Tasks
@@ -123,26 +128,26 @@ def members(by: str, items: pd.DataFrame, rows: pd.DataFrame) -> dict[str, pd.Se
         by: `category`, or the name of the column that canonical ratings have as `task`.
         items: the items' table.
         rows: ratings.
+
+    Returns:
+        By name, in order; a name that none of the rows has belongs to none of them.
     """
     if by == CATEGORY:
-        names = sorted({name for categories in items["categories"] for name in categories})
-        of = {
-            name: items["item"][[name in categories for categories in items["categories"]]]
-            for name in names
-        }
-        return {name: rows["item"].isin(listed) for name, listed in of.items()}
-    return {name: rows["task"] == name for name in sorted(rows["task"].unique())}
+        listed = items.explode("categories").groupby("categories")["item"]
+        found = {name: rows["item"].isin(of) for name, of in listed}
+    else:
+        found = {name: rows["task"] == name for name in sorted(rows["task"].unique())}
+    return defaultdict(lambda: pd.Series(False, rows.index), found)
 
 
 def task_names(
     tasks: Mapping[str, str | None], sizes: Mapping[str, int], what: str
 ) -> dict[str, str]:
-    """The names of tasks by their ids: those that are counted are the densest.
+    """The names of tasks by their ids, the densest ones where `tasks` has None.
 
     Args:
-        tasks: names by id, None where the data decides.
+        tasks, what: names by id, and the data set, for messages.
         sizes: training rows of each task that there is.
-        what: the data set, for messages.
 
     Raises:
         ValueError: there is no such task, or there are too few.
@@ -158,11 +163,8 @@ def task_names(
             "configured %s; densest %s",
             len(named), ", ".join(named), ", ".join(densest[: len(named)]),
         )  # fmt: skip
-    found = dict(zip(counted, densest, strict=False))
-    return {
-        id: ALL if id == ALL else found.get(id) or known_name(name, sizes)
-        for id, name in tasks.items()
-    }
+    found = {ALL: ALL, **dict(zip(counted, densest, strict=False))}
+    return {id: found.get(id) or known_name(name, sizes) for id, name in tasks.items()}
 
 
 def split_ratings(
@@ -178,8 +180,7 @@ def split_ratings(
     Args:
         ratings_path, items_path: canonical tables.
         protocol: see `cuts`; and `share`.
-        by: see `members`.
-        tasks: see `task_names`; `all` among them.
+        by, tasks: see `members` and `task_names`; `all` among the tasks.
         outputs: the files .../{task}/slices/{slice}.parquet.
 
     Raises:
@@ -192,14 +193,20 @@ def split_ratings(
         name: ratings.iloc[places].reset_index(drop=True)
         for name, places in cuts(ratings, protocol).items()
     }
-    train = pd.concat([slices["fit"], slices["val"]], ignore_index=True)
-    log.info(
-        "Train ends at time %d, eval begins at %d",
-        train["time"].max(),
-        slices["eval"]["time"].min(),
-    )
+    eval, train = slices["eval"], pd.concat([slices["fit"], slices["val"]], ignore_index=True)
+    log.info("Train ends at time %d, eval begins at %d", train["time"].max(), eval["time"].min())
+    cold = eval["user"][~eval["user"].isin(train["user"])]
+    if len(cold):
+        log.warning(
+            "%d of %d users in eval have no training row, all their rows are later: the first is "
+            "%s; %d of %d eval rows are theirs",
+            cold.nunique(), eval["user"].nunique(), cold.iloc[0], len(cold), len(eval),
+        )  # fmt: skip
     own = {id: name for id, name in tasks.items() if id != ALL}
-    sizes = {n: int(of.sum()) for n, of in members(by, items, train).items()} if own else {}
+    sizes: dict[str, int] = {}
+    if own:
+        known, of = members(by, items, ratings), members(by, items, train)
+        sizes = {name: int(of[name].sum()) for name in known}
     names = task_names(tasks, sizes, str(ratings_path))
     belongs = {name: members(by, items, rows) if own else {} for name, rows in slices.items()}
     parts = {(Path(path).parent.parent.name, Path(path).stem): path for path in outputs}
@@ -222,7 +229,7 @@ def split_images(
 ) -> None:
     """Say which examples each slice of a set of images has.
 
-    The first labels of each part are looked at, so that one without labels stops here.
+    Some of each slice are looked at, so that one without labels stops here.
 
     Args:
         settings: of the data set.
@@ -230,7 +237,7 @@ def split_images(
         outputs: the files to write, of fit, val and eval.
 
     Raises:
-        SourceError: the data set is not there, or broken.
+        SourceError: the data set is not there, or broken, or there is nothing to tell apart.
         ValueError: a slice would be empty.
     """
     kind = DATA.get(settings["kind"])
@@ -244,13 +251,26 @@ def split_images(
         "eval": (parts.eval, 0, len(opened[parts.eval])),
     }
     for (name, (part, start, stop)), path in zip(ranges.items(), outputs, strict=True):
-        if stop <= start:
-            raise ValueError(f"the slice {name} of {settings} has no example")
-        opened[part].read(range(start, min(start + LOOKED_AT, stop)))
         found = {"data": settings, "task": ALL, "slice": name, "part": part, "classes": classes}
+        found["rows"] = [start, stop]
         if name == "fit" and protocol["share"] < 1:
             drawn = np.random.default_rng(SEED).random(stop - start) < protocol["share"]
             found |= {"rows": (start + np.flatnonzero(drawn)).tolist(), "listed": True}
-        else:
-            found["rows"] = [start, stop]
+        if stop <= start or not found["rows"]:
+            raise ValueError(f"the slice {name} of {opened[part].name} has no example")
+        _look(opened[part], name, range(start, stop))
         write_yaml(path, found)
+
+
+def _look(pictures: Pictures, slice: str, rows: range) -> None:
+    """Read images and labels from all over a slice; those of fit must be of several classes."""
+
+    def some(count: int) -> list[int]:
+        return [rows[int(i)] for i in np.linspace(0, len(rows) - 1, min(count, len(rows)))]
+
+    pictures.read(some(IMAGES))
+    labels = {label for _, label in pictures.checked(some(LABELS))}
+    if slice == "fit" and len(labels) < 2:
+        what = f"{pictures.name}: rows {rows.start} to {rows.stop - 1} are all of one class"
+        wanted, advice = "two classes at least to tell apart", "correct the set, or take another"
+        raise SourceError(what, wanted, pictures.classes[labels.pop()], advice)

@@ -1,25 +1,25 @@
 """Classification sets that TensorFlow Datasets prepared, read without TensorFlow.
 
-`data/tfds_images.py` prepares them, in an environment of its own.
+`data/tfds_prepare.py` prepares them, in an environment of its own.
 """
 
 from __future__ import annotations
 
-import io
 import json
 import os
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+import re
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
-from pydantic import Field
+from pydantic import Field, model_validator
+from pydantic_core import PydanticCustomError
 
 from talking_models.data.base import DataKind, DataSettings, Parts
 from talking_models.data.images import Pictures
-from talking_models.errors import SourceError
+from talking_models.errors import SourceError, explained
 
-PREPARE = "make tfds-images DATASET={name} TFDS_DATA_DIR={folder}"
 IMAGENET = (
     "; first get ILSVRC2012_img_train.tar and ILSVRC2012_img_val.tar from image-net.org and put "
     "them into {folder}/downloads/manual"
@@ -45,6 +45,14 @@ class TFDSSettings(DataSettings):
         description="The part that tables are made from; null: `test`, else `validation`.",
     )
 
+    @model_validator(mode="after")
+    def _parts_differ(self) -> TFDSSettings:
+        named = [part for part in (self.train, self.val, self.eval) if part]
+        if len(set(named)) < len(named):
+            text = "train, val and eval are different parts, not {parts}"
+            raise PydanticCustomError("contradiction", text, {"parts": ", ".join(named)})
+        return self
+
 
 class TFDS(DataKind):
     """A set with the features image and label, prepared as array_record."""
@@ -58,21 +66,16 @@ class TFDS(DataKind):
         folder = prepared(settings["set"])
         with reading(folder):
             there = [split["name"] for split in _info(folder)["splits"]]
-        default = next((part for part in EVAL if part in there), EVAL[0])
+        taken = {settings["train"], settings["val"]}
+        default = next((part for part in EVAL if part in there and part not in taken), EVAL[0])
         wanted = Parts(settings["train"], settings["val"], settings["eval"] or default)
         for key, part in zip(Parts._fields, wanted, strict=True):
             if part is not None and part not in there:
-                raise SourceError(
-                    f"{settings['set']} has no part {part!r}, which its `{key}` asks for",
-                    expected=f"one of {', '.join(there)}",
-                    found=part,
-                    advice=f"set `{key}` of the data set to one of them"
-                    + (
-                        ", or take another set: it has no images to evaluate"
-                        if len(there) < 2
-                        else ""
-                    ),
-                )
+                what = f"{settings['set']} has no part {part!r}, which its `{key}` asks for"
+                advice = f"set `{key}` of the data set to one of them"
+                if len(there) < 2:
+                    advice = "take another set: this one has no images to evaluate"
+                raise SourceError(what, f"one of {', '.join(there)}", part, advice)
         return wanted
 
     @classmethod
@@ -101,13 +104,16 @@ class Part(Pictures):
         """The opened part: a length, and examples by `__getitems__`."""
         if self._process != os.getpid():
             self._process = Pictures.opened_in = os.getpid()
-            # Not at the top: seconds of imports.
-            import tensorflow_datasets as tfds
+            import tensorflow_datasets as tfds  # not at the top: seconds of imports
 
             # encoded: TFDS itself would take palette places for grey, and other modes for nothing
             encoded = {"image": tfds.decode.SkipDecoding()}
             with reading(self.folder):
                 builder = tfds.builder_from_directory(str(self.folder))
+                known = dict(builder.info.features.items())
+                if "image" not in known or not hasattr(known.get("label"), "names"):
+                    what, wanted = f"{self.name} holds no images with classes", "image and label"
+                    raise SourceError(what, wanted, ", ".join(sorted(known)), "choose another set")
                 self._source = builder.as_data_source(split=self.part, decoders=encoded)
         return self._source
 
@@ -121,26 +127,19 @@ class Part(Pictures):
 
     def load(self, rows: Sequence[int]) -> list[tuple[Any, int]]:
         """See `Pictures.load`."""
-        from PIL import Image
-
         source = self.source
         with reading(self.folder):
-            examples = source.__getitems__(list(rows))
-        return [(Image.open(io.BytesIO(e["image"])), int(e["label"])) for e in examples]
+            found = source.__getitems__(list(rows))
+            return [(example["image"], int(example["label"])) for example in found]
 
 
-@contextmanager
-def reading(folder: Path) -> Iterator[None]:
+def reading(folder: Path, otherwise: str = "") -> AbstractContextManager[None]:
     """Errors of reading prepared files as `SourceError`s."""
-    try:
-        yield
-    except Exception as error:  # array_record, protobuf and TFDS each raise kinds of their own
-        raise SourceError(
-            f"{folder} cannot be read",
-            expected="an image data set that TFDS prepared as array_record, whole",
-            found=f"{type(error).__name__}: {error}",
-            advice="delete that folder and prepare it again",
-        ) from error
+    return explained(
+        f"{folder} cannot be read",
+        "a data set that TFDS prepared as array_record, whole",
+        f"delete that folder and prepare it again{otherwise}",
+    )
 
 
 def data_dir_of(data_dir: str | Path | None = None) -> Path:
@@ -152,43 +151,58 @@ def _info(folder: Path) -> dict[str, Any]:
     return json.loads((folder / "dataset_info.json").read_text(encoding="utf-8"))
 
 
+def lying(set: str, data_dir: str | Path | None = None) -> tuple[list[Path], str]:
+    """The folders with a set prepared as array_record, the newest version last.
+
+    Args:
+        set: see `TFDSSettings`.
+        data_dir: see `data_dir_of`.
+
+    Returns:
+        The folders, and in words the formats of what else is there.
+    """
+    wanted, _, version = set.partition(":")
+    name, _, config = wanted.partition("/")
+    parent, found = data_dir_of(data_dir) / name, {}
+    for file in [*parent.glob("*/dataset_info.json"), *parent.glob("*/*/dataset_info.json")]:
+        folder = file.parent
+        own = folder.parent.name if folder.parent != parent else ""
+        numbers = re.fullmatch(r"\d+\.\d+\.\d+", folder.name)  # leftovers have other names
+        if numbers and version in ("", folder.name) and config in ("", own):
+            try:
+                found[folder] = str(_info(folder).get("fileFormat", "tfrecord"))
+            except (OSError, ValueError, AttributeError):
+                found[folder] = f"{file}, which is broken"
+    good = [folder for folder, kind in found.items() if kind == "array_record"]
+    good.sort(key=lambda folder: [int(n) for n in folder.name.split(".")])
+    return good, ", ".join(sorted({*found.values()} - {"array_record"}))
+
+
 def prepared(set: str, data_dir: str | Path | None = None) -> Path:
     """The folder with a data set prepared as array_record; the newest version if none is named.
 
     Raises:
         SourceError: there is none, or several configurations of which `set` names none.
     """
+    good, others = lying(set, data_dir)
     wanted, _, version = set.partition(":")
-    name, _, config = wanted.partition("/")
-    parent = data_dir_of(data_dir) / name
-    found: dict[Path, str] = {}
-    for file in parent.glob("**/dataset_info.json"):
-        place = file.parent.relative_to(parent).parts
-        if place[-1][:1].isdigit() and (not version or place[-1] == version):
-            if not config or place[:-1] == (config,):
-                try:
-                    found[file.parent] = _info(file.parent).get("fileFormat", "tfrecord")
-                except ValueError:
-                    found[file.parent] = f"an unreadable {file.name}"
-    good = [folder for folder, kind in found.items() if kind == "array_record"]
-    configs = sorted({folder.parent.name for folder in good if folder.parent != parent})
-    if len(configs) + (not all(folder.parent != parent for folder in good)) > 1:
+    folder, name = data_dir_of(data_dir), wanted.partition("/")[0]
+    configs = sorted({place.parent.relative_to(folder / name).as_posix() for place in good})
+    if len(configs) > 1:
         raise SourceError(
             f"the image data set {set} is prepared in several configurations",
-            expected="one, or the one that is meant",
-            found=", ".join(configs),
-            advice=f"name it in the data set's `set`: {name}/{configs[0]}",
+            "one, or the one that is meant",
+            ", ".join(configs).replace(".,", "one without a name,"),
+            f"name it in the data set's `set`: {name}/{configs[-1]}",
         )
     if good:
-        return max(good, key=lambda folder: [int(n) for n in folder.name.split(".")])
-    words = {"name": wanted, "folder": data_dir_of(data_dir)}
-    manual = IMAGENET if name == "imagenet2012" else ""
-    formats = ", ".join(sorted({*found.values()}))
+        return good[-1]
+    manual = IMAGENET.format(folder=folder) if name == "imagenet2012" else ""
+    near = ", ".join(place.relative_to(folder).as_posix() for place in lying(name, data_dir)[0])
     raise SourceError(
         f"the image data set {set} is not prepared",
-        expected=f"{parent}/{config + '/' if config else ''}{version or 'VERSION'} with "
-        "array_record files",
-        found=f"files of the format {formats}" if found else "none",
-        advice=f"{PREPARE.format(**words)}{manual.format(**words)}. TFDS_DATA_DIR must name that "
-        "folder in this run, too",
+        f"{folder / wanted / (version or 'VERSION')} with array_record files",
+        f"files of the format {others}" if others else near or "none",
+        f"make tfds-images DATASET={wanted} TFDS_DATA_DIR={folder}{manual}. TFDS_DATA_DIR must "
+        "name that folder in this run, too",
     )

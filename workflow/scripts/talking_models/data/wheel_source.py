@@ -44,30 +44,24 @@ def download_wheel(folder: str | Path) -> Path:
     command = [sys.executable, "-m", "pip", "download", "--no-deps", "--only-binary=:all:"]
     command += ["--disable-pip-version-check", "--no-input", "--quiet", "--retries=2"]
     command += ["--timeout=15", f"--dest={folder}", PACKAGE]
+    path = Path(folder) / WHEEL
     try:
         result = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS)
+        if result.returncode == 0 and path.is_file():
+            return path
         problem = result.stderr.strip() or f"exit status {result.returncode}"
-        failed = result.returncode != 0
     except subprocess.TimeoutExpired:
-        problem, failed = f"nothing within {SECONDS} s", True
-    path = Path(folder) / WHEEL
-    if failed or not path.is_file():
-        # pip warns about every unusable link first; the reason is at the end.
-        said = "\n".join(problem.splitlines()[-4:])
-        raise SourceError(
-            f"the wheel {WHEEL} could not be downloaded ({PACKAGE})",
-            expected=f"{SIZE} bytes with SHA-256 {SHA256}",
-            found=f"pip said: {said}",
-            advice=ADVICE,
-        )
-    return path
+        problem = f"nothing within {SECONDS} s"
+    what = f"the wheel {WHEEL} could not be downloaded ({PACKAGE})"
+    # pip warns about every unusable link first; the reason is at the end.
+    said = "\n".join(problem.splitlines()[-4:])
+    raise SourceError(what, f"{SIZE} bytes with SHA-256 {SHA256}", f"pip said: {said}", ADVICE)
 
 
 def read_wheel(path: str | Path) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Raw ratings and items of the wheel at `path`, once its SHA-256 is the pinned one.
 
-    Returns:
-        ratings (user, item, rating, time) and items (item, title, categories: list of str).
+    They have the columns user, item, rating, time and item, title, categories (list of str).
 
     Raises:
         SourceError: the file is not the pinned wheel.
@@ -78,23 +72,21 @@ def read_wheel(path: str | Path) -> tuple[pd.DataFrame, pd.DataFrame]:
         kind = "truncated" if len(data) < SIZE else "altered"
         raise SourceError(
             f"{path} is {kind}: it is not the wheel that this project knows",
-            expected=f"{SIZE} bytes with SHA-256 {SHA256}",
-            found=f"{len(data)} bytes with SHA-256 {found}",
-            advice="delete it (and pip's cache: pip cache remove recbole) and download it again",
+            f"{SIZE} bytes with SHA-256 {SHA256}",
+            f"{len(data)} bytes with SHA-256 {found}",
+            "delete it (and pip's cache: pip cache remove recbole) and download it again",
         )
     with zipfile.ZipFile(path) as wheel:
-        rows = read_member(wheel, "inter")
-        items = read_member(wheel, "item")
-    ratings = pd.DataFrame(
-        [(int(user), int(item), float(rating), int(when)) for user, item, rating, when in rows],
-        columns=["user", "item", "rating", "time"],
+        rows, films = read_member(wheel, "inter"), read_member(wheel, "item")
+    ratings = [(int(user), int(item), float(stars), int(time)) for user, item, stars, time in rows]
+    items = [
+        (int(item), item_title(int(item), title, year), categories.split(" "))
+        for item, title, year, categories in films
+    ]
+    return (
+        pd.DataFrame(ratings, columns=["user", "item", "rating", "time"]),
+        pd.DataFrame(items, columns=["item", "title", "categories"]),
     )
-    items = pd.DataFrame(
-        [(int(item), item_title(int(item), title, year), categories.split(" "))
-         for item, title, year, categories in items],
-        columns=["item", "title", "categories"],
-    )  # fmt: skip
-    return ratings, items
 
 
 def read_member(wheel: zipfile.ZipFile, name: str) -> list[list[str]]:
@@ -115,12 +107,9 @@ def fetch(variant: str) -> tuple[pd.DataFrame, pd.DataFrame]:
         SourceError: no such variant in the wheel, or no wheel, or not the pinned one.
     """
     if variant not in VARIANTS:
-        raise SourceError(
-            f"the wheel source has no MovieLens {variant!r}",
-            expected=f"one of {', '.join(VARIANTS)}",
-            found=repr(variant),
-            advice="set the data set's `source` to tfds (make tfds prepares it), or the variant to 100k",
-        )
+        what, wanted = f"the wheel source has no MovieLens {variant!r}", ", ".join(VARIANTS)
+        advice = "name GroupLens's zip file as `archive`, or set `source` to tfds (make tfds)"
+        raise SourceError(what, wanted, repr(variant), advice)
     with tempfile.TemporaryDirectory(prefix="talking-models-wheel-") as folder:
         log.info("Downloading %s", PACKAGE)
         return read_wheel(download_wheel(folder))

@@ -3,11 +3,15 @@
 A metric varies with the units that were evaluated (users, images: their ratings are not independent
 of each other, so that units count and not rows) and with the seeds. The variance of a difference of
 means over seeds is that over units, plus that over seeds, minus that of their interaction, which
-both of them hold (Cameron, Gelbach and Miller, 2011); never less than either. The first is by
-linearisation: a unit's influence is the gradient of the metric times what the unit brings. Interval
-and p-value are those of a t-test with the degrees of freedom of Welch and Satterthwaite, where units
-of unequal size are worth less than their number, (sum n)^2 / sum n^2, and S seeds S - 1.
-`tests/unit/test_intervals.py` simulates that intervals cover.
+both of them hold (Cameron, Gelbach and Miller, 2011); never less than that over seeds. The first is
+by linearisation: a unit's influence is the gradient of the metric times what the unit brings.
+
+Interval and p-value are those of a t-test. S seeds have S - 1 degrees of freedom, units of unequal
+size one less than (sum n)^2 / sum n^2, and both together the harmonic mean of these, weighted by the
+seeds' share r: 1 / df = r / (S - 1) + (1 - r) / (units - 1). Welch and Satterthwaite's squares of the
+shares would trust a share that is itself an estimate from few seeds: with three, intervals hold the
+truth in 92% of cases. As it is they hold it in 94 to 97% of those that `tests/unit/test_intervals.py`
+simulates.
 """
 
 from __future__ import annotations
@@ -116,9 +120,8 @@ def two_way(
         return of_units, np.zeros_like(of_units)
     of_seeds = per_seed.var(axis=-1, ddof=1) / seeds
     of_both = influence.var(axis=1, ddof=1).sum(axis=-1) / seeds
-    variance = np.maximum(of_units + of_seeds - of_both, np.maximum(of_units, of_seeds))
-    known = np.where(variance > 0, variance, np.inf)  # equal predictions: nothing varies
-    return variance, np.minimum(of_seeds / known, 1)
+    variance = np.maximum(of_units + of_seeds - of_both, of_seeds)
+    return variance, of_seeds / np.where(variance > 0, variance, 1.0)  # 0 / 0: equal predictions
 
 
 def degrees_of_freedom(
@@ -126,8 +129,7 @@ def degrees_of_freedom(
 ) -> np.ndarray:
     """(C,) of a standard error; `units` are (C, U) examples of each unit."""
     worth = units.sum(axis=-1) ** 2 / np.maximum((units**2).sum(axis=-1), 1)
-    rest = 1 - seed_share
-    inverse = seed_share**2 / max(seeds - 1, 1) + rest**2 / np.maximum(worth - 1, 1)
+    inverse = seed_share / max(seeds - 1, 1) + (1 - seed_share) / np.maximum(worth - 1, 1)
     return 1 / np.where(variance > 0, inverse, 1.0)
 
 

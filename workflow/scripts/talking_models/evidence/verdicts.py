@@ -8,7 +8,8 @@ With d the printed difference (positive: as claimed), m = d / 2 and [L, U] our 9
   within -m and m;
 - **smaller than claimed**: L <= 0 and m <= U < d;
 - **opposite**: U < 0;
-- **undecided**: none of these.
+- **undecided**: none of these;
+- **not tested**: the same predictions, as where a setting changes what was off already.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cache
 
 import numpy as np
 from scipy import stats
@@ -24,7 +26,7 @@ from talking_models.evidence.intervals import ALPHA, holm
 
 
 class Verdict(StrEnum):
-    """See above; the last two are of claims without numbers of ours."""
+    """See above; the last two are of claims without numbers to compare."""
 
     REPRODUCED = "reproduced"
     SMALLER = "reproduced, smaller than claimed"
@@ -35,6 +37,17 @@ class Verdict(StrEnum):
     UNDECIDED = "undecided"
     NOT_TESTED = "not tested"
     NOT_RUN = "not run"
+    NOT_SHOWN = "the paper does not show it"
+
+
+GOOD = (Verdict.REPRODUCED, Verdict.SMALLER)
+FAILED = (Verdict.LESS, Verdict.NO_ADVANTAGE, Verdict.EQUIVALENT, Verdict.OPPOSITE)
+"""From what leaves most of the printed difference to what leaves least."""
+
+
+@cache
+def _quantile(level: float, freedom: float) -> float:
+    return float(stats.t.isf((1 - level) / 2, freedom))
 
 
 @dataclass(frozen=True)
@@ -55,18 +68,18 @@ class Estimate:
 
     def ends(self, level: float = 1 - ALPHA) -> tuple[float, float]:
         """Lower and upper end of an interval."""
-        half = stats.t.isf((1 - level) / 2, self.freedom) * self.error
+        half = _quantile(level, self.freedom) * self.error
         return self.value - half, self.value + half
 
     def p_below(self, bound: float) -> float:
-        """p-value of "it is at least `bound`", against its being below."""
-        if self.error == 0:
-            return float(self.value >= bound)
+        """p-value of "it is at least `bound`", against its being below; `error` is not 0."""
         return float(stats.t.cdf((self.value - bound) / self.error, self.freedom))
 
     @property
     def verdict(self) -> Verdict:
         """Of this difference alone."""
+        if self.error == 0:
+            return Verdict.NOT_TESTED
         low, high = self.ends()
         half = self.printed / 2
         if high < 0:
@@ -87,39 +100,41 @@ def of_all(estimates: Sequence[Estimate]) -> Verdict:
     Holm's correction for their number.
     """
     each = [estimate.verdict for estimate in estimates]
-    if len(estimates) == 1:
+    if len(set(each)) == 1 and (len(each) == 1 or each[0] in (*GOOD, Verdict.NOT_TESTED)):
         return each[0]
-    good = (Verdict.REPRODUCED, Verdict.SMALLER)
-    if all(verdict in good for verdict in each):
-        return Verdict.REPRODUCED if set(each) == {Verdict.REPRODUCED} else Verdict.SMALLER
+    if set(each) == set(GOOD):
+        return Verdict.SMALLER
+    tested = [estimate for estimate in estimates if estimate.verdict is not Verdict.NOT_TESTED]
     bounds = {
         Verdict.OPPOSITE: lambda e: 0.0,
         Verdict.NO_ADVANTAGE: lambda e: e.printed / 2,
         Verdict.LESS: lambda e: e.printed,
     }
     for verdict, bound in bounds.items():
-        p = holm(np.array([estimate.p_below(bound(estimate)) for estimate in estimates]))
+        p = holm(np.array([estimate.p_below(bound(estimate)) for estimate in tested]))
         if (p <= ALPHA / 2).any():
-            if verdict is Verdict.NO_ADVANTAGE and set(each) == {Verdict.EQUIVALENT}:
-                return Verdict.EQUIVALENT
-            return verdict
+            same = verdict is Verdict.NO_ADVANTAGE and set(each) == {Verdict.EQUIVALENT}
+            return Verdict.EQUIVALENT if same else verdict
     return Verdict.UNDECIDED
 
 
 def of_some(estimates: Sequence[Estimate]) -> Verdict:
-    """The verdict on a claim that one of its differences is enough for: the best one's, at a level
-    corrected for having looked at all.
+    """The verdict on a claim that one of its differences is enough for.
+
+    It is reproduced if one is, at a level corrected for having looked at all; that it fails needs
+    all to fail, and is said as mildly as of the one that leaves most of the claim.
     """
     each = [estimate.verdict for estimate in estimates]
-    p = holm(np.array([1 - estimate.p_below(0.0) for estimate in estimates]))
-    sure = [v for v, own in zip(each, p, strict=True) if own <= ALPHA / 2]
-    order = list(Verdict)
+    tested = [estimate for estimate in estimates if estimate.verdict is not Verdict.NOT_TESTED]
+    if not tested:
+        return Verdict.NOT_TESTED
+    p = holm(np.array([1 - estimate.p_below(0.0) for estimate in tested]))
+    sure = {e.verdict for e, own in zip(tested, p, strict=True) if own <= ALPHA / 2}
     if sure:
-        return min(sure, key=order.index)
-    weak = [v for v in each if v not in (Verdict.REPRODUCED, Verdict.SMALLER)]
-    if Verdict.UNDECIDED in weak or len(weak) < len(each):
-        return Verdict.UNDECIDED
-    return min(weak, key=order.index)
+        return Verdict.REPRODUCED if Verdict.REPRODUCED in sure else Verdict.SMALLER
+    if all(verdict in FAILED for verdict in each):
+        return min(each, key=FAILED.index)
+    return Verdict.UNDECIDED
 
 
 def power(

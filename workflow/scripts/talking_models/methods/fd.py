@@ -1,4 +1,4 @@
-"""FD: feature distillation by margin ReLU and partial L2 (Heo et al., 2019; spec section 5.2)."""
+"""FD: feature distillation by margin ReLU and partial L2 (Heo et al., 2019)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""FitNet: the student's lower state predicts the teacher's (Romero et al., 2014; spec 5.3).
+"""FitNet: the student's lower state predicts the teacher's (Romero et al., 2014).
 
 The joint form: hint loss beside the label loss in one stage, with a tuned weight, as the paper
 tunes "the weight of L_fitnet".

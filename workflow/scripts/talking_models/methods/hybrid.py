@@ -1,4 +1,4 @@
-"""Hybrid: label and feature distillation together (Zhu & Wang, 2021; spec section 5.4)."""
+"""Hybrid: label and feature distillation together (Zhu & Wang, 2021)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""LD: the student copies the teacher's outputs (Hinton et al., 2015; spec section 5.1)."""
+"""LD: the student copies the teacher's outputs (Hinton et al., 2015)."""
 
 from __future__ import annotations
 

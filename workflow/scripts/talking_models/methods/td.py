@@ -1,4 +1,4 @@
-"""TD: teacher and student talk (Zhao et al., 2023, Algorithm 1; spec section 2).
+"""TD: teacher and student talk (Zhao et al., 2023, Algorithm 1; docs/method.md).
 
 Subscripts: g is the student, h the teacher. A state is the pair {s; e} of lower and higher state.
 """
@@ -85,7 +85,7 @@ class TDSettings(MethodSettings):
 class TD(Method):
     """L = L_label + w2 L_SC + w3 L_MC + w1 sum over rounds of L_interact (Algorithm 1).
 
-    Read with the corrections of spec section 8: the teacher's reply is encoded by E_h, and n
+    Read with the corrections of docs/method.md: the teacher's reply is encoded by E_h, and n
     rounds are n passes.
     """
 

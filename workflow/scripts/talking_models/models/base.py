@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
+import torch
 from torch import Tensor, nn
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ class States:
 
 
 class LayeredModel(nn.Module):
-    """A model M = head(upper(lower(x))), cut at its layers `lo` and `hi` (spec section 1).
+    """A model M = head(upper(lower(x))), cut at its layers `lo` and `hi` (docs/method.md).
 
     "Interpreting" is calling `upper` on a lower state that somebody else wrote.
     """
@@ -85,3 +86,24 @@ class LayeredModel(nn.Module):
     def backbone(self) -> list[nn.Parameter]:
         """The parameters that the states depend on; gradients are compared over these."""
         return [p for name, p in self.named_parameters() if not name.startswith("output.")]
+
+
+class Frozen:
+    """A teacher: it answers and interprets, and never learns. No part of what is trained.
+
+    Args:
+        model: its head gives the outputs.
+    """
+
+    def __init__(self, model: LayeredModel) -> None:
+        self.model = model.eval().requires_grad_(False)
+        self.widths = model.widths
+
+    def __call__(self, batch: Any) -> Any:
+        """The states of a batch, without gradient."""
+        with torch.no_grad():
+            return self.model(batch)
+
+    def upper(self, low: Tensor) -> Tensor:
+        """Interpret a lower state that somebody else wrote; the gradient reaches `low`."""
+        return self.model.upper(low)

@@ -72,7 +72,9 @@ class ImageTraining(Strict):
         "of the loss; that costs a backward pass each.",
     )
     evaluate_every: int = Field(
-        1_000, ge=1, description="Steps between two looks at the val slice."
+        1_000,
+        ge=1,
+        description="Steps between two looks at the val slice; the last step is always one.",
     )
     checkpoint_every: int = Field(
         500, ge=1, description="Steps between two checkpoints, from which a killed job goes on."

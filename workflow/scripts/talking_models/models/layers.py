@@ -5,7 +5,7 @@ All seeds of a job train together. A stack's tensors carry the model as first ax
 models, and each draws its random numbers from a stream of its own, so that a model of a stack is
 the model that would train alone, up to the rounding of float32: a matmul of another batch size may
 add in another order, and training enlarges the difference. The same stack gives the same bytes. A
-single model without that axis (a vision model) is the stack of shape (): the same layers with no
+single model without that axis (of images) is the stack of shape (): the same layers with no
 first axis.
 """
 

@@ -1,4 +1,4 @@
-"""The rating MLP of the paper's MovieLens experiments (section 6.2), teacher and student alike."""
+"""The kind `mlp`: settings of the rating MLP, see `network`."""
 
 from __future__ import annotations
 

@@ -13,15 +13,11 @@ from typing import Any
 
 import timm
 import torch
-from safetensors.torch import load_file
 from timm.models.vision_transformer import VisionTransformer, checkpoint_filter_fn
 from torch import Tensor, nn
 
 from talking_models.models.base import LayeredModel, Widths
-
-
-class WeightsError(ValueError):
-    """Weights do not belong to a model: missing, unexpected or of another shape."""
+from talking_models.models.foreign import WeightsError, read_weights, renamed
 
 
 @dataclass(frozen=True)
@@ -42,7 +38,8 @@ class Architecture:
         """The transformer with random weights and no classifier.
 
         Raises:
-            ValueError: timm has no vision transformer of that name.
+            ValueError: timm has no vision transformer of that name, or the image is not a whole
+                number of its patches.
         """
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(0)  # random weights are always the same
@@ -57,23 +54,63 @@ class Architecture:
             raise ValueError(
                 f"{self.name} is a {type(net).__name__}; only timm's VisionTransformer can be cut"
             )
+        patch = net.patch_embed.patch_size[0]
+        if self.image_size % patch:
+            raise ValueError(
+                f"image_size {self.image_size} is no multiple of the patch size {patch} of "
+                f"{self.name}"
+            )
         return net
 
 
 def pretrained(net: VisionTransformer, weights: str | Path) -> VisionTransformer:
     """`net` with the weights of a safetensors file, in float32.
 
-    The position embedding is resampled to the image size by timm's own filter. A classifier in the
-    file is left out: downstream tasks have another.
+    Names of wrappers and of Hugging Face are recognised (`foreign.renamed`), and the position
+    embedding is resampled to the image size by timm's own filter. A classifier in the file is left
+    out: downstream tasks have another.
 
     Raises:
-        WeightsError: a weight is missing, unexpected or of another shape.
+        WeightsError: the file is none, or a weight is missing, unexpected or of another shape.
     """
-    found = {name: tensor.float() for name, tensor in load_file(weights).items()}
-    found = checkpoint_filter_fn(found, net)
+    own = net.state_dict()
+    found = {name: tensor.float() for name, tensor in read_weights(weights).items()}
+    found = renamed(found, own, weights)
+    if why := of_another(net, found):
+        raise WeightsError(f"{weights} does not fit the model: {why}")
+    try:
+        found = checkpoint_filter_fn(found, net)
+    except (RuntimeError, ValueError, AssertionError) as error:
+        raise WeightsError(f"{weights} does not fit the model: {error}") from error
     head = net.pretrained_cfg.get("classifier") or "head"
     found = {name: tensor for name, tensor in found.items() if not name.startswith(f"{head}.")}
     return load(net, found, weights)
+
+
+def of_another(net: VisionTransformer, weights: Mapping[str, Tensor]) -> str | None:
+    """Why weights are another transformer's, where a list of their names would not say it.
+
+    timm would resample the patches' projection: another model, whose states nobody has trained.
+    """
+    own, patch = net.patch_embed.patch_size, net.patch_embed.proj.weight
+    for tensor in weights.values():  # nothing else in a transformer has four axes
+        if tensor.dim() == 4 and tensor.shape[1] == patch.shape[1] and tensor.shape[2:] != own:
+            sizes = " x ".join(map(str, tensor.shape[2:]))
+            return (
+                f"its patch size is {sizes}, the model's {own[0]} x {own[1]}: change the model's "
+                "name, or patch_size among its options"
+            )
+    if any(name.startswith(("dist_token", "head_dist.")) for name in weights):
+        return (
+            "it is of a distilled transformer, with a second token (dist_token, head_dist): take "
+            "the weights of the same size without distillation"
+        )
+    averaged, averages = ("fc_norm.weight" in names for names in (weights, net.state_dict()))
+    if averaged and not averages:
+        return "it has fc_norm, as it averages all tokens: set global_pool to avg in the options"
+    if averages and not averaged and "norm.weight" in weights:
+        return "it has no fc_norm, as it reads the class token: remove global_pool"
+    return None
 
 
 def load(net: nn.Module, weights: Mapping[str, Tensor], source: str | Path) -> Any:
@@ -161,24 +198,3 @@ class LayeredViT(LayeredModel):
         unused = ("norm.", "fc_norm.", "head.", "attn_pool.")
         later = tuple(f"blocks.{i}." for i in range(self.hi, len(self.net.blocks)))
         return [p for n, p in self.net.named_parameters() if not n.startswith((*unused, *later))]
-
-
-class FrozenViT:
-    """A teacher: it answers and interprets, and never learns. No part of what is trained.
-
-    Args:
-        model: its classifier, if it has one, gives the outputs.
-    """
-
-    def __init__(self, model: LayeredViT) -> None:
-        self.model = model.eval().requires_grad_(False)
-        self.widths = model.widths
-
-    def __call__(self, batch: Any) -> Any:
-        """The states of a batch, without gradient."""
-        with torch.no_grad():
-            return self.model(batch)
-
-    def upper(self, low: Tensor) -> Tensor:
-        """Interpret a lower state that somebody else wrote; the gradient reaches `low`."""
-        return self.model.upper(low)

@@ -113,7 +113,7 @@ class ViT(ModelKind):
         return Architecture(*(settings[key] for key in ("name", "image_size", "options"))).build()
 
     @classmethod
-    def student(cls, settings: dict[str, Any], classes: int, backbone=None):
+    def student(cls, settings: dict[str, Any], classes: int, backbone=None, teachers=()):
         """See `ModelKind.student`."""
         from talking_models.models import transformer
 

@@ -1,8 +1,14 @@
-"""Where pre-trained weights come from: timm's place on the Hugging Face hub, a file, or nowhere."""
+"""Where pre-trained weights come from: timm's place on the Hugging Face hub, a file, or nowhere.
+
+python -m talking_models.models.weights FILE OUT.safetensors
+
+makes a file that jobs read of one of PyTorch (.pth, .pt, .bin) or NumPy (.npz).
+"""
 
 from __future__ import annotations
 
 import shutil
+import sys
 from pathlib import Path
 
 import timm
@@ -11,6 +17,7 @@ from torch import nn
 from talking_models.errors import SourceError
 from talking_models.io import atomic
 from talking_models.models.backbones import Backbone, Look
+from talking_models.models.foreign import WeightsError, convert
 from talking_models.models.transformer import pretrained
 
 GRAY = (0.5, 0.5, 0.5)
@@ -65,3 +72,19 @@ def make_backbone(
     known = net.pretrained_cfg
     look = Look(image_size, tuple(known.get("mean", GRAY)), tuple(known.get("std", GRAY)))
     Backbone(look, net.state_dict()).save(output)
+
+
+def main(arguments: list[str]) -> int | str:
+    """The command line; an exit status, or the sentence of an error."""
+    if len(arguments) != 2 or not arguments[1].endswith(".safetensors"):
+        return (__doc__ or "").strip()
+    source, output = arguments
+    try:
+        print(f"{convert(source, output)} weights of {source} in {output}")
+    except (WeightsError, OSError) as error:
+        return str(error)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

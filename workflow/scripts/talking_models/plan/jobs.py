@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from talking_models.config import Config, ConfigError
-from talking_models.config.choices import read_choice, unless_set
+from talking_models.config.check import of_job
+from talking_models.config.choices import Choice, read_choice, unless_set
 from talking_models.data import DATA
 from talking_models.data.base import ALL
 from talking_models.methods import METHODS
@@ -41,7 +42,9 @@ class Jobs:
         self.config, self.given = config, given or {}
         self.root = f"{config.results}/{{data}}/{{split}}/{{task}}"
         self.said: set[str] = set()
-        self.choices: dict[tuple[str, str, str], dict[str, Any] | None] = {}
+        self.choices: dict[tuple[str, str, str], Choice | None] = {}
+        self.untuned: dict[tuple[str, str], dict[str, Any]] = {}
+        self.configs: dict[tuple[str, str, str, str], dict[str, Any]] = {}
 
     def _say(self, text: str) -> None:
         """A remark on the configuration, once."""
@@ -140,7 +143,11 @@ class Jobs:
         return ["talking_models.models.weights", MODELS.module(self.config.models[model].kind)]
 
     def teachers(self, wildcards: Any) -> list[str]:
-        """The teachers that a training job on ratings reads, in the order of its config."""
+        """The teachers that a training job on ratings reads, in the order of its config.
+
+        Snakemake asks this before any job runs: a contradiction of the job's settings ends it here.
+        """
+        self.training_config(wildcards)
         names = self.config.teachers_of(wildcards.experiment)
         return [self.teacher_file(name, wildcards.data, wildcards.split) for name in names]
 
@@ -148,6 +155,7 @@ class Jobs:
         """What a training job on images reads beside its slices: the weights that the student
         starts from, and for each teacher its own, and what gives it the classes.
         """
+        self.training_config(wildcards)
         experiment, place = wildcards.experiment, self.root.format(**dict(wildcards, task=ALL))
         found = {"backbone": self.backbone(self.config.student_of(experiment))}
         for number, teacher in enumerate(self.config.teachers_of(experiment)):
@@ -159,11 +167,38 @@ class Jobs:
         return found
 
     def training_config(self, wildcards: Any) -> dict[str, Any]:
-        """The effective settings of a training job, but for what a search in this run chooses."""
+        """The effective settings of a training job, but for what a search in this run chooses.
+
+        Raises:
+            ConfigError: they contradict each other, or there is no choice for the task.
+        """
         w = wildcards
-        choices = self._committed(w.data, w.split, w.task, w.experiment)
-        config = self.config.training_job(w.experiment, w.data, choices)
-        return config | ({"seed": int(w.seed)} if hasattr(w, "seed") else {})
+        key = w.data, w.split, w.task, w.experiment
+        if key not in self.configs:
+            self._check(w.experiment, w.data)
+            choices = self._committed(*key)
+            config = self.config.training_job(w.experiment, w.data, choices)
+            if wrong := of_job(self.config, w.experiment, config):
+                self._say(f"{w.experiment} on {w.task} of {w.data}, as it was tuned: {wrong}")
+            self.configs[key] = config
+        return self.configs[key] | ({"seed": int(w.seed)} if hasattr(w, "seed") else {})
+
+    def _untuned(self, experiment: str, data: str) -> dict[str, Any]:
+        """A training job's settings without any choice."""
+        key = experiment, data
+        if key not in self.untuned:
+            self.untuned[key] = self.config.training_job(experiment, data)
+        return self.untuned[key]
+
+    def _check(self, experiment: str, data: str) -> None:
+        """Refuse what the configuration itself says, if it contradicts itself."""
+        wrong = of_job(self.config, experiment, self._untuned(experiment, data))
+        if wrong:
+            raise ConfigError(
+                f"experiments.{experiment}, with models.{self.config.student_of(experiment)}."
+                f"training: {wrong}: change one of them, or switch off (`~`) the experiment and "
+                "its rows in tables"
+            )
 
     def own(self, experiment: str) -> list[dict[str, Any]]:
         """What the experiments that one starts from, and itself, say: a job lays each on what a
@@ -172,27 +207,34 @@ class Jobs:
         names = dict.fromkeys([*self.config.starts_from(experiment), experiment])
         return [self.config.own(name) for name in names]
 
-    def training_code(self, experiment: str) -> list[str]:
-        """The modules of a training job: its method's and its models' among them."""
+    def training_code(self, experiment: str, data: str | None = None) -> list[str]:
+        """The modules of a training job: its method's, its models', those that read images."""
         config = self.config
         student = config.student_of(experiment)
         kinds = {config.models[m].kind for m in (student, *config.teachers_of(experiment))}
+        family = config.model_kind(student).family
+        more = ["talking_models.tuning.tuned"] if family == "ratings" else self.code_of_images(data)
         return [
-            f"talking_models.training.{config.model_kind(student).family}",
+            f"talking_models.training.{family}",
             METHODS.module(config.method_of(experiment)),
             *(MODELS.module(kind) for kind in sorted(kinds)),
+            *more,
         ]
+
+    def code_of_images(self, data: str | None) -> list[str]:
+        """The module that the images of a data set are read with, in each job that sees them."""
+        return [DATA.module(self.config.data[data].kind)] if data else []
 
     # Tuning
 
-    def choice(self, data: str, split: str, experiment: str) -> dict[str, Any] | None:
+    def choice(self, data: str, split: str, experiment: str) -> Choice | None:
         """The committed choice for an experiment, if it was made on this data and split."""
         key = data, split, experiment
         if key not in self.choices:
             self.choices[key] = self._read_choice(*key)
         return self.choices[key]
 
-    def _read_choice(self, data: str, split: str, experiment: str) -> dict[str, Any] | None:
+    def _read_choice(self, data: str, split: str, experiment: str) -> Choice | None:
         config = self.config
         if config.tuning != "committed":
             return None
@@ -200,7 +242,7 @@ class Jobs:
         if found is None:
             return None
         for word, now in self.basis(data, split).items():
-            then = found["about"].get(word)
+            then = found.about.get(word)
             if then != now:
                 self._say(
                     f"{config.tuned}/{data}/{experiment}.yaml is not used for {data} cut by "
@@ -224,20 +266,18 @@ class Jobs:
             choice = self.choice(data, split, id)
             if choice is None:
                 continue
-            if task not in choice["chosen"]:
+            if task not in choice.chosen:
                 raise ConfigError(
                     f"{self.config.tuned}/{data}/{id}.yaml has no choice for the task {task!r}, "
-                    f"only for {', '.join(choice['chosen'])}: search with these tasks (`tuning: "
+                    f"only for {', '.join(choice.chosen)}: search with these tasks (`tuning: "
                     "search`), or do without (`tuning: none`)"
                 )
-            left, kept = unless_set(
-                choice["chosen"][task], self.config.training_job(id, data), choice["from"],
-                self._given(id),
-            )  # fmt: skip
+            now, given = self._untuned(id, data), self._given(id)
+            left, kept = unless_set(choice.chosen[task], now, choice.begun, given)
             if kept:
                 self._say(
-                    f"{id} on {data}: what your configuration says of {', '.join(kept)} wins over "
-                    f"{self.config.tuned}/{data}/{id}.yaml"
+                    f"what your configuration says of {', '.join(kept)} wins over the choices in "
+                    f"{self.config.tuned}/{data}"
                 )
             choices[id] = left
         return choices
@@ -290,6 +330,7 @@ class Jobs:
     def search_inputs(self, wildcards: Any) -> dict[str, list[str]]:
         """What a search reads of the searches before it."""
         config, experiment = self.config, wildcards.experiment
+        self._check(experiment, wildcards.data)
         place = self.tuning_place(wildcards.data, wildcards.split)
         like = None if config.is_teacher(experiment) else config.experiments[experiment].like
         scratch = self.scratch(wildcards.data)
@@ -345,10 +386,11 @@ class Jobs:
     def evaluation_code(self, data: str, experiment: str) -> list[str]:
         """The modules of an evaluation."""
         kind = self.config.models[self.config.student_of(experiment)].kind
-        job = "predict" if self.config.family(data) == "ratings" else "predict_images"
+        images = self.config.family(data) == "images"
         return [
-            f"talking_models.evidence.{job}",
+            f"talking_models.evidence.predict{'_images' if images else ''}",
             MODELS.module(kind),
+            *(self.code_of_images(data) if images else ()),
             *self.metric_code(self.config.metrics_of(data)),
         ]
 

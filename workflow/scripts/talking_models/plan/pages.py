@@ -99,7 +99,7 @@ class Plan(Shown):
             return []
         found: dict[str, Job] = {}
         for job in self.jobs(self.main):
-            data, split, task, id = job
+            data, split, _, id = job
             place = (data, split, "all", id) if self.config.is_teacher(id) else job
             found.setdefault(self.config.student_of(id), place)
         return list(found.items())

@@ -9,9 +9,10 @@ from typing import Any
 
 import yaml
 
-from talking_models.config import REFERENCES
+from talking_models.config import REFERENCES, ConfigError
+from talking_models.config.merge import plain
 from talking_models.config.sections import Curve, Table
-from talking_models.data.names import slug
+from talking_models.models import MODELS
 from talking_models.plan.jobs import Jobs
 from talking_models.report.figures import FIGURES
 from talking_models.report.figures.base import Need
@@ -37,11 +38,8 @@ class Shown(Jobs):
 
     def points(self, curve: Curve) -> dict[str, str]:
         """The experiments of a curve by what is printed for each."""
-        if curve.points:
-            return dict(curve.points)
         (id,) = (id for id, found in self.config.curves.items() if found is curve)
-        (values,) = curve.over.values()
-        return {str(value): f"{id}-{slug(str(value))}" for value in values}
+        return self.config.points(id)
 
     def rows(self, shown: Table | Curve) -> dict[str, str]:
         """The experiments of a table or curve by what is printed for each."""
@@ -148,9 +146,14 @@ class Shown(Jobs):
         """Predictions of a table's data sets of which the paper counts the first examples alone."""
         if not self.config.paper:
             return []
-        facts = yaml.safe_load(Path(self.config.paper).read_text(encoding="utf-8"))
+        try:
+            facts = plain(self.config.paper)
+            first = facts.get("first", {})
+        except (OSError, UnicodeDecodeError, yaml.YAMLError, AttributeError) as error:
+            text = f"paper: {self.config.paper} is no YAML mapping of facts: {error}"
+            raise ConfigError(text) from None
         jobs = self.jobs(self.config.tables[table])
-        counted = [job for job in jobs if job[0] in facts.get("first", {})]
+        counted = [job for job in jobs if job[0] in first]
         return self.evidence("predictions.parquet", counted)
 
     # Figures
@@ -193,6 +196,12 @@ class Shown(Jobs):
         others = (t for id in self.students.values() for t in self.config.teachers_of(id))
         return [self.teacher_file(next(iter([*names, *others])), data, wildcards.split)]
 
+    def code_of_cka(self, data: str) -> list[str]:
+        """The modules of that comparison."""
+        models = self.config.models.values()
+        kinds = {m.kind for m in models if MODELS.get(m.kind).family == self.config.family(data)}
+        return ["talking_models.evidence.cka", *map(MODELS.module, sorted(kinds))]
+
     @property
     def trials(self) -> tuple[list[str], dict[str, str]]:
         """The trials of the searches behind the main table, and its rows that were searched."""
@@ -214,6 +223,8 @@ class Shown(Jobs):
         """The figures that the configuration can have, by id: what draws them, what they need."""
         found = {}
         curves = [id for id, curve in self.config.curves.items() if curve.in_all]
+        for id in set(curves) & set(FIGURES.names()) - {"curve"}:
+            raise ConfigError(f"curves.{id}: a figure has this name, choose another id")
         order = ["forest", *curves, *FIGURES.names()]
         for id in dict.fromkeys(order):
             name = "curve" if id in self.config.curves else id

@@ -67,7 +67,7 @@ class Judged:
     Attributes:
         verdict, loose: by our standard errors, and by theirs times the square root of two, as if
             the paper's rows were another sample.
-        why: why it was not run, or "".
+        why: why there is nothing to judge, or "".
         pairs: for each comparison its name, estimate, difference over columns, printed numbers.
     """
 
@@ -77,6 +77,11 @@ class Judged:
     why: str = ""
     metric: str = ""
     pairs: list[tuple[str, Estimate, Difference, np.ndarray]] = field(default_factory=list)
+
+    @classmethod
+    def without(cls, claim: Claim, why: str, verdict: Verdict = Verdict.NOT_RUN) -> Judged:
+        """One that there are no numbers for."""
+        return cls(claim, verdict, verdict, why)
 
 
 def read(path: str | Path) -> list[Claim]:
@@ -104,10 +109,13 @@ class Judge:
         self.evidence: dict[Any, Evidence] = {}
 
     def on(self, about: Mapping[str, Any]) -> Evidence:
-        """The evidence on a table's columns, of all experiments that were evaluated there."""
+        """The evidence of all tables on the columns of one, by its metric."""
         key = about["metric"], str(about["columns"])
         if key not in self.evidence:
-            places = [f"/{data}/{split}/{task}/" for data, split, task in about["columns"]]
+            alike = [t for t in self.tables.values() if t["columns"] == about["columns"]]
+            ids = {id for t in alike for id in t["rows"].values()}
+            columns = product((tuple(c) for c in about["columns"]), ids)
+            places = [f"/{'/'.join((*column, id))}/" for column, id in columns]
             own = [file for file in self.files if any(place in str(file) for place in places)]
             self.evidence[key] = collect(own, about["metric"])
         return self.evidence[key]
@@ -119,19 +127,21 @@ class Judge:
         if lost:
             return f"Not part of this run: {', '.join(lost)}."
         rows = [f"{t}/{r}" for t, r in refs if r not in self.tables[t]["rows"]]
-        return f"The configuration has no row {', '.join(rows)}." if rows else ""
+        if rows:
+            return f"The configuration has no row {', '.join(rows)}."
+        alike = {str(self.tables[t]["columns"]) for t, _ in refs}
+        return "Its tables were not run on the same tasks." if len(alike) > 1 else ""
 
     def judge(self, claim: Claim) -> Judged:
         """The verdict on a claim."""
         why = self.missing(claim)
         if why:
-            return Judged(claim, Verdict.NOT_RUN, Verdict.NOT_RUN, why)
+            return Judged.without(claim, why)
         about = self.tables[claim.pairs[0][0][0]]
         evidence = self.on(about)
         columns = [c for c in evidence.columns if self.paper.column(*c)]
         if not columns:
-            why = "The paper has none of the tasks that were run."
-            return Judged(claim, Verdict.NOT_RUN, Verdict.NOT_RUN, why)
+            return Judged.without(claim, "The paper has none of the tasks that were run.")
         evidence, found = evidence.on(columns), []
         for one, other in claim.pairs:
             printed = self.printed(one, other, columns, evidence.sign)
@@ -143,8 +153,8 @@ class Judge:
             own = Estimate(value, change.error[-1], change.freedom[-1], printed.mean())
             found.append((f"{one[1]} over {other[1]}", own, change, printed))
         if not found:
-            why = "The paper's own numbers do not show it on these tasks."
-            return Judged(claim, Verdict.NOT_RUN, Verdict.NOT_RUN, why)
+            why = "The paper's own numbers do not show it, as a mean over the tasks that were run."
+            return Judged.without(claim, why, Verdict.NOT_SHOWN)
         combine = verdicts.of_all if claim.needs == "all" else verdicts.of_some
         each = [own for _, own, _, _ in found]
         loose = [Estimate(e.value, e.error * 2**0.5, e.freedom, e.printed) for e in each]
@@ -206,18 +216,22 @@ def page(found: Sequence[Judged], trial: bool, stamp: str) -> str:
     """The page: all verdicts at a glance, the rule, then the evidence claim by claim."""
 
     def said(verdict: Verdict) -> str:
-        if trial and verdict is not Verdict.NOT_RUN:
-            return f"{verdict} (a trial run, no result)"
-        return f"**{verdict}**"
+        if verdict in (Verdict.NOT_RUN, Verdict.NOT_SHOWN):
+            return str(verdict)
+        return f"{verdict} (a trial run, no result)" if trial else f"**{verdict}**"
 
     table = [
-        [f"{j.claim.id}. {j.claim.text}", said(j.verdict), "" if j.why else str(j.loose)]
+        [
+            f"{j.claim.id}. {j.claim.text}",
+            f"{said(j.verdict)}: {j.why[0].lower()}{j.why[1:]}" if j.why else said(j.verdict),
+            "" if j.why else str(j.loose),
+        ]
         for j in found
     ]
     parts = [
         "# The paper's claims",
         stamp,
-        grid(["Claim", "Verdict", "if the paper's rows were another sample"], table, words=3),
+        grid(["Claim", "Verdict", "If the paper's rows were another sample"], table, words=3),
         "Under this protocol and these settings. The last column takes our standard errors times "
         "the square root of 2.",
         "## How a verdict is reached",
@@ -235,8 +249,8 @@ def page(found: Sequence[Judged], trial: bool, stamp: str) -> str:
             f"Verdict: {said(judged.verdict)}. The paper: “{claim.quote}”.",
             judged.why or evidence_of(judged),
         ]
-        if judged.verdict is Verdict.UNDECIDED:
-            size = max(change.detectable()[-1] for _, _, change, _ in judged.pairs)
+        if judged.verdict is Verdict.UNDECIDED and any(e.error for _, e, _, _ in judged.pairs):
+            size = np.nanmax([change.detectable()[-1] for _, _, change, _ in judged.pairs])
             parts.append(f"A true difference of {size:.4f} would have been told from none.")
     powers = power_table(found)
     if powers:
@@ -268,15 +282,16 @@ def power_table(found: Sequence[Judged]) -> list[str]:
     """How often each claim's first comparison would get each verdict, if the truth were known."""
     rows = []
     for judged in found:
-        if not judged.pairs or judged.pairs[0][1].error == 0:
+        first = next(((name, e) for name, e, _, _ in judged.pairs if e.error), None)
+        if first is None:
             continue
-        own = judged.pairs[0][1]
+        name, own = first
         cells = []
         for truth in (0.0, own.printed / 2, own.printed, -own.printed):
             each = verdicts.power(own.error, own.freedom, own.printed, truth)
             best = max(each, key=each.__getitem__)
             cells.append(f"{best} {each[best]:.0%}")
-        rows.append([f"{judged.claim.id}: {judged.pairs[0][0]}", *cells])
+        rows.append([f"{judged.claim.id}: {name}", *cells])
     if not rows:
         return []
     head = [

@@ -134,10 +134,8 @@ def run(
 ) -> None:
     """From benchmark files to both tables; the CSV ends with the paper's upper bound."""
     found, paper = collect(steps), Paper.read(facts)
+    write_text(md, markdown(found, list(steps), stamp, machine(), paper))
     if "hours" in paper.quotes:
         line = {"step": PAPER, "wall_seconds": 3600.0 * paper.quotes["hours"]}
         found = pd.concat([found, pd.DataFrame([line])], ignore_index=True)
-    counts = {"jobs": "Int64", "measured": "Int64"}
-    write_csv(csv, found.astype(counts)[COLUMNS])
-    own = found[found["step"] != PAPER]
-    write_text(md, markdown(own, list(steps), stamp, machine(), paper))
+    write_csv(csv, found.astype({"jobs": "Int64", "measured": "Int64"})[COLUMNS])

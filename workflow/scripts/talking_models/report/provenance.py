@@ -20,9 +20,12 @@ COLUMNS = [
     "rule", "wildcards", "commit", "dirty", "config", "data", "library", "code", "python",
     "packages", "host", "processor", "cores", "threads", "started", "wall_seconds", "cpu_seconds",
 ]  # fmt: skip
-PACKAGES = ("numpy", "pandas", "pyarrow", "scipy", "sklearn", "torch")  # shown; the CSV has all
+PACKAGES = (
+    "numpy", "pandas", "pyarrow", "scipy", "sklearn", "torch", "torchvision", "timm", "snakemake",
+)  # shown; the CSV has all  # fmt: skip
 SHOWN = 12  # digits of a digest; the CSV has all
 UNKNOWN = "unknown"
+NO_BREAK, NO_BREAK_HYPHEN = "\u00a0", "\u2011"
 
 
 def trace(
@@ -76,7 +79,7 @@ def summary(records: Sequence[Mapping[str, Any]], unknown: Sequence[str]) -> dic
     found = {
         "Commit": _counted(map(_commit, records)),
         "Configuration": _counted(_short(r["config"]) for r in records),
-        "Data": _counted(map(_data, records)),
+        "Data": _data(records),
         "Library": _counted(_short(r["library"]) for r in records),
         "Python": _counted(r["python"] for r in records),
         "Packages": ", ".join(f"{name} {' / '.join(v)}" for name, v in versions.items() if v),
@@ -94,10 +97,21 @@ def _commit(made: Mapping[str, Any]) -> str:
     return _short(made["commit"]) + (", with changes" if made["dirty"] else "")
 
 
-def _data(made: Mapping[str, Any]) -> str:
-    if made["data"] == {}:  # what a search left, and the like: part of the commit
-        return "none"
-    return _short(made["data"] and digest_of_value(made["data"]))
+def _data(records: Sequence[Mapping[str, Any]]) -> str:
+    # {}: what a search left, and the like, is part of the commit
+    known = [r["data"] for r in records if r["data"] is not None]
+    lost = [r for r in records if r["data"] is None]
+    digests = [_short(digest_of_value(data)) if data else "none" for data in known]
+    found = [_counted(digests)] if digests else []
+    if lost:  # in the order of time, so that the others come from the first
+        words = " ".join([lost[0]["rule"], *lost[0]["wildcards"].values()])
+        found.append(f"not known of {_jobs_of(len(lost))} that read files without a record: {words}")
+        found[-1] += ", and what was made from its results" if lost[1:] else ""
+    return "; ".join(found)
+
+
+def _jobs_of(n: int) -> str:
+    return f"{n} {'job' if n == 1 else 'jobs'}"
 
 
 def _short(digest: str | None) -> str:
@@ -109,17 +123,23 @@ def _counted(values: Iterable[str]) -> str:
     counts = Counter(values).most_common()
     if len(counts) == 1:
         return counts[0][0]
-    return "; ".join(f"{value} ({n} {'job' if n == 1 else 'jobs'})" for value, n in counts)
+    return "; ".join(f"{value} ({_jobs_of(n)})" for value, n in counts)
 
 
 def _jobs(records: Sequence[Mapping[str, Any]]) -> str:
     if not records:
         return "none has a record"
     cpu, wall = (sum(r[name] for r in records) for name in ("cpu_seconds", "wall_seconds"))
+    first, last = (_minute(records[i]["started"]) for i in (0, -1))
     return (
-        f"{len(records)}, begun from {records[0]['started']} to {records[-1]['started']}; sums: "
+        f"{len(records)}, begun from {first} to {last} UTC; sums: "
         f"{duration(cpu)} of CPU time, {duration(wall)} of wall time"
     )
+
+
+def _minute(started: str) -> str:
+    """A date that no browser breaks over lines."""
+    return started[:16].replace("T", NO_BREAK).replace("-", NO_BREAK_HYPHEN)
 
 
 def page(rows: Mapping[str, str]) -> str:

@@ -32,15 +32,13 @@ COLUMNS = [
 ]  # fmt: skip
 
 METHOD = """\
-A difference is a row's {metric} minus that of {name}: **{positive} where {name} is better**. In
-brackets its 95% interval; \\* differs at 5% after Holm's correction over the columns.
-
-The standard error is that of the users or images drawn again and of the seeds, minus what both hold
-(two-way); users and not rows count because a user's ratings are not independent. Items are taken as
-given, and so is a teacher that all seeds share. A win is an interval on the side of {name}, a loss
-one on the other, all else a tie. "Told apart" is the smallest true difference that such an evaluation
-finds in 80% of cases. *Same*: the same predictions, as an ablation has them that changes what the
-settings have already."""
+In brackets stands a difference's 95% interval; \\* differs at 5% after Holm's correction over the
+columns. The standard error is that of the users or images drawn again and of the seeds, minus what both
+hold (two-way); users and not rows count because a user's ratings are not independent. Items are taken
+as given, and so is a teacher that all seeds share. A win is an interval on the side of the row that
+others are compared with, a loss one on the other, all else a tie. "Told apart" is the smallest true
+difference that such an evaluation finds in 80% of cases. *Same*: the same predictions, as an ablation
+has them that changes what the settings have already."""
 
 
 def compare(
@@ -140,15 +138,18 @@ def run(
     """
     paper = Paper.read(facts)
     files = [*predictions, *references]
-    parts, pages = [], []
+    names = {id: row for about in tables.values() for row, id in about["rows"].items()}
+    parts, pages, shown = [], [METHOD], set()
     for about in tables.values():
         own = [file for file in files if _is_of(file, about)]
         evidence = collect(own, about["metric"])
-        published = numbers(about["paper"])
-        rows = compare(about, about["rows"], evidence, paper, published)
+        rows = compare(about, about["rows"], evidence, paper, numbers(about["paper"]))
         lines = compare(about, about["references"], evidence, paper, {}).assign(rank=np.nan)
         parts += [rows, lines]
-        pages += page(about, rows, lines, evidence)
+        against = about["against"], evidence.columns
+        new = lines if against not in shown else lines.iloc[:0]  # once for each comparison
+        shown.add(against)
+        pages += page(about, names.get(about["against"], about["against"]), rows, new, evidence)
     found = pd.concat([part for part in parts if len(part)], ignore_index=True)
     write_csv(csv, found)
     write_text(md, "\n\n".join(["# Differences with their uncertainty", stamp, *pages]) + "\n")
@@ -160,22 +161,20 @@ def _is_of(file: str | Path, about: Mapping[str, Any]) -> bool:
 
 
 def page(
-    about: Mapping[str, Any], rows: pd.DataFrame, lines: pd.DataFrame, evidence: Evidence
+    about: Mapping[str, Any],
+    name: str,
+    rows: pd.DataFrame,
+    lines: pd.DataFrame,
+    evidence: Evidence,
 ) -> list[str]:
-    """The part of the page that is about one table."""
-    names = rows.loc[rows["experiment"] == about["against"], "row"]
-    name = names.iloc[0] if len(names) else f"`{about['against']}`"
-    positive = "negative" if evidence.metric.maximize else "positive"
-    unit = f"{evidence.units.max():,} {evidence.metric.unit_column}s"
+    """The part of the page that is about one table; `name` is what its rows are compared with."""
+    metric, units, seeds = evidence.metric, int(evidence.units.max()), evidence.seeds
     parts = [
         f"## {about['title']}",
-        METHOD.format(metric=evidence.metric.title, name=name, positive=positive),
-        f"Evaluated on {unit} (in the largest column), {evidence.seeds} "
-        + (
-            "seed: nothing is known of how others would differ."
-            if evidence.seeds == 1
-            else "seeds."
-        ),
+        f"A difference is a row's {metric.title} minus that of {name}: "
+        f"**{'negative' if metric.maximize else 'positive'} where {name} is better**. Evaluated on "
+        f"{units:,} {metric.unit_column}s{' in the largest column' if len(evidence.columns) > 1 else ''}, "
+        + (f"{seeds} seeds." if seeds > 1 else "1 seed: of others nothing is known."),
     ]
     for part in (rows, lines):
         if len(part):

@@ -34,7 +34,14 @@ from talking_models.running.machine import cores, processor
 RAW = "data/"  # below it lies what was downloaded; everything else is made from that
 NOTE = "logs/run.json"
 RECORDS = "provenance"
+KEYS = frozenset((
+    "rule", "wildcards", "commit", "dirty", "config", "library", "code", "data", "inputs",
+    "outputs", "python", "packages", "host", "processor", "cores", "threads", "started",
+    "wall_seconds", "cpu_seconds",
+))  # fmt: skip
+"""What a record says, see `record`; one that lacks any of it is damaged."""
 IMPORTED = time.time()
+REPOSITORY = ROOT.parents[2]
 MADE_BY_RUNS = ("results", "dvc.lock")  # in git, and no part of what a run is made from
 
 
@@ -58,17 +65,22 @@ def note_run(results: str | Path, config: Mapping[str, Any]) -> None:
     write_text(Path(results) / NOTE, json.dumps(note, indent=2) + "\n")
 
 
-def git_state(results: str | Path = "results") -> tuple[str | None, bool | None]:
-    """The commit of the working directory, and whether files differ from it or are new.
+def git_state(
+    results: str | Path = "results", root: Path | None = None
+) -> tuple[str | None, bool | None]:
+    """The commit of the workflow's repository, and whether files differ from it or are new.
 
-    What runs make does not count. None, None: no git, no repository, or no commit.
+    The repository is that of the workflow, wherever the run is (`--directory`, `module:`). What
+    runs make does not count. None, None: no git, no repository, or no commit.
     """
-    inside = [name for name in (*MADE_BY_RUNS, str(results)) if not name.startswith(("/", ".."))]
+    root, folder, made = (root or REPOSITORY).resolve(), Path(results).resolve(), [*MADE_BY_RUNS]
+    if folder.is_relative_to(root):
+        made.append(folder.relative_to(root).as_posix())
     # no lock: another git may be at work here
     command = ["git", "--no-optional-locks", "status", "--porcelain=v2", "--branch", "--", "."]
-    command += [f":(exclude){name}" for name in inside]
+    command += [f":(exclude){name}" for name in made if name != "."]
     try:
-        said = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+        said = subprocess.run(command, cwd=root, check=True, capture_output=True, text=True).stdout
     except (OSError, subprocess.CalledProcessError):
         return None, None
     head, changes = None, False
@@ -134,8 +146,8 @@ def record(snakemake: Any, results: Path) -> dict[str, Any]:
         started (UTC), wall_seconds, cpu_seconds (child processes included).
     """
     inputs, outputs = digests(snakemake.input), digests(snakemake.output)
-    note = results / NOTE
-    run = json.loads(note.read_text(encoding="utf-8")) if note.is_file() else {}
+    run = _read(results / NOTE)
+    made = {path: digest for path, digest in outputs.items() if path.startswith(RAW)}
     used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
     began = start_of_process()
     return {
@@ -143,7 +155,7 @@ def record(snakemake: Any, results: Path) -> dict[str, Any]:
         "wildcards": dict(snakemake.wildcards.items()),
         **{key: run.get(key) for key in ("commit", "dirty", "config", "library")},
         "code": snakemake.params.get("code"),
-        "data": raw(inputs or outputs, read_all(results), results),
+        "data": raw(made or inputs or outputs, read_all(results), results),
         "inputs": inputs,
         "outputs": outputs,
         "python": platform.python_version(),
@@ -203,12 +215,25 @@ def packages() -> dict[str, str]:
 # Records together
 
 
+def _read(path: Path) -> dict[str, Any]:
+    """A note or a record; empty if it is not there or damaged."""
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
 def read_all(results: str | Path) -> dict[str, dict[str, Any]]:
-    """The record of each file that the records in a folder of results say was made."""
-    found = {}
+    """The record of each file that the records in a folder of results say was made.
+
+    A damaged record is as none: its files are unknown.
+    """
+    found: dict[str, dict[str, Any]] = {}
     for path in sorted(Path(results, RECORDS).rglob("*.json")):
-        made = json.loads(path.read_text(encoding="utf-8"))
-        found |= dict.fromkeys(made["outputs"], made)
+        made = _read(path)
+        if made.keys() >= KEYS and isinstance(made["outputs"], dict):
+            found |= dict.fromkeys(made["outputs"], made)
     return found
 
 

@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
+import logging
 import os
 from pathlib import Path
+
+log = logging.getLogger(__name__)
+
+NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)
+"""What file systems without locks say, such as NFS or Lustre mounted without them."""
 
 
 class RunLock:
@@ -16,6 +23,8 @@ class RunLock:
 
     def acquire(self) -> None:
         """Take the lock and hold it as long as this object, at most until the process ends.
+
+        Where the file system has no locks, a warning is all there is.
 
         Raises:
             RuntimeError: another process holds it; the message gives its id.
@@ -32,6 +41,15 @@ class RunLock:
                 f"another run (process {holder}) is writing to {self.path.parent}: wait for it, "
                 "or give this one its own folder with --config results=FOLDER"
             ) from None
+        except OSError as error:
+            if error.errno not in NO_LOCKS:
+                raise
+            log.warning(
+                "%s: the file system has no locks (%s): see to it yourself that one run at a time "
+                "writes there",
+                self.path.parent,
+                error.strerror,
+            )
         file.truncate(0)
         file.write(f"{os.getpid()}\n")
         file.flush()

@@ -24,7 +24,7 @@ class Board:
         self.shown = 0, 0
 
     def show(self, history: list[tuple], throughput: list[tuple]) -> None:
-        """Write the rows that are new in the two tables of `vision_loop.Logs`."""
+        """Write the rows that are new in the two tables of `image_loop.Logs`."""
         rows, paces = self.shown
         for step, name, value, norm in history[rows:]:
             self._write(step, [(name, value), (f"gradient_norm/{name}", norm)])

@@ -1,4 +1,4 @@
-"""Where a vision job runs: Lightning Fabric on CPUs, CUDA or XLA devices, one or several."""
+"""Where an image job runs: Lightning Fabric on CPUs, CUDA or XLA devices, one or several."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def precision_of(accelerator: str, wanted: str) -> str:
 
 
 def fabric_of(device: Mapping[str, Any]) -> Fabric:
-    """The Fabric of a `vision.device` section, not launched."""
+    """The Fabric of a `device` section, not launched."""
     accelerator, devices = device["accelerator"], device["devices"]
     several = devices > 1 and accelerator != "tpu"
     # Inside a Slurm job Fabric would take Slurm's word for the number of processes: one.

@@ -1,4 +1,4 @@
-"""The training loop of vision: SGD on micro-batches, on one device or several, resumable."""
+"""The training loop of images: SGD on micro-batches, on one device or several, resumable."""
 
 from __future__ import annotations
 
@@ -14,8 +14,7 @@ from lightning_fabric import Fabric
 from torch import Tensor, nn
 
 from talking_models.methods import Method
-from talking_models.models.base import LayeredModel
-from talking_models.models.transformer import FrozenViT
+from talking_models.models.base import Frozen, LayeredModel
 from talking_models.training.board import Board
 from talking_models.training.devices import reduce_gradients
 from talking_models.training.draws import PlacedStreams
@@ -31,7 +30,7 @@ class Learner(nn.Module):
     """
 
     def __init__(
-        self, student: LayeredModel, method: Method, teachers: Mapping[str, FrozenViT]
+        self, student: LayeredModel, method: Method, teachers: Mapping[str, Frozen]
     ) -> None:
         super().__init__()
         self.student = student

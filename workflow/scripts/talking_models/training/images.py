@@ -18,10 +18,9 @@ from talking_models.data.images import Examples
 from talking_models.io import write_csv, write_yaml
 from talking_models.models import MODELS
 from talking_models.models.backbones import Backbone, Look, load_trained, save_trained
-from talking_models.models.base import LayeredModel
+from talking_models.models.base import Frozen, LayeredModel
 from talking_models.models.files import kind_of, read
 from talking_models.models.layers import Layers
-from talking_models.models.transformer import FrozenViT
 from talking_models.objectives import ClassObjective
 from talking_models.training.board import Board
 from talking_models.training.devices import launch
@@ -110,7 +109,7 @@ def fit(
     look = backbone.look
     student = MODELS.get(form["kind"]).student(form, len(examples.classes), backbone)
     teachers = {
-        id: FrozenViT(teacher_of(form, *inputs.teachers[id]))
+        id: Frozen(teacher_of(form, *inputs.teachers[id]))
         for id, form in config["teachers"].items()
     }
     for teacher in teachers.values():
@@ -121,7 +120,7 @@ def fit(
     def prepare() -> None:
         chunks = -(-training["prepare_images"] // MEASURE_BATCH)
 
-        def states(teacher: FrozenViT) -> Any:
+        def states(teacher: Frozen) -> Any:
             for batch in islice(in_order(examples, look, MEASURE_BATCH, workers), chunks):
                 yield teacher(fabric.to_device(batch))
 

@@ -1,4 +1,4 @@
-"""What a killed vision job goes on from: one file, replaced as a whole every so many steps."""
+"""What a killed image job goes on from: one file, replaced as a whole every so many steps."""
 
 from __future__ import annotations
 
@@ -59,8 +59,8 @@ class Resume:
             return 0, None
         try:
             tensors, about = read(self.path, "checkpoint")
-        except ValueError as error:
-            log.warning("%s: starting anew", error)
+        except ValueError:
+            log.warning("%s is damaged, or no checkpoint: starting anew", self.path)
             return 0, None
         if about["key"] != self.key:
             log.info("%s is of a training with other settings: starting anew", self.path)

@@ -9,15 +9,15 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from talking_models.models.base import LayeredModel, States
+from talking_models.models.base import Frozen, LayeredModel, States
 from talking_models.training.batches import RatingData
 
 STATES = tuple(field.name for field in fields(States))
 CACHE_BYTES = 1 << 30  # per kind of state; 350,000 rows of a state of 512 + 256
 
 
-class FrozenTeacher:
-    """Trained models that answer by row and interpret, and never learn.
+class FrozenTeacher(Frozen):
+    """Trained models of ratings that answer by row.
 
     Args:
         model: one trained model (no stack's axis), which teaches all students, or a stack, whose
@@ -27,7 +27,7 @@ class FrozenTeacher:
     """
 
     def __init__(self, model: LayeredModel, data: RatingData, stack: int | None = None) -> None:
-        self.model = model.eval().requires_grad_(False)
+        super().__init__(model)
         self.data, self.stack = data, stack
         self.widths = replace(model.widths, stacked=stack is not None)
         self.cached: dict[str, Tensor] = {}
@@ -61,12 +61,7 @@ class FrozenTeacher:
         """The states on the rows of a batch, without gradient."""
         if self.caches:
             return CachedStates(self, batch.rows)
-        with torch.no_grad():
-            return self.model(self.data.batch(batch.rows))
-
-    def upper(self, low: Tensor) -> Tensor:
-        """Interpret a lower state that somebody else wrote; the gradient reaches `low`."""
-        return self.model.upper(low)
+        return super().__call__(self.data.batch(batch.rows))
 
 
 class CachedStates:

@@ -81,8 +81,9 @@ def search(
         search: `folds`, `seeds`, `precision`, `steps` (the most that a choice can have), `every`,
             `scope`. With `steps` and `every` None, steps are not chosen: those of the configs stay.
         teachers: checkpoints by the teacher's id, one per fold.
-        journal: see `run_search`; the search's identity there is the content of all that it reads,
-            but for the scope, so that another scope chooses anew without training.
+        journal: see `run_search`; the search's identity there is the content of all that scores
+            depend on. Another scope chooses anew without training, and a longer list of trials
+            trains only those that are new.
         code: digest of the code.
         about: what the choice is for.
         outputs: files `curves`, `trials`, `chosen` and `choice`.
@@ -100,7 +101,7 @@ def search(
     )
     files = [*rows, items, *(path for paths in teachers.values() for path in paths)]
     digests = [sha256(Path(file).read_bytes()).hexdigest() for file in files]
-    scored_by = {key: value for key, value in search.items() if key != "scope"}
+    scored_by = {key: value for key, value in search.items() if key not in ("scope", "trials")}
     identity = [configs, scored_by, code, digests]
     curves = run_search(trials, score, list(configs), search["folds"], journal, identity, log)
     write_csv(outputs["curves"], curves)

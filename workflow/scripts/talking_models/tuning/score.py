@@ -37,7 +37,7 @@ class FoldScores:
     """Validation curves of settings, for every task of a search.
 
     Args:
-        train: the training rows of all genres, in time order.
+        train: the training rows of all tasks, in time order.
         items: the items' table.
         configs: the config of each task, which the settings to be scored change.
         tasks: names by id; `all` is all rows.
@@ -75,6 +75,7 @@ class FoldScores:
         """The config with which one trial trains on one task."""
         config = changed(self.configs[task], change)
         config |= {"seeds": self.search["seeds"], "precision": self.search["precision"]}
+        config["teacher_seed"] = "first"  # a fold has one teacher, which teaches all its students
         if self.search["steps"] is not None:
             config["training"] = config["training"] | {"steps": self.search["steps"]}
         return config

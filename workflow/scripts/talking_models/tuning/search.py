@@ -1,13 +1,12 @@
 """One search: a list of settings, each scored by training on the folds, kept in a journal.
 
-The journal (Optuna's) makes a killed search go on where it stopped. Its trials are listed in
-advance and scored in their order, so that the outcome is the same however often it was killed.
+The journal makes a killed search go on where it stopped. Trials are listed in advance and judged in
+their order, from scores alone, so that the outcome is the same however often it was killed, and a
+longer list adds trials to those of a shorter one.
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
 import logging
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -16,8 +15,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from talking_models.tuning.journal import Journal
+
 Curves = np.ndarray
 """Validation RMSE (tasks, looks) of one fold, the mean over seeds, in stars."""
+COLUMNS = ["trial", "state", "fold", "task", "look", "rmse"]
 
 
 def run_search(
@@ -32,8 +34,9 @@ def run_search(
 ) -> pd.DataFrame:
     """Score every trial on every fold; drop the hopeless ones early.
 
-    After each fold a trial whose score so far is worse than the median of the earlier trials' at
-    that fold is pruned (Optuna's `MedianPruner`), but none of the first `startup`.
+    After each fold but the last a trial is pruned if its best score so far is worse than the median
+    of the scores that the earlier complete trials had at that fold, where there are `startup` of
+    them. A score is the lowest mean over the folds so far and the tasks.
 
     Args:
         trials: settings, see `space.trials`.
@@ -41,82 +44,45 @@ def run_search(
             the trial as failed.
         tasks: names of the curves.
         folds: number of folds.
-        journal: file that the search goes on from, if it is of the same search.
-        identity: all that the scores depend on besides the trials; a search of another identity
-            starts anew in the same file.
-        log: gets a line for each trial.
+        journal: file that the search goes on from, see `Journal`.
+        identity: all that the scores depend on besides the settings of a trial; what was scored
+            under another identity is not taken.
+        log: gets a line for each trial that is scored now.
         startup: see above.
 
     Returns:
         One row per trial, fold, task and look: `trial`, `state` (complete, pruned, failed), `fold`,
         `task`, `look` (0, 1, ...), `rmse`. A trial has only the folds that it finished.
+
+    Raises:
+        ValueError: see `Journal`.
     """
-    import optuna
-    from optuna.trial import TrialState
-
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
-    Path(journal).parent.mkdir(parents=True, exist_ok=True)
-    # Left by a search that was killed while it wrote. No other process has this journal, and Optuna
-    # would wait for the lock: for ever where the path is relative.
-    Path(f"{journal}.lock").unlink(missing_ok=True)
-    backend = optuna.storages.journal.JournalFileBackend(str(journal))
-    name = hashlib.sha256(json.dumps([identity, list(trials)], sort_keys=True).encode()).hexdigest()
-    study = optuna.create_study(
-        storage=optuna.storages.JournalStorage(backend),
-        study_name=name[:16],
-        load_if_exists=True,
-        pruner=optuna.pruners.MedianPruner(n_startup_trials=startup),
-    )
-    done = {
-        trial.user_attrs["index"]: trial
-        for trial in study.get_trials(deepcopy=False)
-        if trial.state in (TrialState.COMPLETE, TrialState.PRUNED)
-        or (trial.state == TrialState.FAIL and "failure" in trial.user_attrs)
-    }
-    for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
-        study.tell(trial.number, state=TrialState.FAIL)  # cut off by a kill: scored again below
-    for index, settings in enumerate(trials):
-        if index in done:
-            continue
-        trial = study.ask()
-        trial.set_user_attr("index", index)
-        state, value = _score(trial, settings, evaluate, folds, log)
-        study.tell(trial, value, state)
-        log.info("trial %d of %d: %s %s", index + 1, len(trials), state.name.lower(), value)
-        done[index] = study.get_trials(deepcopy=False)[trial.number]
-    return _rows([done[index] for index in range(len(trials))], tasks)
-
-
-def _score(trial, settings, evaluate, folds, log):
-    """Run one trial; its curves go into the journal fold by fold."""
-    from optuna.trial import TrialState
-
-    curves = []
-    for fold in range(folds):
-        try:
-            found = evaluate(settings, fold)
-        except ArithmeticError as error:
-            trial.set_user_attr("failure", str(error))
-            log.warning("%s", error)
-            return TrialState.FAIL, None
-        trial.set_user_attr(f"fold{fold}", found.tolist())
-        curves.append(found)
-        score = float(np.mean(curves, (0, 1)).min())
-        trial.report(score, fold)
-        if fold + 1 < folds and trial.should_prune():
-            return TrialState.PRUNED, None
-    return TrialState.COMPLETE, score
-
-
-def _rows(found: list, tasks: Sequence[str]) -> pd.DataFrame:
-    """The journal's trials as a table."""
+    kept = Journal(journal, identity, log)
+    complete: list[list[float]] = []  # of each complete trial, its score after each fold
     rows = []
-    for index, trial in enumerate(found):
-        state = "failed" if trial.state.name == "FAIL" else trial.state.name.lower()
-        for name, curves in sorted(trial.user_attrs.items()):
-            if not name.startswith("fold"):
-                continue
-            for task, curve in zip(tasks, curves, strict=True):
-                fold = int(name.removeprefix("fold"))
-                rows += [(index, state, fold, task, look, rmse) for look, rmse in enumerate(curve)]
-    return pd.DataFrame(rows, columns=["trial", "state", "fold", "task", "look", "rmse"])
+    for index, settings in enumerate(trials):
+        before, curves, scores, state = kept.added, [], [], "complete"
+        for fold in range(folds):
+            try:
+                curves.append(kept.curves(settings, fold, evaluate))
+            except ArithmeticError as error:
+                log.warning("%s", error)
+                state = "failed"
+                break
+            scores.append(float(np.mean(curves, (0, 1)).min()))
+            earlier = [of[fold] for of in complete]
+            if fold + 1 < folds and len(earlier) >= startup and min(scores) > np.median(earlier):
+                state = "pruned"
+                break
+        else:
+            complete.append(scores)
+        if kept.added > before:
+            score = f" {scores[-1]:.4f}" if scores else ""
+            log.info("trial %d of %d: %s%s", index + 1, len(trials), state, score)
+        rows += [
+            (index, state, fold, task, look, rmse)
+            for fold, found in enumerate(curves)
+            for task, curve in zip(tasks, found, strict=True)
+            for look, rmse in enumerate(curve)
+        ]
+    return pd.DataFrame(rows, columns=COLUMNS)

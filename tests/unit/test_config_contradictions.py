@@ -1,0 +1,237 @@
+"""Settings that cannot be together are refused before any job, both named with their values."""
+
+from types import SimpleNamespace
+
+import pytest
+from configs import at, config, curve, line, message, table, whole
+
+from talking_models.config import ConfigError, load
+from talking_models.config.merge import merge
+from talking_models.plan import Plan
+
+
+@pytest.mark.parametrize(
+    ("raw", "problem"),
+    [
+        (
+            {"search": {"trials": 2, "steps": 20, "teacher_steps": 50}},
+            "search: search.steps 20 < search.every 25: no trial would be looked at",
+        ),
+        (
+            {"search": {"teacher_steps": 24}},
+            "search: search.teacher_steps 24 < search.every 25: no trial would be looked at",
+        ),
+        (
+            at("models.vit-student.training", {"steps": 100, "warmup_steps": 500}),
+            "models.vit-student.training: warmup_steps 500 never end in steps 100: change one of "
+            "them",
+        ),
+        (
+            at("models.vit-student.training", {"steps": 100}),  # 500 is the default
+            "models.vit-student.training: warmup_steps 500 never end in steps 100: change one of "
+            "them",
+        ),
+        (
+            at("experiments.see.training", {"steps": 500}),
+            "experiments.see.training: warmup_steps 500 never end in steps 500: change one of them",
+        ),
+        (
+            at("models.vit-student.training", {"batch_size": 30, "micro_batch_size": 32}),
+            "models.vit-student.training: batch_size 30 is no multiple of micro_batch_size 32: "
+            "change one of them",
+        ),
+        (
+            at("models.vit-student.training", {"batch_size": 32, "micro_batch_size": 7}),
+            "models.vit-student.training: batch_size 32 is no multiple of micro_batch_size 7: "
+            "change one of them",
+        ),
+        (
+            {"device": {"devices": 3}},
+            "experiments.see.training: batch_size 512 in micro-batches of 170 cannot be divided "
+            "among device.devices 3",
+        ),
+        (
+            at("models.vit-student.blocks", 13),
+            "models.vit-student: cut [2, 4] and blocks 13 in vit_base_patch32_224.orig_in21k of "
+            "12 blocks",
+        ),
+        (
+            at("models.vit.cut", [6, 99]),
+            "models.vit: cut [6, 99] and blocks None in vit_base_patch32_224.orig_in21k of "
+            "12 blocks",
+        ),
+        (
+            at("models.vit.cut", [6, 3]),
+            "models.vit: cut [6, 3]: the lower state lies before the higher",
+        ),
+        (
+            at("models.vit-student.cut", [4, 2]),
+            "models.vit-student: cut [4, 2]: the lower state lies before the higher",
+        ),
+        (
+            at("models.vit-student.cut", [2, 5]),
+            "models.vit-student: cut [2, 5] goes beyond blocks 4",
+        ),
+        (
+            at("data.ml.tasks.densest", 4),
+            "data.ml.tasks: names ['Drama', 'War'] and densest 4: one of them says it",
+        ),
+        (
+            at("data.ml.tasks.by", "all"),
+            "data.ml.tasks: by `all` there is one task: say by what others are subsets "
+            "(`category`)",
+        ),
+        (
+            at("data.ml.tasks", {"names": []}),
+            "data.ml.tasks: by category: say which there are, by `names` or `densest`",
+        ),
+        (
+            at("data.digits.tasks", {"by": "category", "densest": 2}),
+            "data.digits.tasks: by category: images have the one task `all`",
+        ),
+        (
+            at("splits.latest.windows", 3),
+            "splits.latest: kind `rolling` needs windows, and no other kind has them",
+        ),
+        (
+            at("splits.given.eval", 0.2),
+            "splits.given: eval has no effect with kind `given`: the source says it",
+        ),
+        (
+            at("models.teacher.file", "t.safetensors"),
+            "models.teacher: on and file: it is trained here or comes from a file",
+        ),
+        (
+            at("models.teacher.on", None),
+            "experiments.talk.teachers: found 'teacher' (text); teacher is not trained anywhere: "
+            "set its `on: all`, or its `file`",
+        ),
+        (
+            at("experiments.see.teachers", ["teacher"]),
+            "experiments.see.teachers: found ['teacher'] (a list); student and teachers are for "
+            "different families of data",
+        ),
+        (
+            table(data=["ml", "digits"]),
+            "tables.t.data: found ['ml', 'digits'] (a list); ratings and images in one table",
+        ),
+        (
+            table(metric="accuracy"),
+            "tables.t.metric: found 'accuracy' (text); this metric is not for ratings",
+        ),
+        (
+            table(split="given"),
+            "tables.t.data: found 'ml' (text); data set ml of ratings cannot be cut by given",
+        ),
+        (
+            table(rows={"A": "see"}),
+            "tables.t.rows.A: found 'see' (text); see trains vit-student, which is not for ratings",
+        ),
+        (
+            curve(of="talk", over={"rounds": [0, 1]}, points={"2": "talk"}),
+            "curves.c: either `of` and `over`, or `points`",
+        ),
+        (
+            curve(of="talk", over={"rounds": [0], "w1": [1.0]}),
+            "curves.c: `over` takes one setting",
+        ),
+        (
+            curve(of="talk", over={"noise": [0.5, "0,5"]}),
+            "curves.c.over.noise[1]: found '0,5' (text); its experiment c-0-5 is there already, "
+            "give the curve another id",
+        ),
+    ],
+    ids=lambda value: value.partition(":")[0] if isinstance(value, str) else "",
+)  # fmt: skip
+def test_what_contradicts_itself_is_refused_with_both_keys_and_values(raw, problem):
+    assert line(raw) == problem
+
+
+def test_a_model_is_of_one_that_is_of_no_other():
+    """So nothing goes in circles."""
+    assert message({"models": {"vit": {"of": "vit-student"}}}).splitlines()[1:] == [
+        f"  models.{id}.of: found '{other}' (text); "
+        "allowed: no other model of the same kind without `of`"
+        for id, other in (("vit", "vit-student"), ("vit-student", "vit"))
+    ]
+    over = at("models.third", {"kind": "vit", "of": "vit-student"})
+    assert line(over).startswith("models.third.of: found 'vit-student' (text); allowed: one of vit")
+
+
+def test_what_a_model_is_of_is_checked_as_it_is_together():
+    """A depth that stands with the teacher, blocks that stand with the student."""
+    tiny = {"name": "vit_tiny_patch16_224", "options": {"depth": 6}, "cut": [3, 6]}
+    assert config(at("models.vit", tiny))
+    over = merge(at("models.vit", tiny), at("models.vit-student.blocks", 9))
+    assert line(over).startswith("models.vit-student: cut [2, 4] and blocks 9 in vit_tiny")
+    assert "of 6 blocks" in line(over)
+
+
+def test_an_option_that_a_kind_cannot_take_is_a_problem_and_no_crash():
+    assert "models.vit: vit cannot " in message(at("models.vit.options", {"depth": "six"}))
+
+
+@pytest.mark.parametrize("key", ["evaluate_every", "log_every", "checkpoint_every"])
+def test_fewer_steps_than_between_two_looks_are_allowed(key):
+    """The last step is looked at anyway."""
+    training = {"steps": 5, "warmup_steps": 1, key: 1000}
+    assert config(at("models.vit-student.training", training))
+
+
+# What only shows in a job's own settings ends the run when the job is wanted, and no other run.
+
+
+def job(over, experiment, task="war", data="ml", split="latest"):
+    place = SimpleNamespace(data=data, split=split, task=task, experiment=experiment)
+    return Plan(load(whole(over)), over).training_config(place)
+
+
+@pytest.mark.parametrize(
+    ("experiment", "over", "said"),
+    [
+        (
+            "talk",
+            {"student_steps": 5000},
+            "student_steps 5000 and module_steps 0 leave nothing of steps 500",
+        ),
+        (
+            "talk",
+            {"student_steps": 100, "module_steps": 400},
+            "student_steps 100 and module_steps 400 leave nothing of steps 500",
+        ),
+        (
+            "see",
+            {"module_steps": 30000},
+            "student_steps 0 and module_steps 30000 leave nothing of steps 20000",
+        ),
+    ],
+)
+def test_separate_training_leaves_steps_for_both(experiment, over, said):
+    over = at(f"experiments.{experiment}.settings", over)
+    place = {} if experiment == "talk" else {"data": "digits", "split": "given", "task": "all"}
+    with pytest.raises(ConfigError) as caught:
+        job(over, experiment, **place)
+    student = "student" if experiment == "talk" else "vit-student"
+    start = f"experiments.{experiment}, with models.{student}.training: {said}"
+    assert str(caught.value).startswith(start)
+
+
+def test_a_contradiction_hinders_no_other_experiment():
+    over = {
+        "models": {"student": {"training": {"steps": 50}}},
+        "experiments": {
+            "apart": {"method": "td", "like": "talk", "settings": {"student_steps": 100}}
+        },
+    }
+    assert job(over, "talk")["training"]["steps"] == 50
+    with pytest.raises(ConfigError, match=r"student_steps 100 .* leave nothing of steps 50"):
+        job(over, "apart")
+
+
+def test_rules_hear_of_it_while_the_jobs_are_planned():
+    over = at("experiments.talk.settings.student_steps", 5000)
+    place = SimpleNamespace(data="ml", split="latest", task="war", experiment="talk")
+    plan = Plan(load(whole(over)), over)
+    for asked in (plan.teachers, plan.search_inputs):
+        with pytest.raises(ConfigError, match="student_steps 5000"):
+            asked(place)

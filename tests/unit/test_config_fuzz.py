@@ -1,0 +1,92 @@
+"""Every key with values of every wrong kind: a `ConfigError` that names it, and no other error."""
+
+import datetime
+
+import jsonschema
+import pytest
+from configs import at, curve, table, whole
+
+from talking_models.config import Config, ConfigError, docs, load
+from talking_models.config.entries import REGISTRIES
+from talking_models.config.merge import merge
+from talking_models.methods import METHODS
+
+VALUES = [
+    None, True, False, 0, -1, 10**30, 1.5, -0.5, float("nan"), float("inf"), "", "x", "~", "Big Id",
+    "{a: 1}", "[1]", "1e-3", [], [None], [[]], [1, "x"], ["x", "x"], [{}], {}, {"a": 1}, {1: 2},
+    {True: False}, {"a": None}, datetime.date(2020, 1, 1), b"x",
+]  # fmt: skip
+NEEDED = {
+    "folder": {"path": "pictures"}, "ratings": {"ratings": "a.csv"}, "tfds": {"set": "cifar10"},
+}  # fmt: skip
+
+
+def nodes(prefix, root):
+    """Every key path below a model, with its schema."""
+    for path, node in docs._keys(prefix, root, root):
+        yield path, {**node, "$defs": root.get("$defs", {})}
+
+
+def keys():
+    """Key paths, a configuration that has them, the schema of their values."""
+    tables = merge(table(), curve(points={"1": "talk"}))
+    ids = {"data": "ml", "splits": "latest", "models": "student", "experiments": "talk"}
+    ids |= {"tables": "t", "curves": "c"}
+    for path, node in nodes("", Config.model_json_schema()):
+        path = path.replace("<id>", ids.get(path.split(".")[0], ""))
+        yield path, tables, node
+        if "<" in path:  # and the mapping itself
+            yield path.partition(".<")[0], tables, {"type": "object"}
+    for section, kinds in REGISTRIES.items():
+        for name in kinds.names():
+            entry = at(f"{section}.new", {"kind": name, **NEEDED.get(name, {})})
+            for path, node in nodes(
+                f"{section}.new.", kinds.get(name).Settings.model_json_schema()
+            ):
+                yield path, entry, node
+    for name in METHODS.names():
+        entry = at(f"experiments.{name}-new", {"method": name})
+        for path, node in nodes("", METHODS.get(name).Settings.model_json_schema()):
+            yield f"experiments.{name}-new.settings.{path}", entry, node
+    for section in (*ids, "device", "search"):
+        yield section, tables, {"type": "object"}
+        if section in ids:
+            yield f"{section}.{ids[section]}", tables, {"type": ["object", "null"]}
+
+
+KEYS = [key for key in keys() if not key[0].endswith("<value>")]
+
+
+def test_there_are_keys_of_every_section():
+    assert {path.partition(".")[0] for path, _, _ in KEYS} == set(Config.model_fields)
+    assert len(KEYS) * len(VALUES) > 3000
+
+
+def said(raw):
+    """The words in which a configuration is refused; empty if it is taken."""
+    try:
+        load(raw)
+    except ConfigError as error:
+        return str(error)
+    return ""
+
+
+@pytest.mark.parametrize(("path", "over", "schema"), KEYS, ids=[key[0] for key in KEYS])
+def test_no_value_of_a_key_gives_another_error(path, over, schema):
+    schema = {key: value for key, value in schema.items() if key != "required"}
+    fits = jsonschema.Draft202012Validator(schema).is_valid
+    *sections, key = path.split(".")
+    words = []
+    for value in VALUES:
+        given = merge(whole(over), at(path, value))
+        node = given
+        for section in sections:
+            node = node[section]
+        node[key] = value  # as it is: for `merge` an empty mapping is no value
+        words.append(said(given))
+        off = value is None and ".<row name>" in path
+        assert words[-1] or fits(value) or off, f"{value!r} was taken"
+        if words[-1] and not fits(value):
+            assert path.partition(".<")[0].rpartition(".")[0] in words[-1]
+            assert "problem" in words[-1].partition("\n")[0]
+    assert any(words)

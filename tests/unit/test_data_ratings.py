@@ -1,0 +1,292 @@
+"""A user's own ratings, in every form that is understood, and what bad ones are told."""
+
+import gzip
+import zipfile
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from talking_models.data import new
+from talking_models.data.ratings import Ratings, RatingsSettings
+from talking_models.errors import SourceError
+
+ROWS = [
+    ("A-17", "s1", 4.5, 1600000000),
+    ("A-17", "s2", 3, 1600000100),
+    ("b2", "s1", 0.5, 1600000200),
+    ("b2", "s3", 5, 1600000300),
+]
+ITEMS = [("s1", "Café (1999)", "War|Drama"), ("s2", "B", "Drama"), ("s3", "C", "")]
+NAMES = {"user": "uid", "item": "sku", "rating": "stars", "time": "when"}
+
+
+def settings(**given):
+    return RatingsSettings(kind="ratings", **given).model_dump(mode="json")
+
+
+def read(**given):
+    return Ratings.read(settings(**given))
+
+
+def lines(rows, separator=",", header=None, end="\n"):
+    head = [header] if header else []
+    return end.join([*head, *(separator.join(map(str, row)) for row in rows)]) + end
+
+
+def write(path, text, encoding="utf-8"):
+    path.write_bytes(text.encode(encoding))
+    return str(path)
+
+
+@pytest.fixture
+def good(tmp_path):
+    """Ratings and items as CSV with a header."""
+    ratings = write(tmp_path / "r.csv", lines(ROWS, header="uid,sku,stars,when"))
+    items = write(tmp_path / "i.csv", lines(ITEMS, header="sku,title,categories"))
+    return {"ratings": ratings, "items": items, "columns": NAMES}
+
+
+def check(ratings, items=None):
+    assert list(ratings["user"]) == ["A-17", "A-17", "b2", "b2"]
+    assert list(ratings["item"]) == ["s1", "s2", "s1", "s3"]
+    assert list(ratings["rating"]) == [4.5, 3, 0.5, 5]
+    assert list(ratings["time"]) == [1600000000, 1600000100, 1600000200, 1600000300]
+    assert ratings["rating"].dtype == "float32"
+    if items is not None:
+        assert list(items["title"]) == ["Café (1999)", "B", "C"]
+        assert list(items["categories"]) == [["Drama", "War"], ["Drama"], []]
+
+
+def test_columns_by_name(good):
+    check(*read(**good))
+
+
+def test_the_names_that_people_use_need_no_saying(good):
+    check(*read(ratings=good["ratings"], items=good["items"]))
+
+
+@pytest.mark.parametrize("separator", [",", "\t", ";", "|", "::"])
+@pytest.mark.parametrize(
+    "header", [None, "user_id:token,item_id:token,rating:float,timestamp:float"]
+)
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_text_in_many_forms(tmp_path, separator, header, end):
+    header = header and header.replace(",", separator)
+    path = write(tmp_path / "r.txt", lines(ROWS, separator, header, end))
+    check(read(ratings=path)[0])
+
+
+def test_packed_parquet_and_latin(tmp_path, good):
+    text = Path(good["ratings"]).read_bytes()
+    (tmp_path / "r.csv.gz").write_bytes(gzip.compress(text))
+    with zipfile.ZipFile(tmp_path / "r.zip", "w") as archive:
+        archive.writestr("folder/ratings.csv", text)
+        archive.writestr("__MACOSX/folder/._ratings.csv", "x")
+    pd.DataFrame(ROWS, columns=["uid", "sku", "stars", "when"]).to_parquet(tmp_path / "r.parquet")
+    for name in ("r.csv.gz", "r.zip", "r.parquet"):
+        check(read(ratings=str(tmp_path / name), columns=NAMES)[0])
+    latin = write(tmp_path / "i.csv", lines(ITEMS, header="sku,title,categories"), "latin-1")
+    check(*read(**{**good, "items": latin}))
+
+
+def test_whole_numbers_stay_numbers_whatever_their_size(tmp_path):
+    rows = [(7, 2**40, 3, 1), (2**32 + 7, 2**40, 4, 2)]
+    ratings, _ = read(ratings=write(tmp_path / "r.csv", lines(rows)))
+    assert list(ratings["user"]) == [7, 2**32 + 7]
+    assert ratings["user"].dtype == "int64"
+    mixed = write(tmp_path / "m.csv", lines([(7, 1, 3, 1), ("x7", 1, 4, 2)]))
+    assert list(read(ratings=mixed)[0]["user"]) == ["7", "x7"]
+    leading = write(tmp_path / "z.csv", lines([("007", 1, 3, 1), ("7", 1, 4, 2)]))
+    assert list(read(ratings=leading)[0]["user"]) == ["007", "7"]
+
+
+@pytest.mark.parametrize(
+    "times",
+    [
+        [1600000000000, 1600000100999, 1600000200000, 1600000300000],
+        [
+            "2020-09-13 12:26:40",
+            "2020-09-13T12:28:20",
+            "2020-09-13T12:30:00Z",
+            "2020-09-13 14:31:40+02:00",
+        ],
+    ],
+)
+def test_times_in_milliseconds_and_dates(tmp_path, times):
+    rows = [(*row[:3], time) for row, time in zip(ROWS, times, strict=True)]
+    check(read(ratings=write(tmp_path / "r.csv", lines(rows)))[0])
+
+
+def test_categories_as_lists_and_as_flags(tmp_path, good):
+    for text in ("\"['War', 'Drama']\"", '"[""War"", ""Drama""]"'):
+        rows = [("s1", "Café (1999)", text), ("s2", "B", "\"['Drama']\""), ("s3", "C", "[]")]
+        items = write(tmp_path / "i.csv", lines(rows, header="sku,title,categories"))
+        check(*read(**{**good, "items": items}))
+    rows = [("s1", "Café (1999)", 1, 1), ("s2", "B", 0, 1), ("s3", "C", 0, 0)]
+    items = write(tmp_path / "i.csv", lines(rows, header="sku,title,War,Drama"))
+    columns = {**NAMES, "categories": ["War", "Drama"]}
+    check(*read(**{**good, "items": items, "columns": columns}))
+
+
+def test_no_items_and_tasks_by_a_column(tmp_path):
+    rows = [(*row, kind) for row, kind in zip(ROWS, "xyxy", strict=True)]
+    path = write(tmp_path / "r.csv", lines(rows, header="uid,sku,stars,when,shop"))
+    ratings, items = read(ratings=path, tasks={"by": "shop", "names": ["x"]})
+    assert list(ratings["task"]) == ["x", "y", "x", "y"]
+    assert list(items["item"]) == ["s1", "s2", "s3"]
+    assert list(items["title"]) == [""] * 3
+
+
+def test_duplicates(tmp_path):
+    rows = [*ROWS, ("A-17", "s1", 1.5, 1600000400)]
+    path = write(tmp_path / "r.csv", lines(rows))
+    with pytest.raises(SourceError, match="user A-17 rated item s1 more than once"):
+        read(ratings=path)
+    last = read(ratings=path, duplicates="last")[0]
+    assert list(last["rating"]) == [3, 0.5, 5, 1.5]
+    mean = read(ratings=path, duplicates="mean")[0]
+    assert list(mean["rating"]) == [3, 0.5, 5, 3]
+    path = write(tmp_path / "old.csv", lines([("a", "x", 1, 1000), ("a", "x", 2, 999)]))
+    assert list(read(ratings=path, duplicates="last")[0]["rating"]) == [1], "as numbers, not text"
+
+
+def bad(tmp_path, row, **given):
+    path = write(tmp_path / "bad.csv", lines([*ROWS[:2], row], header="uid,sku,stars,when"))
+    with pytest.raises(SourceError) as caught:
+        read(ratings=path, columns=NAMES, **given)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("row", "said"),
+    [
+        (("b2", "s1", "", 5), ["column rating, row 4", "a number", "''"]),
+        (("b2", "s1", "nan", 5), ["column rating, row 4", "'nan'"]),
+        (("b2", "s1", "inf", 5), ["column rating, row 4", "'inf'"]),
+        (("b2", "s1", "good", 5), ["column rating, row 4", "'good'"]),
+        (("b2", "s1", '"3,5"', 5), ["column rating, row 4", "'3,5'", "not a comma"]),
+        (("b2", "s1", 3, "soon"), ["column time, row 4", "'soon'"]),
+        (("", "s1", 3, 5), ["column user, row 4", "an id"]),
+        (("NaN", "s1", 3, 5), ["column user, row 4", "'NaN'"]),
+        (("b2", "s1", 3, 5, 6), ["Expected 4 columns, got 5: b2"]),
+    ],
+)
+def test_a_value_that_does_not_belong_is_named(tmp_path, row, said):
+    message = bad(tmp_path, row)
+    for text in said:
+        assert text in message
+
+
+def test_lines_are_counted_as_an_editor_does(tmp_path):
+    text = 'uid,sku,stars,when\n\nb1,s1,3,5\n"b\n2",s1,4,5\n\nb3,s1,good,5\n'
+    with pytest.raises(SourceError, match="column rating, row 7"):
+        read(ratings=write(tmp_path / "r.csv", text), columns=NAMES)
+
+
+def test_numbers_that_are_no_ids(tmp_path):
+    rows = [(1, 1, 3, 5), (1.5, 1, 3, 5)]
+    path = write(tmp_path / "r.csv", lines(rows, header="uid,sku,stars,when"))
+    with pytest.raises(SourceError, match=r"column user, row 3.*\n.*an id\n.*'1.5'"):
+        read(ratings=path, columns=NAMES)
+    with pytest.raises(SourceError, match="taken twice"):
+        read(ratings=path, columns=NAMES | {"item": "uid"})
+
+
+def test_places_as_names_and_two_bytes_for_each_sign(tmp_path):
+    path = write(tmp_path / "r.csv", "0,1,2,3\n7,1,3,5\n8,1,4,5\n", "utf-16")
+    assert list(read(ratings=path)[0]["user"]) == [7, 8]
+
+
+def test_a_flag_is_0_or_1(tmp_path, good):
+    items = write(tmp_path / "i.csv", lines([("s1", 1, 0), ("s2", 2, 1)], header="sku,Pots,Toys"))
+    columns = NAMES | {"categories": ["Pots", "Toys"]}
+    with pytest.raises(SourceError, match="column Pots, row 3"):
+        read(**{**good, "items": items, "columns": columns})
+
+
+def test_a_missing_column_names_the_nearest(good):
+    with pytest.raises(SourceError, match="no column for rating") as caught:
+        read(**{**good, "columns": {**NAMES, "rating": "star"}})
+    assert "nearest: stars" in str(caught.value)
+    assert "columns: {rating: ...}" in str(caught.value)
+
+
+def test_an_item_without_a_listing(tmp_path, good):
+    items = write(tmp_path / "few.csv", lines(ITEMS[:2], header="sku,title,categories"))
+    with pytest.raises(SourceError, match="1 rated items that are not listed, the first is s3"):
+        read(**{**good, "items": items})
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"", "no line in it"),
+        (b"uid,sku,stars,when\n", "has no rows"),
+        (b"\x1f\x8b\x08cut", "cannot be read"),
+        (b"PK\x03\x04cut", "cannot be read"),
+        (b"PAR1cut", "is no table"),
+        (b"1,2,3,4\n1,2\n1,2,3,4,5\n", "is no table"),
+    ],
+)
+def test_a_file_that_is_no_table(tmp_path, content, said):
+    path = tmp_path / "r.csv"
+    path.write_bytes(content)
+    with pytest.raises(SourceError) as caught:
+        read(ratings=str(path))
+    assert said in str(caught.value)
+    assert str(path) in str(caught.value)
+
+
+def test_no_file(tmp_path):
+    with pytest.raises(SourceError, match="cannot be read"):
+        read(ratings=str(tmp_path / "nowhere.csv"))
+
+
+def test_tasks_by_category_need_categories(good):
+    given = {"ratings": good["ratings"], "columns": NAMES}
+    with pytest.raises(SourceError, match="no item has a category"):
+        read(**given, tasks={"by": "category", "densest": 2})
+
+
+def test_the_files_are_the_rules_input(good):
+    assert Ratings.files(settings(**good)) == [good["ratings"], good["items"]]
+
+
+# What `make new` finds
+
+
+def shop(tmp_path, users=40):
+    rows = [
+        (f"u{i % users}", i // users, 1 + i % 5, 1600000000 + 60 * i) for i in range(users * 12)
+    ]
+    ratings = write(tmp_path / "ratings.csv", lines(rows, header="userId,movieId,rating,timestamp"))
+    listed = [(i, f"Thing {i}", "Tools|Toys" if i % 3 else "Books") for i in range(12)]
+    items = write(tmp_path / "items.csv", lines(listed, header="movieId,title,genres"))
+    return ratings, items
+
+
+def test_new_says_what_it_found_and_writes_a_configuration_that_is_valid(tmp_path, capsys):
+    from talking_models.config import read as read_config
+
+    ratings, items = shop(tmp_path)
+    out = tmp_path / "shop.yaml"
+    command = [ratings, items, "--name", "Shop", "--out", str(out)]
+    assert new.main(command) == 0
+    said = capsys.readouterr().out
+    assert "480 ratings of 12 items by 40 users" in said
+    assert "from 1 to 5" in said
+    assert "densest categories: Tools" in said
+    assert "0% of the latest tenth" in said
+    shipped = [f"config/{name}.yaml" for name in ("config", "experiments", "tables")]
+    config = read_config(*shipped, out)
+    assert config.columns(config.tables["shop"])[0] == ("shop", "latest", "tools")
+    assert list(config.tables)[-1] == "shop"
+    assert config.data["shop"].columns.user == "userId"
+    assert new.main(command) == 1, "it would replace a file of the user's"
+    assert "is there" in capsys.readouterr().err
+
+
+def test_new_tells_of_a_bad_file(tmp_path, capsys):
+    assert new.main([str(tmp_path / "no.csv"), "--out", str(tmp_path / "x.yaml")]) == 1
+    assert "cannot be read" in capsys.readouterr().err

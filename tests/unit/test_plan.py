@@ -1,0 +1,432 @@
+"""What rules ask of a configuration: files, settings and code of jobs, tables, figures, pages."""
+
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from configs import at, curve, table, whole
+
+from talking_models.config import ConfigError, load
+from talking_models.config.merge import merge
+from talking_models.plan import Plan
+from talking_models.running.fingerprint import closure
+
+ROWS = {"rows": {"Scratch": "scratch", "Teacher": "teacher", "Talk": "talk"}, "against": "talk"}
+SEEN = {"title": "S", "data": ["digits"], "rows": {"See": "see"}, "against": "see"}
+
+
+def plan(*layers, tuning="none"):
+    over = merge(table(**ROWS), {"tuning": tuning, "seeds": 2})
+    for layer in layers:
+        over = merge(over, layer)
+    return Plan(load(whole(over)), over)
+
+
+def of(experiment="talk", **place):
+    base = {"data": "ml", "split": "latest", "task": "war", "experiment": experiment}
+    return Wildcards(base | place)
+
+
+class Wildcards(dict):
+    """As Snakemake's: a mapping with attributes."""
+
+    def __getattr__(self, name):
+        if name not in self:
+            raise AttributeError(name)
+        return self[name]
+
+
+IMAGES = {"data": "digits", "split": "given", "task": "all"}
+
+# Data
+
+
+def test_a_data_set_is_told_its_settings_and_no_words_for_pages():
+    made = plan(at("data.ml", {"name": "Films", "unit": "stars", "seeds": 3, "split": "latest"}))
+    assert set(made.data("ml")) == {"kind", "variant", "source", "archive", "tasks"}
+
+
+def test_files_of_the_users_own_are_inputs():
+    made = plan(at("data.ml.archive", "ml-100k.zip"))
+    assert made.files("ml") == ["ml-100k.zip"]
+    assert made.files("digits") == []
+
+
+def test_tasks_have_ids_and_names_and_the_whole_comes_first():
+    made = plan(at("data.ml.tasks.names", ["Sci-Fi", "War"]))
+    tasks = {"all": "all", "sci-fi": "Sci-Fi", "war": "War"}
+    assert made.tasks("ml") == {"by": "category", "tasks": tasks}
+    assert made.tasks_with_all("ml") == ["all", "sci-fi", "war"]
+    assert made.tasks("digits") == {"by": "all", "tasks": {"all": "all"}}
+
+
+def test_memory_grows_with_what_is_read_and_with_attempts(tmp_path):
+    (tmp_path / "rows").write_bytes(bytes(100_000_000))
+    made = plan(at("data.large", {"kind": "movielens", "variant": "20m"}))
+    few, many = ["nothing-there"], [tmp_path / "rows"]
+    assert made.memory_of_ratings(of(), few, 1) == 1500
+    assert made.memory_of_ratings(of(), many, 2) == 8000
+    assert made.memory_of_ratings(of(data="large"), few, 1) == 6000
+    assert made.memory_of_ratings(SimpleNamespace(), few, 1) == 1500
+    assert made.memory_of_training(of(), few, 1) == 2000
+    assert made.memory_of_training(of(), many, 2) == 15000
+
+
+# Images
+
+
+@pytest.mark.parametrize(
+    ("accelerator", "step", "asked"),
+    [
+        ("auto", "vision-cpu", {}),
+        ("cpu", "vision-cpu", {}),
+        ("cuda", "vision-cuda", {"gpu": 2}),
+        ("tpu", "vision-tpu", {"tpu": 2}),
+    ],
+)
+def test_image_jobs_have_the_environment_and_resources_of_their_device(accelerator, step, asked):
+    made = plan({"device": {"accelerator": accelerator, "threads": 2, "workers": 3}})
+    assert made.image_step == step
+    assert made.image_environment == f"../../envs/{step}.yaml"
+    assert made.device(2) == asked
+    assert made.image_threads == 5
+
+
+def test_weights_come_from_the_hub_a_file_or_nowhere():
+    made = plan()
+    assert made.weights("vit") == ["data/weights/vit.safetensors"]
+    assert made.backbone("vit-student") == made.backbone("vit") == "results/models/vit.safetensors"
+    assert plan(at("models.vit.weights", "mine.safetensors")).weights("vit") == ["mine.safetensors"]
+    assert plan(at("models.vit.weights", "random")).weights("vit") == []
+
+
+def test_a_job_on_images_reads_its_backbone_and_what_teaches():
+    made = plan(at("models.tuned", {"kind": "vit", "of": "vit", "on": "all"}))
+    assert made.image_inputs(of("see", **IMAGES)) == {
+        "backbone": "results/models/vit.safetensors",
+        "teacher0": "results/models/vit.safetensors",
+        "probe0": "results/digits/given/all/vit/probe.safetensors",
+    }
+    both = at("experiments.see.teachers", ["vit", "tuned"])
+    made = plan(at("models.tuned", {"kind": "vit", "of": "vit", "on": "all"}), both)
+    found = made.image_inputs(of("see", **IMAGES))
+    assert found["teacher1"] == "results/digits/given/all/tuned/seed0/models.safetensors"
+    assert "probe1" not in found
+    assert made.image_inputs(of("tuned", **IMAGES)) == {
+        "backbone": "results/models/vit.safetensors"
+    }
+
+
+# Training
+
+
+def test_teachers_are_trained_here_or_come_from_a_file():
+    made = plan()
+    assert made.teachers(of()) == ["results/ml/latest/all/teacher/models.safetensors"]
+    assert made.teachers(of("scratch")) == []
+    assert made.teachers(of("teacher", task="all")) == []
+    assert (made.has_teacher("talk"), made.has_teacher("scratch")) == (True, False)
+    elsewhere = at("models.sage", {"kind": "mlp", "file": "sage.safetensors"})
+    made = plan(elsewhere, at("experiments.talk.teachers", ["sage"]))
+    assert made.teachers(of()) == ["sage.safetensors"]
+
+
+def test_an_image_job_knows_its_seed():
+    made = plan()
+    assert made.training_config(of("see", seed="3", **IMAGES))["seed"] == 3
+    assert "seed" not in made.training_config(of())
+
+
+def test_what_experiments_say_themselves_is_laid_on_in_order():
+    more = {"method": "td", "like": "talk", "settings": {"w1": 1.0}}
+    made = plan(at("experiments.more", more), at("experiments.talk.training", {"steps": 3}))
+    assert made.own("more") == [
+        {"training": {"steps": 3}, "settings": {}},
+        {"training": {}, "settings": {"w1": 1.0}},
+    ]
+
+
+def test_code_is_that_of_the_method_the_models_the_data_and_the_metrics():
+    made = plan()
+    assert made.training_code("talk") == [
+        "talking_models.training.ratings",
+        "talking_models.methods.td",
+        "talking_models.models.mlp",
+        "talking_models.tuning.tuned",
+    ]
+    see = made.training_code("see", "digits")
+    assert see[0] == "talking_models.training.images"
+    assert see[-1] == "talking_models.data.digits"
+    assert made.code_of_images("digits") == ["talking_models.data.digits"]
+    assert made.code_of_cka("ml")[1:] == ["talking_models.models.mlp"]
+    assert "talking_models.methods.scratch" in made.training_code("teacher")
+    assert made.code_of_data("ml")[-1] == "talking_models.data.movielens"
+    assert made.code_of_model("vit")[-1] == "talking_models.models.vit"
+    assert made.evaluation_code("ml", "talk") == [
+        "talking_models.evidence.predict",
+        "talking_models.models.mlp",
+        "talking_models.metrics.rmse",
+    ]
+    see = made.evaluation_code("digits", "see")
+    assert see[0] == "talking_models.evidence.predict_images"
+    assert {"talking_models.models.vit", "talking_models.data.digits"} < set(see)
+    assert made.code_of_sized == ["talking_models.evidence.sizes", "talking_models.models.mlp"]
+    for code in (made.tuning_code("talk"), made.training_code("see"), made.code_of_sized):
+        assert set(code) <= set(closure(*code))  # all of them are there
+
+
+# Tuning
+
+
+def test_a_search_in_the_run_is_read_by_the_jobs_that_it_serves():
+    more = {"method": "td", "like": "talk", "choose": {"rounds": [1, 2]}}
+    made = plan(at("experiments.more", more), tuning="search")
+    place = "results/ml/latest/tuning"
+    assert made.chosen(of()) == [f"{place}/talk/chosen.yaml"]
+    assert made.chosen(of("more")) == [f"{place}/talk/chosen.yaml", f"{place}/more/chosen.yaml"]
+    assert plan().chosen(of()) == []
+    assert made.tuned("ml", "latest", "talk")
+    assert not made.tuned("digits", "given", "see")
+
+
+def test_a_search_reads_its_teachers_and_the_search_before_it():
+    more = {"method": "td", "like": "talk", "choose": {"rounds": [1, 2]}}
+    made = plan(at("experiments.more", more), tuning="search")
+    place = "results/ml/latest/tuning"
+    folds = [f"{place}/teacher/fold{fold}.safetensors" for fold in range(3)]
+    scratch = [f"{place}/scratch/chosen.yaml"]
+    assert made.search_inputs(of("teacher")) == {"chosen": []}
+    assert made.search_inputs(of("scratch")) == {"chosen": []}
+    assert made.search_inputs(of()) == {"teacher0": folds, "chosen": scratch}
+    like = [f"{place}/talk/chosen.yaml"]
+    assert made.search_inputs(of("more")) == {"teacher0": folds, "chosen": like}
+
+
+def test_a_teacher_is_searched_on_all_and_has_steps_of_its_own():
+    more = {"method": "td", "like": "talk", "choose": {"rounds": [1, 2]}}
+    made = plan(at("experiments.more", more), {"search": {"steps": 30, "teacher_steps": 60}})
+    assert made.searched_tasks(of("teacher"))["tasks"] == {"all": "all"}
+    assert made.searched_tasks(of())["tasks"] == {"drama": "Drama", "war": "War"}
+    steps = {id: made.search(id)["steps"] for id in ("teacher", "talk", "more")}
+    assert steps == {"teacher": 60, "talk": 30, "more": None}
+    assert (made.choose("teacher"), made.choose("more")) == ({}, {"rounds": [1, 2]})
+    assert made.scratch("ml") == "scratch"
+
+
+def test_a_choice_says_what_it_was_made_on():
+    assert plan().basis("ml", "latest") == {
+        "data": {"kind": "movielens", "variant": "100k"},
+        "split": {"kind": "latest", "eval": 0.1, "val": 0.1, "share": 1.0},
+    }
+
+
+# Evaluation
+
+
+def test_an_evaluation_reads_one_file_for_each_task_or_one_teachers():
+    made = plan()
+    assert made.models_of("ml", of()) == [
+        f"results/ml/latest/{task}/talk/models.safetensors" for task in ("drama", "war")
+    ]
+    assert made.models_of("ml", of("teacher")) == made.teachers(of())
+    about = {"data": "ml", "split": "latest", "experiment": "talk"}
+    assert made.place("ml", of()) == about
+    assert made.place("ml", SimpleNamespace(split="latest")) == {"data": "ml", "split": "latest"}
+
+
+# Tables
+
+
+def test_a_table_reads_the_evidence_of_its_rows_and_of_what_it_is_compared_with():
+    made = plan(table(rows={"Scratch": "scratch"}), {"tables": {"seen": SEEN}})
+    made = plan({"tables": {"t": {"rows": {"Teacher": None, "Talk": None}}, "seen": SEEN}})
+    assert made.table_files("metrics.csv", "t") == [
+        f"results/ml/latest/{task}/{id}/metrics.csv"
+        for task in ("drama", "war")
+        for id in ("scratch", "talk")
+    ]
+    assert made.table_files("metrics.csv", "seen") == [
+        f"results/digits/given/all/see/seed{seed}/metrics.csv" for seed in (0, 1)
+    ]
+    assert made.references("metrics.csv", "t", "seen") == [
+        f"results/ml/latest/{task}/references/metrics.csv" for task in ("drama", "war")
+    ]
+
+
+def test_a_page_is_told_all_that_it_needs_of_a_table():
+    about = plan(at("data.ml", {"name": "Films", "unit": "stars"})).about("t")
+    assert about["rows"] == ROWS["rows"]
+    assert (about["against"], about["metric"]) == ("talk", "rmse")
+    assert about["columns"] == [["ml", "latest", "drama"], ["ml", "latest", "war"]]
+    assert (about["names"], about["units"]) == ({"ml": "Films"}, {"ml": "stars"})
+    assert set(about["references"].values()) == {"task-mean", "bias"}
+    assert about["untuned"] == []
+
+
+def test_an_untuned_row_beside_tuned_ones_is_marked(tmp_path):
+    made = plan({"tuned": str(tmp_path)}, tuning="committed")
+    assert made.about("t")["untuned"] == []
+    made.choices = {("ml", "latest", "talk"): object()}
+    assert made.about("t")["untuned"] == ["Scratch", "Teacher"]
+
+
+@pytest.mark.parametrize(
+    ("over", "words"),
+    [
+        (
+            {},
+            "ml: 2 tasks, 2 seeds, evaluated on the latest 10% of all ratings. Settings are those",
+        ),
+        ({"trial": True}, "**This is a trial of the workflow and no result.**"),
+        ({"tuning": "search"}, "by a search in this run"),
+        (at("splits.latest.share", 0.5), "all ratings, 50% of the training rows."),
+        (at("splits.latest", {"kind": "per_user"}), "the latest 10% of each user's ratings"),
+        ({"seeds": 1, **at("data.ml.tasks.names", ["War"])}, "1 task, 1 seed, "),
+    ],
+)
+def test_the_stamp_tells_what_numbers_were_made_from(over, words):
+    assert words in plan(over).stamp("t")
+
+
+def test_the_stamp_of_images_tells_of_random_weights():
+    seen = {"tables": {"seen": SEEN}}
+    assert "random" not in plan(seen).stamp("seen")
+    assert "random weights" in plan(seen, at("models.vit.weights", "random")).stamp("seen")
+
+
+def test_tables_that_are_not_in_all_are_left_out_until_they_are_asked_for():
+    made = plan({"tables": {"seen": {**SEEN, "in_all": False}}})
+    assert (made.tables_of_all, made.compared, made.image_tables) == (["t"], ["t"], ["seen"])
+    assert "results/tables/t.md" in made.results
+    assert "results/tables/seen.md" not in made.results
+    assert "seen" not in made.pages
+    assert made.page_sources["seen"] == "results/tables/seen.md"
+
+
+def test_a_run_makes_tables_statistics_figures_and_costs():
+    made = plan()
+    assert set(made.results) >= {
+        "results/tables/t.csv", "results/tables/significance.md", "results/tables/sizes.md",
+        "results/tables/compute.md", "results/metrics.json", "results/figures/forest.png",
+    }  # fmt: skip
+    assert "results/claims.md" not in made.results
+    assert set(made.measured) < set(made.results)
+    assert made.pages == ["t", "compute", "significance", "sizes"]
+    assert (made.shows("t"), made.shows("sizes")[:4]) == ("T", "What")
+
+
+# The paper
+
+
+def test_claims_are_judged_by_tables_with_published_numbers(tmp_path):
+    facts = tmp_path / "facts.yaml"
+    facts.write_text("first: {digits: 100}\n")
+    seen = {**SEEN, "paper": "seen.csv"}
+    made = plan({"tables": {"seen": seen}, "claims": "claims.yaml", "paper": str(facts)})
+    assert (made.published, made.judged) == (["seen"], ["seen"])
+    assert made.paper_files("t", "seen") == ["seen.csv", str(facts)]
+    assert "results/claims.md" in made.results
+    assert made.first_counted("t") == []
+    assert made.first_counted("seen") == made.table_files("predictions.parquet", "seen")
+    assert made.metrics == ["rmse", "accuracy"]
+    assert (plan().judged, plan().first_counted("t")) == ([], [])
+
+
+@pytest.mark.parametrize("text", [None, "- 1", "a: ["])
+def test_facts_that_cannot_be_read_are_named(tmp_path, text):
+    path = tmp_path / "facts.yaml"
+    if text:
+        path.write_text(text)
+    with pytest.raises(ConfigError, match=r"paper: .*facts\.yaml is no YAML mapping"):
+        plan({"paper": str(path)}).first_counted("t")
+
+
+# Figures and sizes
+
+
+def test_figures_are_about_the_first_table_with_a_student_from_scratch():
+    made = plan()
+    assert made.main is made.config.tables["t"]
+    assert made.scratch_row == "scratch"
+    assert made.students == {"Scratch": "scratch", "Talk": "talk"}
+    assert made.places == [("ml", "latest")]
+    none = plan({"tables": {"t": None}})
+    assert (none.main, none.scratch_row, none.students) == (None, None, {})
+    assert (none.figures, none.sized, none.trials) == ({}, [], ([], {}))
+    assert none.results  # and nothing fails
+
+
+def test_a_curve_is_a_figure_of_its_own():
+    made = plan(curve(of="talk", over={"rounds": [0, 2]}, against="scratch"))
+    drawn = made.figure("c")
+    assert (drawn["name"], drawn["title"]) == ("curve", "C")
+    assert made.points(made.config.curves["c"]) == {"0": "c-0", "2": "c-2"}
+    inputs = [file for files in drawn["inputs"].values() for file in files]
+    assert [file for file in inputs if "/war/c-2/" in file]
+    assert "talking_models.report.figures.curve" in drawn["code"]
+    assert {"results/figures/c.png", "results/figures/c.svg"} <= set(made.figure_files)
+    assert set(made.figure("forest")) == {"name", "inputs", "params", "caption", "title", "code"}
+
+
+def test_a_curve_has_no_figures_name():
+    made = plan({"curves": {"forest": {"title": "C", "data": ["ml"], "points": {"1": "talk"}}}})
+    with pytest.raises(ConfigError, match=r"curves\.forest: a figure has this name"):
+        _ = made.figures
+
+
+def test_students_are_compared_with_their_teacher_or_the_others():
+    made = plan()
+    assert made.cka_file(("ml", "latest"), "talk") == "results/ml/latest/cka/talk.csv"
+    teacher = ["results/ml/latest/all/teacher/models.safetensors"]
+    assert made.cka_teacher("ml", of()) == made.cka_teacher("ml", of("scratch")) == teacher
+
+
+def test_trials_are_those_of_the_run_or_of_the_committed_search(tmp_path):
+    files, rows = plan(tuning="search").trials
+    place = "results/ml/latest/tuning"
+    assert files == [f"{place}/{id}/trials.csv" for id in ("teacher", "scratch", "talk")]
+    assert rows == ROWS["rows"]
+    (tmp_path / "ml").mkdir()
+    (tmp_path / "ml" / "trials.csv").write_text("")
+    committed = plan({"tuned": str(tmp_path)}, tuning="committed")
+    assert committed.trials[0] == [str(tmp_path / "ml" / "trials.csv")]
+
+
+def test_each_model_of_the_main_table_is_sized_once():
+    made = plan()
+    assert dict(made.sized) == {
+        "student": ("ml", "latest", "drama", "scratch"),
+        "teacher": ("ml", "latest", "all", "teacher"),
+    }
+    assert set(made.sized_files) == {
+        "results/ml/latest/drama/scratch/models.safetensors",
+        "results/ml/latest/all/teacher/models.safetensors",
+    }
+    assert made.sizes_step == "movielens"
+    rows = {"Scratch": "alone", "See": "see"}
+    alone = at("experiments.alone", {"method": "scratch", "student": "vit-student"})
+    made = plan({"tables": {"t": None, "seen": {**SEEN, "rows": rows}}}, alone)
+    assert made.sizes_step == "vision-cpu"
+    assert made.sized_files == ["results/digits/given/all/alone/seed0/models.safetensors"]
+
+
+def test_costs_are_those_of_the_steps_that_the_run_takes():
+    steps = plan({"tables": {"seen": SEEN}}, tuning="search").steps
+    place = "results/benchmarks/ml/latest"
+    assert list(steps)[:3] == ["Data", "Tuning", "Teachers"]
+    assert f"{place}/train/teacher/all.tsv" in steps["Teachers"]
+    assert steps["Students: talk"] == [f"{place}/train/talk/{t}.tsv" for t in ("drama", "war")]
+    assert steps["Students: see"] == [
+        f"results/benchmarks/digits/given/train_images/see/all/seed{seed}.tsv" for seed in (0, 1)
+    ]
+    assert steps["Tuning"] == [
+        f"{place}/tune/{id}.tsv" for id in ("teacher", "scratch", "talk")
+    ]  # fmt: skip
+    assert "Tuning" not in plan().steps
+    assert steps["Statistics"] == ["results/benchmarks/test_significance.tsv"]
+
+
+def test_results_are_where_the_configuration_says():
+    made = plan({"results": "./elsewhere/"})
+    files = [*made.results, *made.teachers(of()), *made.table_files("metrics.csv", "t")]
+    assert all(Path(file).is_relative_to("elsewhere") for file in files)

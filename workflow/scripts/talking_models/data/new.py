@@ -1,0 +1,170 @@
+"""Look at a user's own files, say what was found, and write a configuration that is ready to run.
+
+python -m talking_models.data.new RATINGS [ITEMS] [--name my] [--out config/my.yaml]
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from talking_models.data.base import ALL, CATEGORY
+from talking_models.data.names import slug
+from talking_models.data.ratings import RatingsSettings, look, read_table
+from talking_models.data.splits import cuts, members
+from talking_models.errors import SourceError
+from talking_models.io import write_text
+
+DENSEST = 4
+# The shipped configuration's passes over MovieLens-100K: 600 and 500 steps of 256 ratings, of
+# 90,000 rows for the teacher and of some 17,000 of a task for a student.
+PASSES = {"teacher": 600 * 256 / 90_000, "student": 500 * 256 / 17_000}
+BATCH, LEAST = 256, 100
+
+TEMPLATE = """\
+# Ratings of {ratings}, looked at by `make new`:
+#
+{found}
+#
+#   snakemake --cores 2 --configfile {out}
+#
+# makes {results}/tables/{name}.md, what its differences are worth, figures and pages.
+# Steps pass as often over these rows as the shipped ones over MovieLens-100K. No settings were
+# searched for this data: `tuning: search` does, in the same run.
+
+results: {results}
+
+data:
+  {name}:
+    kind: ratings
+    ratings: {ratings}
+    items: {items}
+    columns: {columns}
+    duplicates: {duplicates}
+    tasks: {tasks}
+
+models:
+  teacher: {{training: {{steps: {teacher}}}}}
+  student: {{training: {{steps: {student}}}}}
+
+tables:
+  {name}:
+    title: RMSE of each method on {name}
+    data: [{name}]
+    against: scratch
+    rows:
+      Train from Scratch: scratch
+      Teacher: teacher
+      LD: ld
+      FD: fd
+      FitNet: fitnet
+      Hybrid: hybrid
+      TD: td
+    bold: [LD, FD, FitNet, Hybrid, TD]
+  # the paper's own are not made here
+  table3: ~
+  table5: ~
+  table7: ~
+  table8: ~
+
+curves: {{rounds: ~}}
+"""
+
+
+def describe(ratings: str, items: str | None, name: str, out: str) -> tuple[list[str], str]:
+    """What was found in two files, in lines, and the configuration for them.
+
+    Raises:
+        SourceError: see `ratings.look`.
+    """
+    given = {"kind": "ratings", "ratings": ratings, "items": items, "duplicates": "last"}
+    settings = RatingsSettings(**given).model_dump(mode="json")
+    rows, listed, taken = look(settings)
+    again = len(read_table(ratings, settings)) - len(rows)
+    places = cuts(rows, {"kind": "latest", "eval": 0.1, "val": 0.1})
+    train = rows.drop(index=rows.index[places["eval"]])
+    late = rows.iloc[places["eval"]]
+    by = CATEGORY if listed["categories"].map(len).any() else ALL
+    sizes: dict[str, int] = {}
+    if by == CATEGORY:
+        of, eval_of = members(by, listed, train), members(by, listed, late)
+        sizes = {n: int(rows.sum()) for n, rows in of.items() if eval_of[n].any()}
+    densest = sorted(sizes, key=lambda n: (-sizes[n], n))[:DENSEST]
+    period = [
+        str(pd.Timestamp(t, unit="s").date()) for t in (rows["time"].min(), rows["time"].max())
+    ]
+    unseen = 1 - late["user"].isin(train["user"]).mean()
+    found = [
+        f"columns: {', '.join(f'{key} is {_said(value)}' for key, value in taken.items())}",
+        f"{len(rows):,} ratings of {listed['item'].nunique():,} items by "
+        f"{rows['user'].nunique():,} users",
+        f"from {rows['rating'].min():g} to {rows['rating'].max():g}, "
+        f"mean {rows['rating'].mean():.3f}; from {period[0]} to {period[1]}",
+        *([f"densest categories: {', '.join(f'{n} ({sizes[n]:,})' for n in densest)}"] if densest else
+          ["no categories: one task of all rows"]),
+        f"{unseen:.0%} of the latest tenth, the eval rows, are by users without an earlier rating",
+    ]  # fmt: skip
+    if again:
+        found.append(f"{again:,} rows rate an item again: the last one of each user counts")
+    if late["user"].nunique() < 30:
+        found.append(f"few: only {late['user'].nunique()} users have eval rows; intervals are wide")
+    per_task = sum(sizes[n] for n in densest) / len(densest) if densest else len(train)
+    steps = {
+        "teacher": max(LEAST, round(PASSES["teacher"] * len(train) / BATCH)),
+        "student": max(LEAST, round(PASSES["student"] * per_task / BATCH)),
+    }
+    tasks: dict[str, Any] = {"by": by, **({"names": densest} if densest else {})}
+    columns = {k: v[0] if isinstance(v, list) and len(v) == 1 else v for k, v in taken.items()}
+    if isinstance(taken["user"], int):  # no names: the usual places need no saying
+        columns = {}
+    text = TEMPLATE.format(
+        ratings=json.dumps(ratings),
+        items=json.dumps(items),
+        found="\n".join(f"#   {line}" for line in found),
+        duplicates="last" if again else "error",
+        results=f"results/{name}",
+        name=name,
+        out=out,
+        columns=json.dumps(columns, ensure_ascii=False),
+        tasks=json.dumps(tasks, ensure_ascii=False),
+        **steps,
+    )
+    return found, text
+
+
+def _said(value: Any) -> str:
+    return " and ".join(map(str, value)) if isinstance(value, list) else str(value)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command line."""
+    parser = argparse.ArgumentParser("python -m talking_models.data.new", description=__doc__)
+    parser.add_argument("ratings", help="a file of ratings: CSV, TSV, `::`, Parquet, gz, zip")
+    parser.add_argument("items", nargs="?", help="a file of items, if there is one")
+    parser.add_argument("--name", default="my", help="the data set's id, and its table's")
+    parser.add_argument("--out", help="the file to write (config/NAME.yaml)")
+    parser.add_argument("--force", action="store_true", help="replace that file")
+    options = parser.parse_args(arguments)
+    name = slug(options.name)
+    out = options.out or f"config/{name}.yaml"
+    if Path(out).exists() and not options.force:
+        print(f"{out} is there: remove it, name another (--out), or say --force", file=sys.stderr)
+        return 1
+    try:
+        found, text = describe(options.ratings, options.items, name, out)
+    except SourceError as error:
+        print(error, file=sys.stderr)
+        return 1
+    write_text(out, text)
+    print("\n".join([*found, f"wrote {out}: its head says what to run"]))
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
