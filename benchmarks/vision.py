@@ -179,9 +179,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    paper = ["config/config.yaml", "config/experiments.yaml"]
+    paper = [f"config/{name}.yaml" for name in ("config", "experiments", "tables")]
     parser.add_argument("--config", nargs="+", default=paper, help="configuration files")
-    parser.add_argument("--experiments", nargs="*", help="ids; all of them if left out")
+    parser.add_argument("--experiments", nargs="*", help="ids; else those of a table")
     parser.add_argument("--model", default="vit_small_patch14_dinov2", help="a name of timm")
     parser.add_argument("--image-size", type=int, default=56)
     parser.add_argument("--batch-size", type=int, default=64)

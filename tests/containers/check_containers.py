@@ -42,8 +42,9 @@ IMPORTS = {
         "talking_models.tuning.jobs",
     ],
     "vision-cpu": [
+        "talking_models.data.splits",
         "talking_models.data.images",
-        "talking_models.models.vit_weights",
+        "talking_models.models.weights",
         "talking_models.training.images",
         "talking_models.training.probe",
         "talking_models.evidence.predict_images",
@@ -183,7 +184,7 @@ def test_an_image_has_no_data_weights_or_secrets(images, step):
 def spaces(tmp_path_factory):
     """Two copies of the repository as it is shipped, with the data downloaded."""
     space = Workspace.of_repository(tmp_path_factory.mktemp("without") / "repository", QUICK)
-    space.make("data/movielens/100k/ratings.parquet")
+    space.make("data/ml-100k/ratings.parquet")
     return space, space.copy(tmp_path_factory.mktemp("within") / "repository", results=False)
 
 
@@ -193,7 +194,7 @@ def test_the_quick_tables_are_those_of_a_run_without_containers(images, spaces, 
     if not shutil.which("apptainer"):
         store.setenv("PATH", f"{HERE}{os.pathsep}{os.environ['PATH']}")
     for name in ("ratings", "items"):
-        (within.path / f"data/movielens/100k/{name}.parquet").unlink()
+        (within.path / f"data/ml-100k/{name}.parquet").unlink()
     # its own download too, in the image that has TensorFlow
     store.setenv("APPTAINER_BIND", ",".join(pip_of_this_host()))
     within.make(*TABLES, "--sdm", "apptainer")

@@ -7,7 +7,13 @@ from types import SimpleNamespace
 
 from talking_models.config import load
 from talking_models.config.merge import merge, merged_files
+from talking_models.data import DATA
+from talking_models.methods import METHODS
+from talking_models.metrics import METRICS
+from talking_models.models import MODELS
 from talking_models.plan import Plan
+
+__all__ = ["DATA", "METHODS", "METRICS", "MODELS", "modules", "plan", "script_of", "texts"]
 
 ROOT = Path(__file__).parents[2]
 FILES = sorted((ROOT / "workflow" / "rules").glob("*.smk"))

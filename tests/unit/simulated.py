@@ -2,75 +2,119 @@
 
 import numpy as np
 import pandas as pd
-from talking_models.evidence.bootstrap import Errors
-from talking_models.evidence.metrics import predictions_frame
 
-from talking_models.io import write_parquet
+from talking_models.evidence.scores import labelled, score, stacked
+from talking_models.evidence.store import Evidence
+from talking_models.io import write_csv, write_parquet
+from talking_models.metrics import METRICS
+
+ABOUT = {"data": "shop", "split": "latest"}
 
 
-def write_predictions(path, experiment, genre, users, errors):
-    """A `predictions.parquet` with given errors.
+def of_ratings(experiment, task, users, errors, **about):
+    """Predictions of ratings, all 3, with given errors.
 
     Args:
-        path: to write.
-        experiment, genre: what it is about.
+        experiment, task: what they are of.
         users: the user of each of N rows.
         errors: (S, N) rating minus prediction.
+        about: `data` and `split`, where they are others than `ABOUT`.
     """
     errors = np.atleast_2d(np.asarray(errors, dtype=float))
     n = np.arange(errors.shape[1])
     rows = pd.DataFrame({"user": users, "item": n, "time": n, "rating": np.float32(3)})
-    write_parquet(path, predictions_frame(experiment, genre, rows, 3.0 - errors))
-    return path
+    return labelled(
+        stacked(rows, 3.0 - errors), {**ABOUT, **about, "experiment": experiment, "task": task}
+    )
 
 
-def of_rows(users, errors, genres=("War",)):
-    """`Errors` of `{experiment: (G, S, N) errors}`, all genres with the rows of the same users."""
-    known, codes = np.unique(users, return_inverse=True)
-    squared = np.stack([np.asarray(e, dtype=float) ** 2 for e in errors.values()])
-    sums = np.stack([squared[..., codes == user].sum(axis=-1) for user in range(len(known))], -1)
-    counts = np.tile(np.bincount(codes).astype(float), (len(genres), 1))
-    return Errors(tuple(errors), tuple(genres), sums, counts)
+def of_images(experiment, right, data="pets", seed=0):
+    """Predictions of images, of which `right` says whether they are right."""
+    frame = pd.DataFrame(
+        {
+            "seed": seed,
+            "example": np.arange(len(right)),
+            "target": 1,
+            "prediction": np.asarray(right).astype(int),
+        }
+    )
+    about = {"experiment": experiment, "data": data, "split": "given", "task": "all"}
+    return labelled(frame, about)
+
+
+def write_job(folder, frame, metrics=("rmse",)):
+    """Both files of a job where the workflow has them: predictions, metrics."""
+    experiment, data, split, task = frame.iloc[0, :4]
+    place = folder / data / split / task.lower() / experiment
+    write_parquet(place / "predictions.parquet", frame)
+    write_csv(place / "metrics.csv", score(frame, metrics))
+    return place / "predictions.parquet"
+
+
+def evidence(sums, rows, metric="rmse", experiments=("td", "other"), data="shop"):
+    """`Evidence` of arrays; tasks are numbered."""
+    columns = tuple((data, f"Task {c}") for c in range(sums.shape[1]))
+    return Evidence(METRICS.get(metric), tuple(experiments), columns, sums, rows)
 
 
 class World:
     """Two methods, `td` and `other`, on users that differ in taste and in how much they rate.
 
     The error of a rating is normal noise, what the user is like, what the user is like for this
-    method, and how well this seed went: all independent and with known variances, and a part more
-    for `other`. Users give 1 to about 80 ratings.
+    method, and for this method and seed; how well a seed went scales it. All are independent, and
+    `other` has a variance of `more` beside. Sizes are those of a genre of MovieLens-100K's eval
+    rows: 166 users whose numbers of ratings are worth those of 56 equal ones.
     """
 
-    user, own, noise = 0.3, 0.15, 0.9
+    noise = 0.9
 
-    def __init__(self, users=100, seeds=5, seed_sd=0.1, more=0.0, genres=1):
-        self.users, self.seeds, self.seed_sd = users, seeds, seed_sd
-        self.more, self.genres = more, genres  # `more`: added to the variance
+    def __init__(self, users=166, worth=56, rows=4000, seeds=5, tasks=1, **more):
+        self.users, self.worth, self.rows, self.seeds, self.tasks = users, worth, rows, seeds, tasks
+        sizes = {"user": 0.3, "own": 0.15, "both": 0.15, "seed_sd": 0.005, "more": 0.0} | more
+        self.user, self.own, self.both, self.seed_sd, self.more = sizes.values()
 
     @property
     def difference(self):
         """RMSE of `other` minus RMSE of `td`, of endlessly many users and seeds."""
-        went = np.random.default_rng(1).normal(0, self.seed_sd, 100_000) ** 2
-        common = self.user**2 + self.own**2 + self.noise**2
-        return (np.sqrt(common + self.more + went) - np.sqrt(common + went)).mean()
-
-    def rows(self, seed):
-        """The user of each of N rows, and the errors of both methods, (G, S, N) each."""
-        random = np.random.default_rng(seed)
-        counts = 1 + random.poisson(random.gamma(1.0, 15, self.users))
-        rows = np.repeat(np.arange(self.users), counts)
-        errors = {"td": [], "other": []}
-        for _ in range(self.genres):
-            common = random.normal(0, self.user, self.users)[rows]
-            common = common + random.normal(0, self.noise, len(rows))
-            for name, parts in errors.items():
-                more = np.sqrt(self.more) * random.normal(size=len(rows)) * (name == "other")
-                fixed = common + more + random.normal(0, self.own, self.users)[rows]
-                went = random.normal(0, self.seed_sd, (self.seeds, 1))
-                parts.append(fixed + went * random.normal(size=len(rows)))
-        return rows, errors
+        variance = self.noise**2 + self.user**2 + self.own**2 + self.both**2
+        return np.sqrt(variance + self.more) - np.sqrt(variance)  # |1 + went| has mean 1
 
     def sample(self, seed):
         """One evaluation."""
-        rows, errors = self.rows(seed)
-        return of_rows(rows, errors, [f"Genre {g}" for g in range(self.genres)])
+        random = np.random.default_rng(seed)
+        spread = np.sqrt(np.log(self.users / self.worth))  # of a lognormal distribution
+        sums = np.zeros((2, self.tasks, self.seeds, self.users, 2))
+        for task in range(self.tasks):
+            often = random.lognormal(-(spread**2) / 2, spread, self.users)
+            counts = 1 + random.poisson((self.rows / self.users - 1) * often)
+            who = np.repeat(np.arange(self.users), counts)
+            common = random.normal(0, self.noise, len(who))
+            common += random.normal(0, self.user, self.users)[who]
+            for method in range(2):
+                extra = np.sqrt(self.more) * random.normal(size=len(who)) if method else 0
+                fixed = common + extra + random.normal(0, self.own, self.users)[who]
+                own = random.normal(0, self.both, (self.seeds, self.users))[:, who]
+                went = 1 + random.normal(0, self.seed_sd, (self.seeds, 1))
+                for s, errors in enumerate(went * (fixed + own)):
+                    sums[method, task, s, :, 0] = np.bincount(who, errors**2, self.users)
+                sums[method, task, :, :, 1] = counts
+        return evidence(sums, sums[0, :, 0, :, 1])
+
+
+class Pictures:
+    """Two students of images, alike, that are right where a normal variable is above 0."""
+
+    def __init__(self, images=2000, seeds=3, seed_sd=0.03):
+        self.images, self.seeds, self.seed_sd, self.difference = images, seeds, seed_sd, 0.0
+
+    def sample(self, seed):
+        """One evaluation."""
+        random = np.random.default_rng(seed)
+        easy = 1.6 + random.normal(size=self.images)
+        sums = np.ones((2, 1, self.seeds, self.images, 2))
+        for student in range(2):
+            fixed = easy + random.normal(0, 0.5, self.images)
+            went = random.normal(0, self.seed_sd, (self.seeds, 1))
+            own = random.normal(0, 0.6, (self.seeds, self.images))
+            sums[student, 0, :, :, 0] = fixed + went + own > 0
+        return evidence(sums, np.ones((1, self.images)), "accuracy", data="pets")

@@ -1,10 +1,12 @@
 """The configuration: defaults, effective settings, merging, shipped files, pins."""
 
+import ast
 import copy
 import importlib.metadata
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -305,6 +307,31 @@ def test_what_is_used_directly_is_pinned_and_agrees():
     for name, direct in requirements("requirements.in").items():
         assert name in pins, f"{name} is not in requirements.txt"
         assert direct.specifier.contains(str(pins[name].specifier).removeprefix("=="))
+
+
+INSTALLED_AS = {
+    "PIL": "pillow", "sklearn": "scikit-learn", "yaml": "pyyaml", "pydantic_core": "pydantic",
+    "markdown_it": "markdown-it-py", "torch_xla": "", "lightning_fabric": "lightning-fabric",
+}  # fmt: skip
+
+
+def test_the_package_names_all_that_the_library_imports():
+    """Those of optional parts as extras; torch_xla comes with the machine."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    extras = project["optional-dependencies"]
+    listed = [*project["dependencies"], *(each for name in extras for each in extras[name])]
+    listed = {canonicalize_name(Requirement(text).name) for text in listed}
+    library = ROOT / "workflow" / "scripts" / "talking_models"
+    found = set()
+    for path in library.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Import):
+                found |= {alias.name.split(".")[0] for alias in node.names}
+            elif isinstance(node, ast.ImportFrom) and node.module:
+                found.add(node.module.split(".")[0])
+    found -= sys.stdlib_module_names | {"talking_models", "talking_models_plugins"}
+    needed = {canonicalize_name(INSTALLED_AS.get(name, name)) for name in found} - {""}
+    assert needed - listed == set()
 
 
 def test_what_the_direct_requirements_need_is_pinned_too():

@@ -41,10 +41,12 @@ def test_a_misspelt_key_of_a_table_is_named():
     assert problem.endswith("; nearest: rows")
 
 
-YAML_TEXT = "to YAML this is text: write a number without quotes, an exponent as 1.0e-3"
 CONFIG_TEXT = (
     "Snakemake hands nested values of --config over as text: write them into a file for "
     "--configfile"
+)
+YAML_TEXT = (
+    "to YAML this is text: write a number without quotes, an exponent as 1.0e-3; " + CONFIG_TEXT
 )
 
 

@@ -84,7 +84,7 @@ def test_no_value_of_a_key_gives_another_error(path, over, schema):
             node = node[section]
         node[key] = value  # as it is: for `merge` an empty mapping is no value
         words.append(said(given))
-        off = value is None and ".<row name>" in path
+        off = value is None and ".<row>" in path
         assert words[-1] or fits(value) or off, f"{value!r} was taken"
         if words[-1] and not fits(value):
             assert path.partition(".<")[0].rpartition(".")[0] in words[-1]

@@ -9,15 +9,15 @@ import pytest
 import yaml
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
+from rule_texts import modules, plan, texts
 
+from talking_models import registry
 from talking_models.running.containers import image
 from talking_models.running.fingerprint import closure
 
 ROOT = Path(__file__).parents[2]
 ENVS = sorted((ROOT / "envs").glob("*.yaml"))
-RULES = sorted((ROOT / "workflow" / "rules").glob("*.smk"))
-COMMON = "".join(file.read_text() for file in RULES)
-# A vision rule's environment is the accelerator's. XLA's torch is older than the main one.
+# An image job's environment is the accelerator's. XLA's torch is older than the main one.
 ACCELERATORS = [env for env in ENVS if env.stem.startswith("vision-")]
 OLDER = {"vision-tpu": {"torch": "==2.9.1", "torch-xla": "==2.9.0", "torchvision": "==0.24.1"}}
 
@@ -73,37 +73,63 @@ def test_an_environment_has_the_python_of_the_project(env):
     assert "pip" in dependencies
 
 
-def environments():
-    """Each rule's environment with the modules that its digest covers."""
-    for file in RULES:
-        for name, text in re.findall(r"^rule (\w+):\n((?:    .*\n|\n)*)", file.read_text(), re.M):
-            if "script:" in text:
-                yield pytest.param(file, text, id=name)
+RULES = [pytest.param(*rule, id=name) for name, rule in texts().items() if "conda:" in rule[1]]
+CONDA = re.compile(r'conda:\s+(?:"(.+)"|(f".+sizes_step.+"|PLAN\.image_environment))')
 
 
-@pytest.mark.parametrize(("file", "text"), list(environments()))
-def test_a_rule_has_an_environment_with_what_its_code_imports(file, text):
-    env = re.search(r'conda:\s+(?:"(.+)"|VISION_ENV)', text)
-    assert env, "no conda directive"
-    paths = [(file.parent / env[1]).resolve()] if env[1] else ACCELERATORS
+def environments(file, text):
+    """The files of a rule's environment; of an image job, and of sizes, one for each device."""
+    found = CONDA.search(text)
+    assert found, "no conda directive"
+    return [(file.parent / found[1]).resolve()] if found[1] else ACCELERATORS
+
+
+@pytest.fixture(scope="module")
+def run():
+    return plan()
+
+
+NAMED = {
+    "yaml": "pyyaml", "sklearn": "scikit-learn", "PIL": "pillow", "pydantic_core": "pydantic",
+}  # fmt: skip
+IMPORT = re.compile(r"^\s*(?:import|from) (\w+)", re.M)
+
+
+@pytest.mark.parametrize("name", [p.id for p in RULES if "fingerprint(" in p.values[1]])
+def test_a_rule_has_an_environment_with_what_its_code_imports(run, name):
+    file, text = texts()[name]
+    paths = environments(file, text)
     assert set(paths) <= set(ENVS)
-    for function in re.findall(r"\b(\w+_code)\(", text):
-        text += re.search(rf"def {function}\(.*?\n\n", COMMON, re.DOTALL)[0]
-    calls = re.findall(r"fingerprint\((.*?)\)", text, re.DOTALL)
-    modules = re.findall(r'"(talking_models[\w.]*)"', " ".join(calls))
-    assert modules
-    named = {"yaml": "pyyaml", "sklearn": "scikit-learn", "tensorflow_datasets": None}
     needed = set()
-    for module in closure(*modules):
-        source = ROOT / "workflow/scripts" / module.replace(".", "/")
-        source = source / "__init__.py" if source.is_dir() else source.with_suffix(".py")
-        for package in re.findall(r"^(?:import|from) (\w+)", source.read_text(), re.M):
-            package = named.get(package, package)
-            if package and canonicalize_name(package) in PINNED:
-                needed.add(canonicalize_name(package))
+    for named in modules(name, text, run):
+        for module in closure(*named):
+            top = re.findall(r"^(?:import|from) (\w+)", registry.file_of(module).read_text(), re.M)
+            needed |= {canonicalize_name(NAMED.get(package, package)) for package in top}
+    needed &= PINNED.keys() - {"tensorflow-datasets"}
     assert needed
     for path in paths:
         assert needed <= set(packages(path)), path
+
+
+@pytest.mark.parametrize("package", ["METHODS", "MODELS", "METRICS", "DATA"])
+def test_a_component_imports_what_the_environment_of_its_jobs_has(package):
+    """Also inside of functions, and in the modules beside it: it is imported by name."""
+    components = getattr(__import__("rule_texts"), package)
+    for name in components.names():
+        family = getattr(components.get(name), "family", None)
+        steps = {
+            "METHODS": ["movielens", "vision-cpu"],
+            "METRICS": ["movielens", "results"],
+            "MODELS": ["movielens"] if family == "ratings" else ["vision-cpu"],
+            "DATA": ["data"] if family == "ratings" else ["vision-cpu"],
+        }[package]
+        if package == "METRICS" and family == "images":
+            steps[0] = "vision-cpu"
+        text = registry.file_of(components.module(name)).read_text()
+        needed = {canonicalize_name(NAMED.get(each, each)) for each in IMPORT.findall(text)}
+        for step in steps:
+            missing = needed & PINNED.keys() - set(packages(ROOT / "envs" / f"{step}.yaml"))
+            assert missing == set(), f"{name} in {step}"
 
 
 # Images are made from the same files.
@@ -115,12 +141,15 @@ def test_every_environment_has_an_image_and_one_image_has_everything():
     assert {file.stem for file in CONTAINERFILES} == {"workflow", *(env.stem for env in ENVS)}
 
 
-@pytest.mark.parametrize(("file", "text"), list(environments()))
+@pytest.mark.parametrize(("file", "text"), RULES)
 def test_a_rule_has_the_image_of_its_environment(file, text):
-    env = re.search(r'conda:\s+(?:"(.+)"|VISION_ENV)', text)[1]
-    found = re.search(r'container:\s+(?:image\("(.+)"\)|VISION_IMAGE)', text)
+    found = re.search(r'container:\s+image\((?:"(.+)"|PLAN\.(\w+))\)', text)
     assert found, "no container directive"
-    assert found[1] == (env and (file.parent / env).stem)
+    own = CONDA.search(text)
+    if own[1]:
+        assert found[1] == (file.parent / own[1]).stem
+    else:
+        assert found[2] == ("sizes_step" if "sizes_step" in own[2] else "image_step")
 
 
 @pytest.mark.parametrize("file", CONTAINERFILES, ids=lambda file: file.stem)

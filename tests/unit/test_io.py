@@ -130,7 +130,7 @@ JOB = """\
 import gc, logging, sys, types, warnings
 from talking_models.running.job import start
 assert not gc.isenabled()  # for the adapter's imports
-log = start(types.SimpleNamespace(log=[sys.argv[1]], output=["not made"]))
+log = start(types.SimpleNamespace(log=[sys.argv[1]], output=["not made"], config={{}}))
 assert gc.isenabled()
 logging.getLogger("talking_models.part").info("from the library")
 log.info("from the adapter")

@@ -156,7 +156,7 @@ def test_the_row_of_unknown_ids_is_trained_by_replacing_known_ones():
     assert model.embeddings["categories"].weight.grad.abs().sum((1, 2)).all()
 
 
-def test_every_unknown_user_and_movie_is_the_same_one():
+def test_every_unknown_user_and_item_is_the_same_one():
     train, later, items = movielens()
     vocabulary = Vocabulary.of(train, items)
     data = RatingData(encode(later, items, vocabulary))

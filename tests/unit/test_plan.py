@@ -266,7 +266,7 @@ def test_a_page_is_told_all_that_it_needs_of_a_table():
 def test_an_untuned_row_beside_tuned_ones_is_marked(tmp_path):
     made = plan({"tuned": str(tmp_path)}, tuning="committed")
     assert made.about("t")["untuned"] == []
-    made.choices = {("ml", "latest", "talk"): object()}
+    made.choice = lambda data, split, id: object() if id == "talk" else None
     assert made.about("t")["untuned"] == ["Scratch", "Teacher"]
 
 

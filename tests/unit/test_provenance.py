@@ -19,6 +19,7 @@ SCRIPTS = str(Path(provenance.__file__).parents[2])
 @pytest.fixture
 def here(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(provenance, "REPOSITORY", tmp_path)  # no repository unless a test makes one
     return tmp_path
 
 
@@ -127,7 +128,7 @@ from types import SimpleNamespace
 from talking_models.running.job import start
 snakemake = SimpleNamespace(
     rule="train", input=[], output=["results/model"], log=["results/logs/train.log"],
-    wildcards={{}}, params={{}}, threads=1,
+    wildcards={{}}, params={{}}, threads=1, config={{}},
 )
 start(snakemake)
 open("results/model", "w").write("weights")
@@ -194,7 +195,6 @@ def test_the_commit_is_the_workflows_wherever_the_run_is(here, tmp_path_factory,
     git("add", ".")
     git("commit", "--quiet", "--message", "one")
     head = git("rev-parse", "HEAD")
-    monkeypatch.setattr(provenance, "REPOSITORY", here)
     elsewhere = tmp_path_factory.mktemp("elsewhere")
     monkeypatch.chdir(elsewhere)
     (elsewhere / "mine.py").write_text("x")  # no part of the workflow
@@ -204,6 +204,7 @@ def test_the_commit_is_the_workflows_wherever_the_run_is(here, tmp_path_factory,
 
 
 def test_the_repository_is_that_of_this_workflow():
+    assert Path(provenance.__file__).parents[4] == provenance.REPOSITORY
     assert (provenance.REPOSITORY / "workflow" / "Snakefile").is_file()
 
 

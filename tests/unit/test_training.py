@@ -5,7 +5,6 @@ import math
 import pandas as pd
 import pytest
 import torch
-from talking_models.methods.base import Loss
 from torch.nn import functional as F
 from toys import (
     EVERY_METHOD,
@@ -25,6 +24,7 @@ from toys import (
 from talking_models.data.features import Vocabulary, encode
 from talking_models.data.parquet import write_items, write_ratings
 from talking_models.methods import Method
+from talking_models.methods.base import Loss
 from talking_models.models.checkpoint import Checkpoint
 from talking_models.models.layers import Streams
 from talking_models.models.network import RatingMLP
@@ -147,7 +147,7 @@ def test_the_teacher_computes_its_states_only_when_they_are_read_and_once(teache
 
 
 def test_a_student_learns_from_what_the_teacher_says_of_the_same_ratings():
-    """The teacher knows all genres, the student one: each encodes a rating in its own way."""
+    """The teacher knows all tasks, the student one: each encodes a rating in its own way."""
     rows, _, items = movielens()
     teacher, _ = job.fit(rows, items, fit_config("scratch", seeds=1, hidden=TEACHER), {}, LOG)
     drama = items["item"][["Drama" in genres for genres in items["categories"]]]

@@ -1,6 +1,5 @@
 """The search for settings: folds, spaces, the journal, the choice."""
 
-import json
 import logging
 
 import numpy as np
@@ -391,11 +390,11 @@ def test_id_dropout_is_one_choice_whatever_the_scope(scope):
 def test_a_choice_is_written_as_the_configuration_reads_it(tmp_path):
     chosen = {"war": {"training": {"steps": 1}, "settings": {}, "validation_rmse": 0.9}}
     write_choice(tmp_path / "td.yaml", chosen, {"data": "x", "split": "y"}, BASE)
-    assert read_choice(tmp_path / "td.yaml") == {
-        "about": {"data": "x", "split": "y"},
-        "from": {"training": BASE["training"], "settings": BASE["settings"]},
-        "chosen": chosen,
-    }
+    found = read_choice(tmp_path / "td.yaml")
+    assert found.about == {"data": "x", "split": "y"}
+    assert found.begun.model_dump() == {part: BASE[part] for part in ("training", "settings")}
+    assert found.chosen["war"].model_dump() == {"training": {"steps": 1}, "settings": {}}
+    assert read_chosen(tmp_path / "td.yaml")["chosen"] == chosen
 
 
 # --- whole searches
@@ -468,7 +467,7 @@ def test_a_search_from_files_to_a_choice_and_on_to_more_trials(tmp_path, monkeyp
     chosen = read_chosen(tmp_path / "chosen")
     assert set(chosen) == {"drama", "all"}
     assert {change["training"]["steps"] for change in chosen.values()} <= {3, 6}
-    assert read_choice(tmp_path / "choice")["chosen"] == chosen
+    assert read_chosen(tmp_path / "choice")["chosen"] == chosen
     summary = pd.read_csv(tmp_path / "trials")
     assert summary["state"].tolist() == ["complete"] * 3
     assert summary["model_steps"].tolist() == [2 * 2 * 2 * 6] * 3  # folds, tasks, seeds, steps

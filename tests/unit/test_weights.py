@@ -229,24 +229,44 @@ def test_weights_that_share_memory_are_converted(tmp_path):
 # --- other names
 
 
-@pytest.mark.parametrize("prefix", ["module.", "model.", "backbone.", "module.backbone."])
+@pytest.mark.parametrize(
+    "prefix", ["module.", "model.", "backbone.", "module.backbone.", "teacher.encoder.", "net/"]
+)
 def test_a_wrappers_prefix_is_taken_off_and_logged(tmp_path, weights, caplog, prefix):
-    head = {"head.weight": torch.zeros(10, 16), "head.bias": torch.zeros(10)}
-    for name, beside in (("all", {}), ("with a classifier", head)):
-        path = tmp_path / f"{name}.safetensors"
-        save_file({prefix + n: tensor for n, tensor in weights.items()} | beside, path)
+    """Whichever it is; what stands beside it is no part of the transformer."""
+    beside = {"head.weight": torch.zeros(10, 16), "projector.0.bias": torch.zeros(10)}
+    path = tmp_path / "w.safetensors"
+    for more in ({}, beside):
+        save_file({prefix + name: tensor for name, tensor in weights.items()} | more, path)
+        caplog.clear()
         with caplog.at_level(logging.INFO):
             assert same(pretrained(net_of(), path), weights)
-        for part in re.findall(r"\w+\.", prefix):
-            expected = f"{path}: '{part}' taken off the names of {len(weights)} weights"
-            assert expected in caplog.messages
+        expected = [f"{path}: '{prefix}' taken off the names of {len(weights)} weights"]
+        if more:
+            expected.append(f"{path}: left out without it: head.weight, projector.0.bias")
+        assert caplog.messages == expected
 
 
-def test_names_with_and_without_a_prefix_are_refused(tmp_path, weights):
+def test_a_file_of_several_models_is_refused_with_their_names(tmp_path, weights):
+    path = tmp_path / "w.safetensors"
+    both = {f"{who}.{n}": t.clone() for who in ("student", "teacher") for n, t in weights.items()}
+    save_file(both, path)
+    with pytest.raises(WeightsError, match=r"w\.safetensors holds several .*student\. and tea"):
+        pretrained(net_of(), path)
+
+
+def test_a_name_that_is_there_with_and_without_a_prefix_is_unexpected(tmp_path, weights):
     path = tmp_path / "w.safetensors"
     save_file(weights | {"module.norm.bias": torch.ones(16)}, path)
-    with pytest.raises(WeightsError, match=r"both with and without 'module\.'"):
+    with pytest.raises(WeightsError, match=r"unexpected: module\.norm\.bias"):
         pretrained(net_of(), path)
+
+
+def test_a_prefixed_file_that_lacks_a_weight_names_it_as_the_model_does(tmp_path, weights):
+    del weights["norm.bias"]
+    save_file({f"module.{n}": t for n, t in weights.items()}, tmp_path / "w.safetensors")
+    with pytest.raises(WeightsError, match=r"the model: missing: norm\.bias$"):
+        pretrained(net_of(), tmp_path / "w.safetensors")
 
 
 def test_timms_own_names_are_left_alone(tmp_path, weights, caplog):
@@ -283,7 +303,7 @@ def hugging_face(weights, prefix):
     return {prefix + name: tensor for name, tensor in found.items()}
 
 
-@pytest.mark.parametrize("prefix", ["", "vit.", "module.vit."])
+@pytest.mark.parametrize("prefix", ["", "vit.", "module.vit.", "encoder.model."])
 def test_hugging_faces_names_are_translated(tmp_path, weights, caplog, prefix):
     path = tmp_path / "hf.safetensors"
     more = {"classifier.weight": torch.zeros(10, 16), "classifier.bias": torch.zeros(10)}

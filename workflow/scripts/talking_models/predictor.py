@@ -89,8 +89,8 @@ class RatingPredictor(Predictor):
         new = pd.DataFrame(
             {
                 "item": new["item"],
-                "title": new["title"] if "title" in new else "",
-                "categories": new["categories"] if "categories" in new else empty,
+                "title": new.get("title", ""),
+                "categories": new.get("categories", empty),
             }
         )
         return pd.concat([known, new]).sort_values("item", ignore_index=True)

@@ -163,16 +163,16 @@ def _shown(config: Config) -> Iterator[Problem]:
             path = (section, id)
             for place, data in enumerate(shown.data):
                 yield from _names((*path, "data", place), data, config.data, "no such data set")
-            named = shown.rows if section == "tables" else shown.points
             key = "rows" if section == "tables" else "points"
+            named = getattr(shown, key)
             for row, experiment in named.items():
                 yield from _names((*path, key, row), experiment, rows, "no such experiment")
             yield from _names((*path, "against"), shown.against, rows, "no such experiment")
             yield from _names((*path, "metric"), shown.metric, METRICS.names(), "no such metric")
             yield from _names((*path, "split"), shown.split, config.protocols, "no such split")
-            if section == "curves":
-                yield from _names((*path, "of"), shown.of, config.experiments, "no such experiment")
-            for place, row in enumerate(shown.bold if section == "tables" else ()):
+            of = getattr(shown, "of", None)
+            yield from _names((*path, "of"), of, config.experiments, "no such experiment")
+            for place, row in enumerate(getattr(shown, "bold", ())):
                 yield from _names((*path, "bold", place), row, shown.rows, "not a row of it")
             yield from _fits(config, path, shown, named)
 

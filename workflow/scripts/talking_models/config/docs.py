@@ -22,15 +22,8 @@ from talking_models.methods import METHODS
 BEGIN = "<!-- keys: made by `make schema`, do not edit -->"
 END = "<!-- end of keys -->"
 
-PLACEHOLDERS = {
-    "rows": "<row name>",
-    "points": "<value>",
-    "choose": "<setting>",
-    "over": "<setting>",
-}
+PLACEHOLDERS = {"rows": "<row>", "points": "<value>", "choose": "<setting>", "over": "<setting>"}
 """How the names that a user chooses are written in a key's path, if not as `<id>`."""
-
-
 HEAD = ["| key | type | default | allowed | meaning |", "| --- | --- | --- | --- | --- |"]
 
 
@@ -68,23 +61,17 @@ def _or_null(node: Any) -> dict[str, Any]:
 
 
 def _then(
-    document: dict[str, Any],
-    section: str,
-    components: registry.Registry,
-    name: str,
-    key: str,
-    below: str | None = None,
+    document: dict[str, Any], section: str, components: registry.Registry, name: str, *keys: str
 ) -> dict[str, Any]:
-    """Where `key` names a component, what stands in an entry (or `below` a key) is its settings."""
-    place = f"#/$defs/{section}/{name}"
-    settings = components.get(name).Settings.model_json_schema(
-        ref_template=f"{place}/$defs/{{model}}"
-    )
-    document["$defs"].setdefault(section, {})[name] = settings
+    """Where the first key names a component, an entry (or its second key) is of its settings."""
+    place, (key, *below) = f"#/$defs/{section}/{name}", keys
+    settings, reference = components.get(name).Settings, f"{place}/$defs/{{model}}"
+    own = document["$defs"].setdefault(section, {})
+    own[name] = settings.model_json_schema(ref_template=reference)
     then = {"$ref": place}
     return {
         "if": {"properties": {key: {"const": name}}, "required": [key]},
-        "then": {"properties": {below: then}} if below else then,
+        "then": {"properties": {below[0]: then}} if below else then,
     }
 
 

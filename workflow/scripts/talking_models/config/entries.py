@@ -9,6 +9,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import PydanticCustomError
 
 from talking_models.config.errors import raise_all, unknown
+from talking_models.config.merge import said
 from talking_models.data import DATA
 from talking_models.methods import METHODS
 from talking_models.models import MODELS
@@ -21,15 +22,16 @@ REGISTRIES = {"data": DATA, "models": MODELS}
 
 def words(raw: Mapping[str, Any]) -> dict[str, Any]:
     """A configuration whose entries have the key `on` as a word: YAML takes it for true."""
+
+    def named(entry: Any) -> Any:
+        if not isinstance(entry, Mapping):
+            return entry
+        return {"on" if key is True else key: value for key, value in entry.items()}
+
     found = dict(raw)
     for section in REGISTRIES:
         if isinstance(found.get(section), Mapping):
-            found[section] = {
-                id: {"on" if key is True else key: value for key, value in entry.items()}
-                if isinstance(entry, Mapping)
-                else entry
-                for id, entry in found[section].items()
-            }
+            found[section] = {id: named(entry) for id, entry in found[section].items()}
     return found
 
 
@@ -77,25 +79,18 @@ def _again(error: Mapping[str, Any]) -> PydanticCustomError:
 
 def part_of(raw: Mapping[str, Any], loc: Sequence[str | int]) -> type[BaseModel] | None:
     """The model of a key whose meaning depends on another: on a kind, a method, a student."""
-
-    def said(*path: str | int) -> Any:
-        value: Any = raw
-        for key in path:
-            value = value.get(key) if isinstance(value, Mapping) and isinstance(key, str) else None
-        return value
-
     section, *rest = loc
     last = rest[-1] if rest else None
     registry, kind = METHODS, None
     if len(loc) == 2 and section in REGISTRIES:
-        registry, kind = REGISTRIES[section], said(*loc, "kind")
+        registry, kind = REGISTRIES[section], said(raw, *loc, "kind")
     elif len(loc) == 3 and section == "experiments" and last in ("settings", "choose"):
-        kind = said(*loc[:2], "method")
+        kind = said(raw, *loc[:2], "method")
     elif len(loc) == 3 and section == "curves" and last == "over":
-        kind = said("experiments", said(*loc[:2], "of"), "method")
+        kind = said(raw, "experiments", said(raw, *loc[:2], "of"), "method")
     elif len(loc) == 3 and section == "experiments" and last == "training":
-        student = said(*loc[:2], "student") or "student"
-        registry, kind = REGISTRIES["models"], said("models", student, "kind")
+        student = said(raw, *loc[:2], "student") or "student"
+        registry, kind = REGISTRIES["models"], said(raw, "models", student, "kind")
     if kind not in registry.names():
         return None
     model = registry.get(kind).Settings

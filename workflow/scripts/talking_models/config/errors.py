@@ -125,7 +125,7 @@ def _line(details: ErrorDetails, path: tuple, node: Schema, root: Schema) -> str
     parts = [f"{_path(path)}: {shown}", f"allowed: {allowed}"]
     if kind in ("float_type", "int_type") and isinstance(found, str) and _is_number(found):
         parts.append("to YAML this is text: write a number without quotes, an exponent as 1.0e-3")
-    if isinstance(found, str) and found[:1] in ("{", "["):
+    if isinstance(found, str) and (found[:1] in ("{", "[") or (path[1:] and len(parts) > 2)):
         parts.append(
             "Snakemake hands nested values of --config over as text: write them into a file for "
             "--configfile"

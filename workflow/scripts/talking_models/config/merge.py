@@ -21,6 +21,13 @@ def merge(base: Any, update: Mapping[str, Any]) -> Any:
     return merged
 
 
+def said(raw: Any, *path: Any) -> Any:
+    """What stands at a key path; None if nothing does."""
+    for key in path:
+        raw = raw.get(key) if isinstance(raw, Mapping) and isinstance(key, str) else None
+    return raw
+
+
 def plain(path: str | Path) -> Any:
     """The content of a YAML file. By libyaml where it is: Snakemake waits for this on every call.
 

@@ -16,7 +16,8 @@ import pandas as pd
 
 from talking_models.data.base import ALL, CATEGORY
 from talking_models.data.names import slug
-from talking_models.data.ratings import RatingsSettings, look, read_table
+from talking_models.data.ratings import RatingsSettings, look
+from talking_models.data.reading import read_table
 from talking_models.data.splits import cuts, members
 from talking_models.errors import SourceError
 from talking_models.io import write_text
@@ -96,6 +97,7 @@ def describe(ratings: str, items: str | None, name: str, out: str) -> tuple[list
         of, eval_of = members(by, listed, train), members(by, listed, late)
         sizes = {n: int(rows.sum()) for n, rows in of.items() if eval_of[n].any()}
     densest = sorted(sizes, key=lambda n: (-sizes[n], n))[:DENSEST]
+    listing = ", ".join(f"{name} ({sizes[name]:,})" for name in densest)
     period = [
         str(pd.Timestamp(t, unit="s").date()) for t in (rows["time"].min(), rows["time"].max())
     ]
@@ -106,10 +108,9 @@ def describe(ratings: str, items: str | None, name: str, out: str) -> tuple[list
         f"{rows['user'].nunique():,} users",
         f"from {rows['rating'].min():g} to {rows['rating'].max():g}, "
         f"mean {rows['rating'].mean():.3f}; from {period[0]} to {period[1]}",
-        *([f"densest categories: {', '.join(f'{n} ({sizes[n]:,})' for n in densest)}"] if densest else
-          ["no categories: one task of all rows"]),
+        f"densest categories: {listing}" if densest else "no categories: one task of all rows",
         f"{unseen:.0%} of the latest tenth, the eval rows, are by users without an earlier rating",
-    ]  # fmt: skip
+    ]
     if again:
         found.append(f"{again:,} rows rate an item again: the last one of each user counts")
     if late["user"].nunique() < 30:

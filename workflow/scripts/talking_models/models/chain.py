@@ -37,7 +37,7 @@ def chain(
             + (", ".join(f"{i} ({place})" for i, place in enumerate(places)) or "unknown to timm")
         )
     links = dict(_links(net, places))
-    calls = _calls(net, links, example)
+    calls = _calls(net, name, links, example)
     order = [link for link, *_ in calls]
     for before, (link, given, _) in zip([(None, None, example), *calls], calls, strict=False):
         if len(given) != 1 or given[0] is not before[2]:
@@ -72,7 +72,7 @@ def _links(module: nn.Module, places: Sequence[str], at: str = "") -> Iterator[t
             yield path, child
 
 
-def _calls(net: nn.Module, links: dict[str, nn.Module], example: Tensor) -> list[tuple]:
+def _calls(net: nn.Module, name: str, links: dict[str, nn.Module], example: Tensor) -> list[tuple]:
     """Name, arguments and result of each call of a link, and last of the whole."""
     calls: list[tuple] = []
 
@@ -84,6 +84,9 @@ def _calls(net: nn.Module, links: dict[str, nn.Module], example: Tensor) -> list
     try:
         with torch.no_grad():
             result = net.eval()(example)
+    except RuntimeError as error:
+        size = " x ".join(map(str, example.shape[2:]))
+        raise ValueError(f"{name} cannot see images of {size} pixels: {error}") from error
     finally:
         net.train(training)
         for hook in hooks:

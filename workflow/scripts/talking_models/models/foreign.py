@@ -11,7 +11,7 @@ import re
 import shlex
 import zipfile
 from argparse import Namespace
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -25,10 +25,13 @@ from talking_models.io import atomic
 SAFETENSORS, TORCH, NUMPY = "a safetensors file", "a file of PyTorch", "a file of NumPy"
 COMMAND = "python -m talking_models.models.weights"
 WRAPPERS = ("state_dict", "model_state_dict", "model", "module", "net", "weights")
-PREFIXES = ("module.", "model.", "backbone.", "vit.", "deit.", "opt/target/", "params/", "img/")
+LOGGED = 5  # names of what is left out
 UNUSED = ("pooler.", "embeddings.mask_token")
 """Of Hugging Face's models: layers that are no part of the transformer as it is cut here."""
 
+HUGGING_FACES = "embeddings.patch_embeddings.projection.weight"
+GOOGLES = "embedding/kernel"
+"""Names that tell whose they are."""
 HUGGING_FACE = {
     r"^embeddings\.cls_token$": "cls_token",
     r"^embeddings\.distillation_token$": "dist_token",
@@ -188,30 +191,50 @@ def renamed(
         source: what to call them in the log.
 
     Raises:
-        WeightsError: without a prefix two weights have one name.
+        WeightsError: the file holds several models.
     """
-    found = dict(weights)
-    while prefix := next((p for p in PREFIXES if _has(found, p) and not _has(own, p)), None):
-        number = sum(name.startswith(prefix) for name in found)
-        log.info("%s: %r taken off the names of %d weights", source, prefix, number)
-        bare = {name.removeprefix(prefix): tensor for name, tensor in found.items()}
-        if len(bare) < len(found):
-            raise WeightsError(f"{source} has weights both with and without {prefix!r}: keep one")
-        found = bare
-    if _has(found, "embeddings.patch_embeddings."):
+    found = _without_prefix(weights, own, source)
+    if "patch_embed.proj.weight" in found:
+        return found
+    found = _without_prefix(found, [HUGGING_FACES], source)
+    if HUGGING_FACES in found:
         unused = [name for name in found if name.startswith(UNUSED)]
         log.info("%s: Hugging Face's names; left out: %s", source, ", ".join(unused) or "none")
         found = {name: tensor for name, tensor in found.items() if name not in unused}
         return _joined(_translated(found, HUGGING_FACE))
-    if "embedding/kernel" in found:
+    found = _without_prefix(found, [GOOGLES], source)
+    if GOOGLES in found:
         log.info("%s: names and axes of Flax", source)
         turned = {name: _turned(name, tensor) for name, tensor in found.items()}
         return _joined(_translated(turned, GOOGLE))
     return found
 
 
-def _has(names: Mapping[str, Any], prefix: str) -> bool:
-    return any(name.startswith(prefix) for name in names)
+def _without_prefix(
+    weights: Mapping[str, Tensor], names: Collection[str], source: str | Path
+) -> dict[str, Tensor]:
+    """What stands under the prefix, if one does, under which most of some names are found."""
+
+    def known(prefix: str) -> int:
+        return sum(prefix + name in weights for name in names)
+
+    starts = {of.removesuffix(name) for name in names for of in weights if of.endswith(name)}
+    starts = {start for start in starts if start.endswith((".", "/"))}
+    most = max(map(known, starts), default=0)
+    if most <= known("") or 4 * most < len(names):
+        return dict(weights)
+    prefix, *others = sorted(start for start in starts if known(start) == most)
+    if others:
+        raise WeightsError(
+            f"{source} holds several models, {' and '.join([prefix, *others])}: keep one of them"
+        )
+    found = {n.removeprefix(prefix): t for n, t in weights.items() if n.startswith(prefix)}
+    rest = [name for name in weights if not name.startswith(prefix)]
+    log.info("%s: %r taken off the names of %d weights", source, prefix, len(found))
+    if rest:
+        more = ", ..." if len(rest) > LOGGED else ""
+        log.info("%s: left out without it: %s%s", source, ", ".join(rest[:LOGGED]), more)
+    return found
 
 
 def _translated(weights: Mapping[str, Tensor], words: Mapping[str, str]) -> dict[str, Tensor]:

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Self
 
 import numpy as np
 import torch
@@ -46,9 +47,9 @@ class Streams:
             np.random.Generator(np.random.SFC64([seed, *purpose.encode()])) for seed in seeds
         ]
 
-    def fork(self, purpose: str) -> Streams:
+    def fork(self, purpose: str) -> Self:
         """Streams of the same seeds for another purpose."""
-        return Streams(self.seeds, f"{self.purpose}/{purpose}", self.stacked)
+        return type(self)(self.seeds, f"{self.purpose}/{purpose}", self.stacked)
 
     def _join(self, arrays: list[np.ndarray]) -> Tensor:
         return torch.from_numpy(np.stack(arrays) if self.stacked else arrays[0])
@@ -228,6 +229,9 @@ class Layers:
             forks of it.
     """
 
+    layer_norm = LayerNorm
+    sequential = nn.Sequential
+
     def __init__(self, streams: Streams) -> None:
         self.stacked = streams.stacked
         self.init = streams.fork("init")
@@ -258,10 +262,6 @@ class Layers:
         """See `Linear`."""
         return Linear(inputs, outputs, self.init, bias)
 
-    def layer_norm(self) -> LayerNorm:
-        """See `LayerNorm`."""
-        return LayerNorm()
-
     def batch_norm(self, width: int) -> BatchNorm:
         """See `BatchNorm`."""
         return BatchNorm(width, self.init)
@@ -277,7 +277,3 @@ class Layers:
     def relu_dropout(self, p: float) -> ReluDropout:
         """See `ReluDropout`."""
         return ReluDropout(p, self.draw)
-
-    def sequential(self, *layers: nn.Module) -> nn.Sequential:
-        """One layer after the other."""
-        return nn.Sequential(*layers)

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from talking_models.config import Config, ConfigError
 from talking_models.config.check import of_job
 from talking_models.config.choices import Choice, read_choice, unless_set
+from talking_models.config.merge import said
 from talking_models.data import DATA
 from talking_models.data.base import ALL
 from talking_models.methods import METHODS
@@ -42,9 +44,9 @@ class Jobs:
         self.config, self.given = config, given or {}
         self.root = f"{config.results}/{{data}}/{{split}}/{{task}}"
         self.said: set[str] = set()
-        self.choices: dict[tuple[str, str, str], Choice | None] = {}
-        self.untuned: dict[tuple[str, str], dict[str, Any]] = {}
-        self.configs: dict[tuple[str, str, str, str], dict[str, Any]] = {}
+        # Snakemake asks again and again.
+        self.choice, self.effective = cache(self._choice), cache(self._effective)
+        self.untuned = cache(config.training_job)
 
     def _say(self, text: str) -> None:
         """A remark on the configuration, once."""
@@ -173,26 +175,20 @@ class Jobs:
             ConfigError: they contradict each other, or there is no choice for the task.
         """
         w = wildcards
-        key = w.data, w.split, w.task, w.experiment
-        if key not in self.configs:
-            self._check(w.experiment, w.data)
-            choices = self._committed(*key)
-            config = self.config.training_job(w.experiment, w.data, choices)
-            if wrong := of_job(self.config, w.experiment, config):
-                self._say(f"{w.experiment} on {w.task} of {w.data}, as it was tuned: {wrong}")
-            self.configs[key] = config
-        return self.configs[key] | ({"seed": int(w.seed)} if hasattr(w, "seed") else {})
+        config = self.effective(w.data, w.split, w.task, w.experiment)
+        return config | ({"seed": int(w.seed)} if hasattr(w, "seed") else {})
 
-    def _untuned(self, experiment: str, data: str) -> dict[str, Any]:
-        """A training job's settings without any choice."""
-        key = experiment, data
-        if key not in self.untuned:
-            self.untuned[key] = self.config.training_job(experiment, data)
-        return self.untuned[key]
+    def _effective(self, data: str, split: str, task: str, experiment: str) -> dict[str, Any]:
+        self._check(experiment, data)
+        choices = self._committed(data, split, task, experiment)
+        config = self.config.training_job(experiment, data, choices)
+        if wrong := of_job(self.config, experiment, config):
+            self._say(f"{experiment} on {task} of {data}, as it was tuned: {wrong}")
+        return config
 
     def _check(self, experiment: str, data: str) -> None:
         """Refuse what the configuration itself says, if it contradicts itself."""
-        wrong = of_job(self.config, experiment, self._untuned(experiment, data))
+        wrong = of_job(self.config, experiment, self.untuned(experiment, data))
         if wrong:
             raise ConfigError(
                 f"experiments.{experiment}, with models.{self.config.student_of(experiment)}."
@@ -227,14 +223,8 @@ class Jobs:
 
     # Tuning
 
-    def choice(self, data: str, split: str, experiment: str) -> Choice | None:
+    def _choice(self, data: str, split: str, experiment: str) -> Choice | None:
         """The committed choice for an experiment, if it was made on this data and split."""
-        key = data, split, experiment
-        if key not in self.choices:
-            self.choices[key] = self._read_choice(*key)
-        return self.choices[key]
-
-    def _read_choice(self, data: str, split: str, experiment: str) -> Choice | None:
         config = self.config
         if config.tuning != "committed":
             return None
@@ -272,7 +262,7 @@ class Jobs:
                     f"only for {', '.join(choice.chosen)}: search with these tasks (`tuning: "
                     "search`), or do without (`tuning: none`)"
                 )
-            now, given = self._untuned(id, data), self._given(id)
+            now, given = self.untuned(id, data), self._given(id)
             left, kept = unless_set(choice.chosen[task], now, choice.begun, given)
             if kept:
                 self._say(
@@ -284,19 +274,10 @@ class Jobs:
 
     def _given(self, experiment: str) -> dict[str, Any]:
         """What the user's own files say of an experiment's training and settings."""
-
-        def said(*path: str) -> dict[str, Any]:
-            value: Any = self.given
-            for key in path:
-                value = value.get(key) if isinstance(value, Mapping) else None
-            return dict(value) if isinstance(value, Mapping) else {}
-
-        model = self.config.student_of(experiment)
-        return {
-            "training": said("models", model, "training")
-            | said("experiments", experiment, "training"),
-            "settings": said("experiments", experiment, "settings"),
-        }
+        own = said(self.given, "models", self.config.student_of(experiment), "training")
+        training = said(self.given, "experiments", experiment, "training")
+        settings = said(self.given, "experiments", experiment, "settings")
+        return {"training": {**(own or {}), **(training or {})}, "settings": settings or {}}
 
     def tuned(self, data: str, split: str, experiment: str) -> bool:
         """Whether an experiment's settings were chosen for this data, by whatever search."""

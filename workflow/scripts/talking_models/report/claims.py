@@ -1,8 +1,8 @@
 """A verdict on each of the paper's claims, computed from predictions; the page prints the rule.
 
-What the paper claims stands in a file (`config/paper/claims.yaml`), which names rows of its published
-tables. A comparison of two rows is judged by the mean over the columns that were run and that the
-paper has, by the rule of `evidence.verdicts`.
+What the paper claims stands in a file (`config/paper/claims.yaml`), which names rows of its
+published tables. A comparison of two rows is judged by the mean over the columns that were run and
+that the paper has, by the rule of `evidence.verdicts`.
 """
 
 from __future__ import annotations
@@ -125,7 +125,7 @@ class Judge:
         refs = dict.fromkeys(ref for pair in claim.pairs for ref in pair)
         lost = [t for t in dict.fromkeys(t for t, _ in refs) if t not in self.tables]
         if lost:
-            return f"Not part of this run: {', '.join(lost)}."
+            return f"The run has no {' or '.join(lost)}."
         rows = [f"{t}/{r}" for t, r in refs if r not in self.tables[t]["rows"]]
         if rows:
             return f"The configuration has no row {', '.join(rows)}."

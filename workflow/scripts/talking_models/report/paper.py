@@ -103,7 +103,7 @@ def unmatched(published: Numbers, rows: Iterable[str], columns: Iterable[str | N
     remarks = [f"The published table has no row {', '.join(map(repr, lost))}."] if lost else []
     if not theirs & set(columns):
         remarks.append(
-            f"None of its columns ({', '.join(sorted(theirs))}) is one of ours: see `paper` in the "
-            "configuration."
+            f"None of the published columns ({', '.join(sorted(theirs))}) is one of ours: the file "
+            "that `paper` names in the configuration says which is which."
         )
     return remarks

@@ -104,9 +104,9 @@ def _data(records: Sequence[Mapping[str, Any]]) -> str:
     digests = [_short(digest_of_value(data)) if data else "none" for data in known]
     found = [_counted(digests)] if digests else []
     if lost:  # in the order of time, so that the others come from the first
-        words = " ".join([lost[0]["rule"], *lost[0]["wildcards"].values()])
-        found.append(f"not known of {_jobs_of(len(lost))} that read files without a record: {words}")
-        found[-1] += ", and what was made from its results" if lost[1:] else ""
+        first = " ".join([lost[0]["rule"], *lost[0]["wildcards"].values()])
+        after = " and what came after" if lost[1:] else ""
+        found.append(f"not recorded of {_jobs_of(len(lost))}: {first}{after}")
     return "; ".join(found)
 
 

@@ -1,4 +1,4 @@
-"""What differences in the tables are worth: every row against the experiment that its table names."""
+"""What differences in the tables are worth: every row against what its table names."""
 
 from __future__ import annotations
 
@@ -33,12 +33,12 @@ COLUMNS = [
 
 METHOD = """\
 In brackets stands a difference's 95% interval; \\* differs at 5% after Holm's correction over the
-columns. The standard error is that of the users or images drawn again and of the seeds, minus what both
-hold (two-way); users and not rows count because a user's ratings are not independent. Items are taken
-as given, and so is a teacher that all seeds share. A win is an interval on the side of the row that
-others are compared with, a loss one on the other, all else a tie. "Told apart" is the smallest true
-difference that such an evaluation finds in 80% of cases. *Same*: the same predictions, as an ablation
-has them that changes what the settings have already."""
+columns. The standard error is that of the users or images drawn again and of the seeds, minus
+what both hold (two-way); users and not rows count because a user's ratings are not independent.
+Items are taken as given, and so is a teacher that all seeds share. A win is an interval on the
+side of the row that others are compared with, a loss one on the other, all else a tie. "Told
+apart" is the smallest true difference that such an evaluation finds in 80% of cases. *Same*: the
+same predictions, as an ablation has them that changes what the settings have already."""
 
 
 def compare(
@@ -138,7 +138,7 @@ def run(
     """
     paper = Paper.read(facts)
     files = [*predictions, *references]
-    names = {id: row for about in tables.values() for row, id in about["rows"].items()}
+    everywhere = [(id, row) for about in tables.values() for row, id in about["rows"].items()]
     parts, pages, shown = [], [METHOD], set()
     for about in tables.values():
         own = [file for file in files if _is_of(file, about)]
@@ -149,7 +149,9 @@ def run(
         against = about["against"], evidence.columns
         new = lines if against not in shown else lines.iloc[:0]  # once for each comparison
         shown.add(against)
-        pages += page(about, names.get(about["against"], about["against"]), rows, new, evidence)
+        named = [(id, row) for row, id in about["rows"].items()] + everywhere
+        name = next((row for id, row in named if id == about["against"]), f"`{about['against']}`")
+        pages += page(about, name, rows, new, evidence)
     found = pd.concat([part for part in parts if len(part)], ignore_index=True)
     write_csv(csv, found)
     write_text(md, "\n\n".join(["# Differences with their uncertainty", stamp, *pages]) + "\n")
@@ -168,13 +170,14 @@ def page(
     evidence: Evidence,
 ) -> list[str]:
     """The part of the page that is about one table; `name` is what its rows are compared with."""
-    metric, units, seeds = evidence.metric, int(evidence.units.max()), evidence.seeds
+    metric, seeds = evidence.metric, evidence.seeds
+    units = f"{evidence.units.max():,} {metric.unit_column}s"
+    units += " in the largest column" if len(evidence.columns) > 1 else ""
     parts = [
         f"## {about['title']}",
         f"A difference is a row's {metric.title} minus that of {name}: "
         f"**{'negative' if metric.maximize else 'positive'} where {name} is better**. Evaluated on "
-        f"{units:,} {metric.unit_column}s{' in the largest column' if len(evidence.columns) > 1 else ''}, "
-        + (f"{seeds} seeds." if seeds > 1 else "1 seed: of others nothing is known."),
+        f"{units}, " + (f"{seeds} seeds." if seeds > 1 else "1 seed: of others nothing is known."),
     ]
     for part in (rows, lines):
         if len(part):

@@ -27,7 +27,8 @@ def _imports(module: str) -> frozenset[str]:
         if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
             waiting.extend(node.orelse)  # no job imports what is there for readers
             continue
-        waiting.extend(ast.iter_child_nodes(node))
+        if not isinstance(node, ast.expr):  # no import is inside of an expression
+            waiting.extend(ast.iter_child_nodes(node))
         if isinstance(node, ast.Import):
             found.update(alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
@@ -43,6 +44,11 @@ def _tree(module: str) -> ast.Module:
     if path is None:
         raise ModuleNotFoundError(f"no module {module} in {ROOT}")
     return ast.parse(path.read_text(encoding="utf-8"), str(path))
+
+
+@cache
+def _digest(module: str) -> bytes:
+    return hashlib.sha256(ast.dump(_tree(module)).encode()).digest()
 
 
 def _with_parents(module: str) -> list[str]:
@@ -76,5 +82,5 @@ def fingerprint(*modules: str) -> str:
     """
     digest = hashlib.sha256()
     for module in closure(*modules):
-        digest.update(f"{module}\0{ast.dump(_tree(module))}\0".encode())
+        digest.update(f"{module}\0".encode() + _digest(module))
     return digest.hexdigest()[:16]

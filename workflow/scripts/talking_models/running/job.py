@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from talking_models import registry
 from talking_models.running.provenance import follow, give_up
 
 # What the adapter imports after this stays: to look for garbage in it takes a sixth of `import
@@ -16,7 +17,8 @@ gc.disable()
 
 
 def start(snakemake: Any) -> logging.Logger:
-    """Log to the rule's `log:` file, an uncaught error included, and return the logger.
+    """Log to the rule's `log:` file, an uncaught error included, and return the logger; take
+    components from the configuration's plugin folders, too.
 
     The last line of an error also goes to standard error, where Snakemake shows it. At its end the
     job leaves a record of what made its outputs, see `talking_models.running.provenance`.
@@ -41,5 +43,6 @@ def start(snakemake: Any) -> logging.Logger:
         print(f"{kind.__name__}: {error}\n(details in {path})", file=sys.stderr)
 
     sys.excepthook = report
+    registry.use(snakemake.config.get("plugins") or ())
     follow(snakemake)
     return log

@@ -14,10 +14,6 @@ class PlacedStreams(Streams):
     what an undisturbed one draws there.
     """
 
-    def fork(self, purpose: str) -> PlacedStreams:
-        """Streams of the same seeds for another purpose."""
-        return PlacedStreams(self.seeds, f"{self.purpose}/{purpose}", self.stacked)
-
     def seek(self, *place: int) -> None:
         """Draw from the numbers of a place, such as a step and a micro-batch of it."""
         purpose = self.purpose.encode()

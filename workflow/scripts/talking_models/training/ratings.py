@@ -57,7 +57,7 @@ class Validation:
     Attributes:
         rows: validation ratings.
         every: steps between two looks.
-        curve: filled in training: one list per look, with the RMSE of each seed, in stars.
+        curve: filled in training: one list per look, with the RMSE of each seed.
     """
 
     rows: pd.DataFrame

@@ -125,7 +125,7 @@ def described(
     search: Mapping[str, Any],
     log: logging.Logger,
 ) -> dict[str, dict[str, Any]]:
-    """What is chosen for each task: the change of its config, and its score in stars.
+    """What is chosen for each task: the change of its config, and its score.
 
     With the steps comes the share of dropped ids, which other searches take from here. It is one
     for all tasks whatever the scope: that of the trial which the `shared` rule chooses.

@@ -81,7 +81,7 @@ class FoldScores:
         return config
 
     def __call__(self, change: Mapping[str, Any], fold: int) -> np.ndarray:
-        """The mean RMSE over seeds along training: (tasks, looks), in stars.
+        """The mean RMSE over seeds along training: (tasks, looks).
 
         Raises:
             TrainingDiverged: see `training.loop`.

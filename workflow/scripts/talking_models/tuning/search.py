@@ -18,7 +18,7 @@ import pandas as pd
 from talking_models.tuning.journal import Journal
 
 Curves = np.ndarray
-"""Validation RMSE (tasks, looks) of one fold, the mean over seeds, in stars."""
+"""Validation RMSE (tasks, looks) of one fold, the mean over seeds."""
 COLUMNS = ["trial", "state", "fold", "task", "look", "rmse"]
 
 

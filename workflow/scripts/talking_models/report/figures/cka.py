@@ -14,11 +14,11 @@ class CKA(Figure):
 
     title = "Likeness of student and teacher states"
     caption = """\
-Linear CKA (Kornblith et al., 2019) between the student's lower and higher states and the teacher's, on
-the evaluation rows of each task: 1 for states that are the same up to rotation and scale. Marks are
-tasks (mean over seeds), the line their mean. The student from scratch, which never saw the teacher, says
-how alike two models are that merely learn the same ratings. The estimate is biased upwards where rows
-are few: compare methods within a task."""
+Linear CKA (Kornblith et al., 2019) between the student's lower and higher states and the
+teacher's, on the evaluation rows of each task: 1 for states that are the same up to rotation and
+scale. Marks are tasks (mean over seeds), the line their mean. The student from scratch, which
+never saw the teacher, says how alike two models are that merely learn the same ratings. The
+estimate is biased upwards where rows are few: compare methods within a task."""
 
     @classmethod
     def needs(cls, plan, id):

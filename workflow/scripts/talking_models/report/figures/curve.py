@@ -15,9 +15,9 @@ class CurveFigure(Figure):
 
     title = "A curve"
     caption = """\
-The metric along the values of a setting, task by task; nothing else differs between the points. Bars
-are standard errors over seeds, which know nothing of how the users were drawn; all panels span the
-same range. The dashed line is what the curve is compared with."""
+The metric along the values of a setting, task by task; nothing else differs between the points.
+Bars are standard errors over seeds, which know nothing of how the users were drawn; all panels
+span the same range. The dashed line is what the curve is compared with."""
 
     @classmethod
     def needs(cls, plan, id):

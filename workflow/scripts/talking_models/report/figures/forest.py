@@ -16,10 +16,10 @@ class Forest(Figure):
 
     title = "Differences from training from scratch"
     caption = """\
-How each method changes the metric of the student trained from scratch. Bars are 95% intervals over
-users (or images) and seeds, as in the table "significance"; a mark is filled where its interval leaves
-out zero. They are not corrected for their number: among 50 intervals, two or three leave out zero by
-chance."""
+How each method changes the metric of the student trained from scratch. Bars are 95% intervals
+over users (or images) and seeds, as in the table "significance"; a mark is filled where its
+interval leaves out zero. They are not corrected for their number: among 50 intervals, two or
+three leave out zero by chance."""
 
     @classmethod
     def needs(cls, plan, id):

@@ -23,8 +23,9 @@ class Losses(Figure):
     caption = """\
 The parts of the loss of the method that the main table compares with, along training (left; as
 minimised, weights included), and the norm of the gradient that each part has over the student's
-weights, its output layer left out (right). Geometric mean over the tasks, with their range; log scales.
-The norms say which part moves the student, and which is absorbed by the method's own modules."""
+weights, its output layer left out (right). Geometric mean over the tasks, with their range; log
+scales. The norms say which part moves the student, and which is absorbed by the method's own
+modules."""
 
     @classmethod
     def needs(cls, plan, id):

@@ -13,10 +13,10 @@ class PaperFigure(Figure):
     title = "Ours against the paper's"
     caption = """\
 Above: each cell of our tables against the paper's, one mark per row and task; the dashed line is
-equality. The paper names neither its tasks nor its cut of the data, so that levels may differ for that
-reason. Below: Spearman's rank correlation between our order of a task's rows and the paper's; 1 is the
-same order, 0 none in common, -1 the reverse. With three to seven rows in a task single values mean
-little; the title has their mean."""
+equality. The paper names neither its tasks nor its cut of the data, so that levels may differ for
+that reason. Below: Spearman's rank correlation between our order of a task's rows and the
+paper's; 1 is the same order, 0 none in common, -1 the reverse. With three to seven rows in a task
+single values mean little; the title has their mean."""
 
     @classmethod
     def needs(cls, plan, id):
@@ -113,7 +113,8 @@ def draw(drawn, tables: dict, metric: str) -> None:
         below.set_ylim(-1.15, 1.15)
         below.set_yticks([-1, 0, 1])
         below.set_xticks(range(len(ranks)), list(ranks.index), rotation=90)
-        below.set_title(f"mean {ranks.mean():+.2f}", pad=10)
+        below.set_title(f"mean {ranks.mean():+.2f}")
+    drawn.get_layout_engine().set(hspace=0.08)  # titles below keep away from the labels above
     axes[0, 0].set_ylabel(f"our {metric}")
     axes[1, 0].set_ylabel("rank correlation\nover the rows")
     handles, labels = axes[0, 0].get_legend_handles_labels()

@@ -12,9 +12,9 @@ class Trials(Figure):
 
     title = "Validation score by number of trials"
     caption = """\
-The lowest validation score that the search of each method had found after so many trials, mean over
-tasks, folds and seeds. All methods have the same number of trials; pruned and failed trials count. A
-line that still falls at its end says that the method had not converged in its budget."""
+The lowest validation score that the search of each method had found after so many trials, mean
+over tasks, folds and seeds. All methods have the same number of trials; pruned and failed trials
+count. A line that still falls at its end says that the method had not converged in its budget."""
 
     @classmethod
     def needs(cls, plan, id):

@@ -1,0 +1,95 @@
+"""The published numbers and facts from files, and what is said of files that are none."""
+
+import pytest
+
+from talking_models.errors import SourceError
+from talking_models.report.paper import Paper, numbers, unmatched
+
+HEAD = "method,genre_or_dataset,mean,stderr"
+
+
+def file(folder, text, encoding="utf-8"):
+    path = folder / "published.csv"
+    path.write_bytes(text.encode(encoding))
+    return path
+
+
+def test_numbers_by_row_and_column(tmp_path):
+    text = f"table,{HEAD}\n3,Scratch,Genre 1,1.01,0.001\n3,TD,Genre 1,1.02,\n"
+    found = numbers(file(tmp_path, text))
+    assert set(found) == {("Scratch", "Genre 1"), ("TD", "Genre 1")}
+    assert found["Scratch", "Genre 1"] == (1.01, 0.001)
+    assert found["TD", "Genre 1"][1] != found["TD", "Genre 1"][1], "no standard error is NaN"
+    assert numbers(None) == {}
+
+
+def test_a_file_may_open_with_a_byte_order_mark_and_lack_standard_errors(tmp_path):
+    assert numbers(file(tmp_path, f"{HEAD}\nA,B,1.5,0.1\n", "utf-8-sig"))["A", "B"] == (1.5, 0.1)
+    (found,) = numbers(file(tmp_path, "method,genre_or_dataset,mean\nA,B,1.5\n")).values()
+    assert found[0] == 1.5
+
+
+@pytest.mark.parametrize(
+    ("text", "encoding", "words"),
+    [
+        pytest.param("", "utf-8", ["a CSV file in UTF-8, with a head"], id="empty"),
+        pytest.param(f"{HEAD}\nMéthode,Genre 1,1.01,0.1\n", "latin-1", ["UTF-8"], id="latin 1"),
+        pytest.param(
+            "table,method,genre,mean,stderr\n3,Scratch,Genre 1,1.01,0.001\n",
+            "utf-8",
+            ["method, genre_or_dataset, mean", "'genre'", "nearest: genre"],
+            id="another name",
+        ),
+        pytest.param(
+            "table;method;genre_or_dataset;mean;stderr\n3;Scratch;Genre 1;1,01;0,001\n",
+            "utf-8",
+            ["between commas", "table;method"],
+            id="semicolons",
+        ),
+        pytest.param(f'{HEAD}\nS,Genre 1,"1,01",0.001\n', "utf-8", ["1,01", "point"], id="comma"),
+        pytest.param(
+            f"{HEAD}\nS,Genre 1,1.01,0.1\nS,Genre 1,1.09,0.1\n",
+            "utf-8",
+            ["S, Genre 1 more than once"],
+            id="twice",
+        ),
+    ],
+)
+def test_what_cannot_be_read_is_named_with_its_file(tmp_path, text, encoding, words):
+    path = file(tmp_path, text, encoding)
+    with pytest.raises(SourceError) as error:
+        numbers(path)
+    for word in [str(path), *words]:
+        assert word in str(error.value)
+
+
+def test_a_mean_that_is_not_given_has_none(tmp_path):
+    (found,) = numbers(file(tmp_path, f"{HEAD}\nScratch,Genre 1,n/a,\n")).values()
+    assert found[0] != found[0]
+
+
+def test_what_has_no_counterpart_is_said():
+    published = {("Scratch", "Drama"): (1.01, 0.1), ("TD", "Drama"): (1.02, 0.1)}
+    (said,) = unmatched(published, ["Scratch", "TD"], ["Genre 1", None])
+    assert "None of the published columns (Drama) is one of ours" in said
+    (said,) = unmatched(published, ["scratch", "TD"], ["Drama"])
+    assert said == "The published table has no row 'scratch'."
+    assert unmatched(published, ["Scratch", "TD"], ["Drama"]) == []
+    assert unmatched({}, ["anything"], [None]) == []
+
+
+def test_the_facts(tmp_path):
+    path = tmp_path / "facts.yaml"
+    path.write_text("columns: {shop: {Drama: Genre 1}}\nfirst: {pets: 512}\nquotes: {hours: 12}\n")
+    paper = Paper.read(path)
+    assert (paper.column("shop", "Drama"), paper.column("shop", "War")) == ("Genre 1", None)
+    assert (paper.first, paper.quotes) == ({"pets": 512}, {"hours": 12})
+    assert Paper.read(None).column("shop", "Drama") is None
+
+
+@pytest.mark.parametrize("text", ["", "[1]", "columns: {", "genres: {}"])
+def test_facts_that_are_none_are_named(tmp_path, text):
+    path = tmp_path / "facts.yaml"
+    path.write_text(text)
+    with pytest.raises(SourceError, match="facts.yaml"):
+        Paper.read(path)
