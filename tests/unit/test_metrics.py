@@ -72,9 +72,7 @@ def test_accuracy_is_the_share_that_is_right():
 
 def test_ndcg_by_hand():
     """Best first: gains 3, 0, 1 at the discounts 1, log2(3), 2; ideal 3, 1, 0."""
-    frame = pd.DataFrame(
-        {"user": 1, "target": [4.0, 1.0, 2.0], "prediction": [0.9, 0.8, 0.1]}
-    )
+    frame = pd.DataFrame({"user": 1, "target": [4.0, 1.0, 2.0], "prediction": [0.9, 0.8, 0.1]})
     ideal = 3 + 1 / np.log2(3)
     assert value("ndcg", frame) == pytest.approx((3 + 1 / 2) / ideal)
     best = frame.assign(prediction=frame["target"])

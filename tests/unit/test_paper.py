@@ -91,5 +91,5 @@ def test_the_facts(tmp_path):
 def test_facts_that_are_none_are_named(tmp_path, text):
     path = tmp_path / "facts.yaml"
     path.write_text(text)
-    with pytest.raises(SourceError, match="facts.yaml"):
+    with pytest.raises(SourceError, match=r"facts\.yaml"):
         Paper.read(path)

@@ -450,6 +450,7 @@ def test_a_search_from_files_to_a_choice_and_on_to_more_trials(tmp_path, monkeyp
             journal=tmp_path / "journal.log",
             code="c",
             about={"data": "toy", "split": "latest"},
+            begun=BASE,
             outputs=names,
             log=LOG,
         )
@@ -513,6 +514,7 @@ def test_a_search_does_not_go_on_from_the_journal_of_another_start(tmp_path, mon
                 journal=tmp_path / "journal.log",
                 code="a",
                 about={},
+                begun=BASE,
                 outputs={},
                 log=LOG,
             )
@@ -534,6 +536,7 @@ def test_a_search_that_is_given_eval_rows_fails(tmp_path, slice):
             journal=tmp_path / "journal.log",
             code="a",
             about={},
+            begun=BASE,
             outputs={},
             log=LOG,
         )

@@ -154,7 +154,7 @@ RIGHT = {
 
 @pytest.mark.parametrize("times", RIGHT, ids=["nothing", "half", "the paper's", "the opposite"])
 def test_a_known_truth_gets_the_right_verdict_as_often_as_the_page_says(times):
-    """The paper claims d; in a world where the truth is that many times d, we evaluate and judge."""
+    """The paper claims d; where the truth is that many times d, we evaluate and judge."""
     printed, evaluations = 0.03, 300
     level = (World.noise**2 + 0.3**2 + 2 * 0.15**2) ** 0.5
     world = World(more=(abs(times) * printed + level) ** 2 - level**2)

@@ -86,6 +86,14 @@ def in_repository(paths):
     return [local(path) for path in paths]
 
 
+def figure_inputs(wildcards):
+    """What a figure is drawn from; committed trials are the repository's own."""
+    return {
+        name: [local(path) if Path(path).is_relative_to(CONFIG.tuned) else path for path in paths]
+        for name, paths in PLAN.figure(wildcards.figure)["inputs"].items()
+    }
+
+
 # Snakemake's own lock outlives a killed run and then needs --unlock by hand. This one belongs to
 # the process and goes with it, so the profiles set `nolock`.
 run_lock = RunLock(f"{RESULTS}/.run.lock")

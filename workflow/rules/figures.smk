@@ -9,14 +9,6 @@
 # measure_cka looks at trained models on eval rows, and nothing that trains or chooses reads it.
 
 
-def figure_inputs(wildcards):
-    """What a figure is drawn from; committed trials are the repository's own."""
-    return {
-        name: [local(path) if Path(path).is_relative_to(CONFIG.tuned) else path for path in paths]
-        for name, paths in PLAN.figure(wildcards.figure)["inputs"].items()
-    }
-
-
 rule figures:
     """Every figure."""
     input:

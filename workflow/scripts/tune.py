@@ -24,6 +24,7 @@ search(
     journal=Path(files["curves"]).with_name("journal.log"),
     code=params.code,
     about=params.about,
+    begun=params.config,
     outputs=files,
     log=log,
 )

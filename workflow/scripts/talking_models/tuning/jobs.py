@@ -66,6 +66,7 @@ def search(
     journal: str | Path,
     code: str,
     about: Mapping[str, Any],
+    begun: Mapping[str, Any],
     outputs: Mapping[str, str | Path],
     log: logging.Logger,
 ) -> None:
@@ -86,6 +87,7 @@ def search(
             trains only those that are new.
         code: digest of the code.
         about: what the choice is for.
+        begun: the config without any choice, also without those that `configs` have from others.
         outputs: files `curves`, `trials`, `chosen` and `choice`.
         log: gets a line for each trial.
     """
@@ -114,7 +116,6 @@ def search(
     chosen = described(curves, trials, configs, search, log)
     write_yaml(outputs["chosen"], chosen)
     how = {"search": dict(search), "talking_models": __version__}
-    begun = next(iter(configs.values()))
     write_choice(outputs["choice"], chosen, {**about, **how}, begun)
 
 
