@@ -1,238 +1,179 @@
-"""The statistics of tables: every row against TD, as CSV and as a page."""
+"""The statistics of tables: every row against what its table names, as CSV and as a page."""
 
 import re
 
 import numpy as np
 import pandas as pd
 import pytest
-from simulated import of_rows, write_predictions
-from talking_models.evidence.bootstrap import draw, drawn_rmse
-from talking_models.evidence.statistics import difference, holm
+from scipy import stats
+from simulated import of_images, of_ratings, write_job
 
 from talking_models.report import significance
-from talking_models.report.significance import COLUMNS, compare
+from talking_models.report.significance import COLUMNS
 
-GENRES = ["Drama", "Comedy", "War"]
+TASKS = ["Drama", "Comedy", "War"]
 USERS = np.repeat(np.arange(40), 4)
 ROWS = {"From scratch": "scratch", "LD": "ld", "TD": "td"}
-PAPER = pd.DataFrame(
-    [
-        (method, genre, mean)
-        for method, means in {
-            "LD": [1.0083, 1.1029, 1.0602],
-            "TD": [0.9965, 1.0908, 1.0485],
-            "Elsewhere": [5.0, 5.0, 5.0],
-        }.items()
-        for genre, mean in zip(("Genre 1", "Genre 2", "Genre 8"), means, strict=True)
-    ],
-    columns=["method", "genre_or_dataset", "mean"],
-)
+PAPER = {"LD": [1.0083, 1.1029, 1.0602], "TD": [0.9965, 1.0908, 1.0485], "Other": [5.0, 5.0, 5.0]}
 
 
-def made(worse=0.4, seed=0, **more):
-    """Squared errors of three methods; `ld` is worse than `td` and `scratch` is not.
-
-    Args:
-        worse: by how much, in RMSE.
-        seed: of the noise.
-        more: errors of further experiments.
-    """
-    random = np.random.default_rng(seed)
-    td = random.normal(size=(len(GENRES), 5, len(USERS)))
+def made(worse=0.4):
+    """Errors of four experiments: `ld` is worse than `td`, `scratch` not, `twin` is td."""
+    random = np.random.default_rng(0)
+    td = random.normal(size=(len(TASKS), 5, len(USERS)))
     small = random.normal(0, 0.01, td.shape)
-    return {"scratch": td + small, "ld": td * (1 + worse), "td": td, **more}
+    bias = 2 * random.normal(size=(len(TASKS), 1, len(USERS)))
+    return {"scratch": td + small, "ld": td * (1 + worse), "td": td, "twin": td, "bias": bias}
+
+
+def about(id, rows, tasks=TASKS, **changed):
+    columns = [["shop", "latest", task.lower()] for task in tasks]
+    common = {"title": f"Table {id}", "metric": "rmse", "against": "td", "columns": columns}
+    return {id: {"id": id, **common, "rows": rows, "references": {}, "paper": None, **changed}}
 
 
 @pytest.fixture
-def errors():
-    return of_rows(USERS, made(), GENRES)
+def write(tmp_path):
+    """What `run` makes of tables: the CSV, and the page."""
+
+    def run(*tables, experiments=None, facts=None):
+        given = made() if experiments is None else experiments
+        files = [
+            write_job(tmp_path, of_ratings(id, task, USERS, part))
+            for id, errors in given.items()
+            for task, part in zip(TASKS, errors, strict=False)
+        ]
+        csv, md = tmp_path / "out.csv", tmp_path / "out.md"
+        named = {id: entry for table in tables for id, entry in table.items()}
+        significance.run(named, files, [], facts, "Made of this.", csv, md)
+        return pd.read_csv(csv), md.read_text()
+
+    return run
 
 
-@pytest.fixture
-def drawn(errors):
-    return drawn_rmse(errors, draw(errors, 500))
-
-
-def test_one_row_per_method_and_genre_and_one_for_the_mean(errors, drawn):
-    found = compare("3", ROWS, errors, drawn, "td")
+def test_one_row_for_each_column_and_one_for_the_mean(write):
+    found, _ = write(about("three", ROWS))
     assert list(found) == COLUMNS
-    assert list(found["method"]) == [name for name in ROWS for _ in range(4)]
-    assert list(found["task"]) == [*GENRES, "mean"] * 3
-    assert list(found["genre"])[:4] == ["Genre 1", "Genre 2", "Genre 8", "mean"]
-    assert set(found["n_users"]) == {40}
+    assert list(found["row"]) == [row for row in ROWS for _ in range(4)]
+    assert list(found["task"]) == [*TASKS, "mean"] * 3
+    assert set(found["n_units"]) == {40}
     assert set(found["n_seeds"]) == {5}
 
 
-def test_the_numbers_are_those_of_the_statistics(errors, drawn):
-    found = compare("3", ROWS, errors, drawn, "td").set_index(["method", "task"])
-    expected = difference(errors, drawn, "ld", "td")
-    ld = found.loc["LD"]
-    np.testing.assert_array_equal(ld["difference"], expected.estimate)
-    np.testing.assert_array_equal(ld["low"], expected.interval[0])
-    np.testing.assert_array_equal(ld["high"], expected.interval[1])
-    np.testing.assert_array_equal(ld["p"], expected.p)
-    np.testing.assert_array_equal(ld["p_holm"][:-1], holm(expected.p[:-1]))
-    assert np.isnan(ld.loc["mean", "p_holm"])
-    np.testing.assert_array_equal(ld["detectable"], expected.detectable())
-    assert (ld["detectable_holm"][:-1] > ld["detectable"][:-1]).all()
-    np.testing.assert_allclose(ld["rmse"][:-1], errors.rmse[errors.experiments.index("ld")])
-    assert ld.loc["mean", "rmse"] == pytest.approx(ld["rmse"][:-1].mean())
+def test_values_and_differences_by_hand(write):
+    found, _ = write(about("three", ROWS))
+    errors = made()
+    rmse = {id: np.sqrt((e**2).mean(-1)).mean(-1) for id, e in errors.items()}
+    ld = found[found["row"] == "LD"]
+    expected = [*rmse["ld"], rmse["ld"].mean()]
+    assert ld["value"].tolist() == pytest.approx(expected, abs=1e-6)
+    away = rmse["ld"] - rmse["td"]
+    assert ld["difference"].tolist() == pytest.approx([*away, away.mean()], abs=1e-6)
+    half = stats.t.isf(0.025, ld["df"]) * ld["stderr"]
+    assert (ld["high"] - ld["difference"]).tolist() == pytest.approx(half.tolist())
+    assert (ld["difference"] - ld["low"]).tolist() == pytest.approx(half.tolist())
 
 
-def test_what_is_worse_is_tds_win_and_what_is_alike_is_a_tie(errors, drawn):
-    found = compare("3", ROWS, errors, drawn, "td").set_index("method")
-    assert (found.loc["LD", "difference"] > 0.3).all()
-    assert set(found.loc["LD", "outcome"]) == {"win"}
-    assert set(found.loc["From scratch", "outcome"]) == {"tie"}
-    turned = compare("3", ROWS, errors, drawn, "ld").set_index("method")
-    assert set(turned.loc["TD", "outcome"]) == {"loss"}
+def test_what_is_worse_is_a_win_of_the_other_and_what_is_alike_a_tie(write):
+    found, _ = write(about("three", ROWS))
+    outcome = found.groupby("row")["outcome"].agg(set)
+    assert outcome["LD"] == {"win"}
+    assert outcome["From scratch"] == {"tie"}
+    better, _ = write(about("three", ROWS), experiments=made(worse=-0.4))
+    assert set(better[better["row"] == "LD"]["outcome"]) == {"loss"}
 
 
-def test_the_row_that_others_are_compared_with_has_a_rank_alone(errors, drawn):
-    td = compare("3", ROWS, errors, drawn, "td").set_index("method").loc["TD"]
-    assert td[["rmse", "rank"]].notna().all(axis=None)
-    statistics = ["difference", "low", "high", "stderr", "p", "p_holm", "outcome", "detectable"]
-    assert td[statistics].isna().all(axis=None)
+def test_the_row_that_others_are_compared_with_has_a_rank_alone(write):
+    found, _ = write(about("three", ROWS))
+    td = found[found["row"] == "TD"]
+    assert td[["difference", "low", "high", "p", "outcome"]].isna().all(axis=None)
+    assert td["rank"].notna().all()
+    ranks = found.pivot(index="row", columns="task", values="rank")
+    assert ranks[TASKS].sum().tolist() == [6.0] * 3
+    assert ranks["mean"].tolist() == pytest.approx(ranks[TASKS].mean(axis=1).tolist())
+    assert ranks.loc["LD", TASKS].tolist() == [3.0] * 3
 
 
-def test_ranks_are_within_the_table_and_averaged_over_genres():
-    scores = {
-        "a": [1.0, 2.0, 1.0],
-        "b": [1.0, 1.0, 3.0],
-        "td": [0.5, 3.0, 2.0],
-        "elsewhere": [0.1, 0.1, 0.1],
-    }
-    flat = {name: np.ones((3, 2, 8)) * np.array(s)[:, None, None] for name, s in scores.items()}
-    errors = of_rows(range(8), flat, GENRES)
-    drawn = drawn_rmse(errors, draw(errors, 20))
-    rows = {name: name for name in ("a", "b", "td")}
-    found = compare("3", rows, errors, drawn, "td").set_index(["method", "task"])["rank"]
-    assert found["a"].tolist() == pytest.approx([2.5, 2, 1, 5.5 / 3])
-    assert found["b"].tolist() == pytest.approx([2.5, 1, 3, 6.5 / 3])
-    assert found["td"].tolist() == pytest.approx([1, 3, 2, 2])
+def test_holms_correction_is_over_the_columns_and_the_mean_is_one_test(write):
+    found, _ = write(about("three", ROWS))
+    cells = found[(found["row"] == "From scratch") & (found["task"] != "mean")].sort_values("p")
+    factors = np.maximum.accumulate(cells["p"].to_numpy() * [3, 2, 1]).clip(max=1)
+    assert cells["p_holm"].tolist() == pytest.approx(factors.tolist())
+    assert found[found["task"] == "mean"]["p_holm"].isna().all()
 
 
-def test_a_table_without_the_row_is_compared_with_it_all_the_same(errors, drawn):
-    found = compare("5", {"One round": "ld"}, errors, drawn, "td", PAPER)
-    assert set(found["method"]) == {"One round"}
-    assert found["difference"].notna().all()
-    assert found["paper_difference"].isna().all()  # other tables of the paper are other runs
+def test_the_same_predictions_are_said_to_be_the_same(write):
+    found, page = write(about("three", {"TD": "td", "No L_MC": "twin"}))
+    twin = found[found["row"] == "No L_MC"]
+    assert twin["difference"].tolist() == [0.0] * 4
+    assert page.count("*same*") >= 4
 
 
-def test_the_papers_differences_are_within_its_own_table(errors, drawn):
-    found = compare("3", ROWS, errors, drawn, "td", PAPER).set_index(["method", "task"])
-    ld = found.loc["LD", "paper_difference"]
-    assert ld["War"] == pytest.approx(1.0602 - 1.0485)
-    assert ld["mean"] == pytest.approx((0.0118 + 0.0121 + 0.0117) / 3)
-    assert found.loc["From scratch", "paper_difference"].isna().all()  # the paper lacks it
-    other = of_rows(USERS, {k: v[[0]] for k, v in made().items()}, ["Western"])
-    found = compare("3", ROWS, other, drawn_rmse(other, draw(other, 20)), "td", PAPER)
-    assert found["paper_difference"].isna().all()
-
-
-# From files to files
-
-
-TABLES = {
-    "table3": {"title": "Methods", "rows": ROWS, "paper": "paper.csv"},
-    "table5": {"title": "Rounds", "rows": {"None": "td-0", "One": "td"}, "paper": None},
-}
-REFERENCES = {"Genre mean": "genre-mean"}
-
-
-def write(folder, tables=TABLES, **experiments):
-    """Predictions of all experiments, and what `run` makes of them: the CSV, and the page."""
-    files = [
-        write_predictions(folder / f"{name}-{genre}.parquet", name, genre, USERS, part)
-        for name, errors in experiments.items()
-        for genre, part in zip(GENRES, errors, strict=True)
+def test_the_papers_differences_are_within_its_own_table(write, tmp_path):
+    lines = [
+        f"{row},Genre {n},{mean},0.01"
+        for row, means in PAPER.items()
+        for n, mean in enumerate(means, 1)
     ]
-    paper = folder / "paper.csv"
-    PAPER.to_csv(paper, index=False)
-    named = {k: t | {"paper": t["paper"] and str(paper)} for k, t in tables.items()}
-    shown = [id for table in tables.values() for id in table["rows"].values()]
-    significance.run(
-        tables=named,
-        references=REFERENCES,
-        settings=[id for id in shown if id.startswith("td")],
-        against="td",
-        genres=GENRES,
-        predictions=files,
-        papers=[str(paper)],
-        stamp="Made of this.",
-        csv=folder / "out.csv",
-        md=folder / "out.md",
-    )
-    return pd.read_csv(folder / "out.csv"), (folder / "out.md").read_text()
+    paper = tmp_path / "paper.csv"
+    paper.write_text("\n".join(["method,genre_or_dataset,mean,stderr", *lines]) + "\n")
+    facts = tmp_path / "facts.yaml"
+    facts.write_text("columns: {shop: {Drama: Genre 1, Comedy: Genre 2, War: Genre 3}}\n")
+    found, page = write(about("three", ROWS, paper=str(paper)), facts=facts)
+    ld = found[found["row"] == "LD"]["paper_difference"]
+    assert ld.tolist() == pytest.approx([0.0118, 0.0121, 0.0117, 0.0356 / 3])
+    assert found[found["row"] == "From scratch"]["paper_difference"].isna().all()
+    assert "Of the 3 differences that the paper prints for these cells" in page
 
 
-@pytest.fixture
-def inputs():
-    noise = np.random.default_rng(1).normal(size=(len(GENRES), 1, len(USERS)))
-    base = made()
-    return {**base, "td-0": base["td"] * [[[0.95]], [[1.05]], [[1.0]]], "genre-mean": 2 * noise}
-
-
-def test_all_tables_the_reference_lines_and_the_selection_are_in_the_csv(tmp_path, inputs):
-    found, _ = write(tmp_path, **inputs)
-    assert list(found) == COLUMNS
-    assert list(dict.fromkeys(found["table"])) == ["3", "5", "references", "selection"]
-    lines = found[found["table"] == "references"]
+def test_all_tables_and_their_reference_lines_are_there_once(write):
+    line = {"Bias model": "bias"}
+    tables = about("three", ROWS, references=line), about("five", {"One": "td"}, references=line)
+    found, page = write(*tables)
+    assert list(dict.fromkeys(found["table"])) == ["three", "five"]
+    lines = found[found["row"] == "Bias model"]
     assert lines["rank"].isna().all()
     assert set(lines["outcome"]) == {"win"}
-    best = found[found["table"] == "selection"]
-    assert list(best["experiment"][:-1]) == ["td-0", "td", "td"]
-    assert list(best["difference"] < 0) == [True, False, False, True]
-    assert best[["p", "low", "high", "outcome"]].isna().all(axis=None)
+    assert re.findall("^## (.*)$", page, re.MULTILINE) == ["Table three", "Table five"]
+    assert sum(line.startswith("| Bias model |") for line in page.splitlines()) == 2  # + by column
 
 
-def test_the_page_says_what_the_csv_says(tmp_path, inputs):
-    found, text = write(tmp_path, **inputs)
-    assert text.startswith("# Differences from TD, with their uncertainty\n\nMade of this.\n")
-    assert re.findall("^## (.*)$", text, re.MULTILINE) == [
-        "What can be told apart", "Table 3: Methods", "Table 5: Rounds", "Reference lines",
-    ]  # fmt: skip
+def test_the_page_says_what_the_csv_says(write):
+    found, page = write(about("three", ROWS))
+    assert page.startswith("# Differences with their uncertainty\n\nMade of this.\n")
     for row in found[found["p_holm"].notna()].itertuples():
         star = r" \*" if row.p_holm < 0.05 else " |"
-        cell = f"{row.difference:+.4f} [{row.low:+.4f}, {row.high:+.4f}]"
-        assert f"{'*same*' if row.stderr == 0 else cell}{star}" in text
-    summary = next(line for line in text.splitlines() if line.startswith("| LD |"))
-    ld = found[(found["method"] == "LD") & (found["task"] == "mean")].iloc[0]
+        assert f"{row.difference:+.4f} [{row.low:+.4f}, {row.high:+.4f}]{star}" in page
+    summary = next(line for line in page.splitlines() if line.startswith("| LD |"))
+    ld = found[(found["row"] == "LD") & (found["task"] == "mean")].iloc[0]
     assert f"| {ld['rank']:.2f} | {ld['difference']:+.4f} [" in summary
-    assert "| 3 / 0 / 0 | 3 / 0 / 0 | 3 / 0 / 0 |" in summary
-    assert f"{ld['detectable']:.4f} |" in summary
-    assert "Of the 3 differences that the paper prints for these rows and genres" in text
-    assert "users gave all evaluation rows" in text
+    assert "| 3 / 0 / 0 | 3 / 0 / 0 |" in summary
+    assert "**positive where TD is better**" in page
 
 
-def test_the_line_on_selection_names_the_settings_and_the_gain(tmp_path, inputs):
-    found, text = write(tmp_path, **inputs)
-    (line,) = (line for line in text.splitlines() if line.startswith("Selection on eval"))
-    mean = found[(found["table"] == "selection") & (found["task"] == "mean")].iloc[0]
-    assert "of 2 settings (`td`, `td-0`)" in line
-    assert "as the paper's own numbers seem to be made and none of ours is" in line
-    assert f"to {mean['rmse']:.4f}, by {-mean['difference']:.4f}" in line
+def test_a_table_of_one_row_has_nothing_to_compare(write):
+    _, page = write(about("alone", {"TD": "td"}))
+    assert "No row differs from what it is compared with." in page
 
 
-def test_with_one_setting_there_is_nothing_to_select(tmp_path, inputs):
-    tables = {"table3": TABLES["table3"]}
-    found, text = write(tmp_path, tables, **{k: v for k, v in inputs.items() if k != "td-0"})
-    assert "selection" not in set(found["table"])
-    assert "Selection on eval: not shown, the tables have only one setting of TD." in text
+def test_images_are_units_and_higher_is_better(tmp_path):
+    right = np.arange(200) % 4 > 0
+    files = [
+        write_job(tmp_path, of_images("td", right), ["accuracy"]),
+        write_job(tmp_path, of_images("ld", right & (np.arange(200) % 5 > 0)), ["accuracy"]),
+    ]
+    columns = [["pets", "given", "all"]]
+    table = about("pets", {"LD": "ld", "TD": "td"}, columns=columns, metric="accuracy")
+    significance.run(table, files, [], None, "Stamp.", tmp_path / "o.csv", tmp_path / "o.md")
+    found = pd.read_csv(tmp_path / "o.csv")
+    ld = found[found["row"] == "LD"].iloc[0]
+    assert ld["difference"] == pytest.approx(-0.15)  # 30 of 200 images
+    assert ld["outcome"] == "win"
+    assert ld["n_units"] == 200
+    page = (tmp_path / "o.md").read_text()
+    assert "**negative where TD is better**" in page
+    assert "1 seed: of others nothing is known." in page
 
 
-def test_a_table_of_td_alone_has_nothing_to_compare(tmp_path, inputs):
-    tables = {"talk": {"title": "Alone", "rows": {"TD": "td"}, "paper": None}}
-    found, text = write(tmp_path, tables, td=inputs["td"], **{"genre-mean": inputs["genre-mean"]})
-    assert list(dict.fromkeys(found["table"])) == ["talk", "references"]
-    assert "## Table talk: Alone" in text
-    assert "The tables have no row to compare with." in text
-
-
-def test_the_same_predictions_give_the_same_bytes(tmp_path, inputs):
-    pages = []
-    for name in ("a", "b"):
-        (tmp_path / name).mkdir()
-        write(tmp_path / name, **inputs)
-        pages.append([(tmp_path / name / f"out.{kind}").read_bytes() for kind in ("csv", "md")])
-    assert pages[0] == pages[1]
+def test_the_same_predictions_give_the_same_bytes(write):
+    assert write(about("three", ROWS))[1] == write(about("three", ROWS))[1]

@@ -208,7 +208,7 @@ def expected_wins(error: np.ndarray, printed: np.ndarray) -> tuple[float, float]
     """In how many columns a comparison holds by the sign, on average: by chance, and if the
     paper's differences were exactly true.
     """
-    sure = np.where(error > 0, printed / np.where(error > 0, error, 1), np.inf * np.sign(printed))
+    sure = printed / np.maximum(error, np.finfo(float).tiny)
     return len(printed) / 2, float(stats.norm.cdf(sure).sum())
 
 
