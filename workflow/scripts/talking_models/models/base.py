@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
-
-if TYPE_CHECKING:
-    from talking_models.models.network import Embedding
 
 
 @dataclass(frozen=True)
@@ -79,8 +76,8 @@ class LayeredModel(nn.Module):
         high = self.upper(low)
         return States(low, high, self.head(high), low_pre=low, high_pre=high)
 
-    def tables(self) -> list[Embedding]:
-        """The embedding tables of which a batch reads a few rows; a ViT has none."""
+    def tables(self) -> list[Any]:
+        """The `network.Embedding`s of which a batch reads a few rows; a ViT has none."""
         return []
 
     def backbone(self) -> list[nn.Parameter]:
