@@ -1,11 +1,15 @@
 """The compute table from benchmark files made by hand, and tables as pages."""
 
+from pathlib import Path
+
 import pandas as pd
 import pytest
 
 from talking_models.report import compute, pages
 from talking_models.report.compute import COLUMNS, collect, duration, markdown
+from talking_models.report.paper import Paper
 
+FACTS = Path(__file__).parents[2] / "config/paper/facts.yaml"
 HEADER = "s\th:m:s\tmax_rss\tmax_vms\tmax_uss\tmax_pss\tio_in\tio_out\tmean_load\tcpu_time\n"
 
 
@@ -44,7 +48,7 @@ def test_a_job_too_short_to_be_looked_at_has_its_wall_time(tmp_path, nothing):
     found = collect({"Short": [path]}).iloc[0]
     assert (found["cpu_seconds"], found["wall_seconds"]) == (0, 0.3)
     assert pd.isna(found["peak_mb"])
-    assert "unknown" in markdown(collect({"Short": [path]}), ["Short"], "", "here")
+    assert "not seen" in markdown(collect({"Short": [path]}), ["Short"], "", "here", Paper())
 
 
 def test_a_benchmark_that_was_repeated_counts_whole(tmp_path):
@@ -55,13 +59,15 @@ def test_a_benchmark_that_was_repeated_counts_whole(tmp_path):
 
 
 def test_without_any_benchmark_there_is_a_table_still(tmp_path):
-    compute.run({"Split": [tmp_path / "no"]}, "Of this.", tmp_path / "c.csv", tmp_path / "c.md")
+    compute.run(
+        {"Split": [tmp_path / "no"]}, FACTS, "Of this.", tmp_path / "c.csv", tmp_path / "c.md"
+    )
     assert list(pd.read_csv(tmp_path / "c.csv")["step"]) == [compute.PAPER]
     assert "not measured: Split." in (tmp_path / "c.md").read_text()
 
 
 def test_both_files(steps, tmp_path):
-    compute.run(steps, "Of this.", tmp_path / "c.csv", tmp_path / "c.md")
+    compute.run(steps, FACTS, "Of this.", tmp_path / "c.csv", tmp_path / "c.md")
     found = pd.read_csv(tmp_path / "c.csv")
     assert list(found) == COLUMNS
     assert list(found["step"]) == ["Split", "Students: td", "Total", compute.PAPER]
