@@ -5,12 +5,11 @@ import logging
 import numpy as np
 import pandas as pd
 import pytest
-from talking_models.evidence.metrics import PREDICTION_COLUMNS, predictions_frame, rmse, score
-from talking_models.evidence.names import REFERENCES
 
 from talking_models.data.parquet import write_ratings
 from talking_models.evidence import references
 from talking_models.evidence.references import PENALTIES, BiasModel, choose_penalty
+from talking_models.evidence.scores import COLUMNS, labelled, score, stacked, write
 
 LOG = logging.getLogger("test")
 
@@ -45,47 +44,59 @@ def dense_ridge(train, rows, penalty):
     return mean + indicators(rows) @ weights
 
 
-# Metrics
+# Predictions and their scores
+
+PREDICTION_COLUMNS = [
+    "experiment", "data", "split", "task", "seed", "user", "item", "time", "target", "prediction",
+]  # fmt: skip
+ABOUT = {"experiment": "td", "data": "shop", "split": "latest", "task": "War"}
 
 
-def test_rmse_by_hand():
-    rating, prediction = pd.Series([1.0, 2.0, 5.0]), pd.Series([2.0, 2.0, 3.0])
-    assert rmse(rating, prediction) == pytest.approx((5 / 3) ** 0.5)  # errors 1, 0, 2
-    assert rmse(rating, rating) == 0
+def predictions_frame(rows, predictions):
+    return labelled(stacked(rows, predictions), ABOUT)
 
 
 def test_predictions_have_one_row_per_rating_and_seed_in_the_promised_columns():
     rows = ratings(3)
-    predictions = np.array([[1, 2, 3], [4, 5, 6]], dtype=np.float32)
-    frame = predictions_frame("td", "War", rows, predictions)
+    before = rows.copy()
+    frame = predictions_frame(rows, np.array([[1, 2, 3], [4, 5, 6]], dtype=np.float32))
     assert list(frame) == PREDICTION_COLUMNS
-    assert ",".join(frame) == "experiment,task,seed,user,item,time,rating,prediction"
     assert list(frame["seed"]) == [0, 0, 0, 1, 1, 1]
     assert list(frame["prediction"]) == [1, 2, 3, 4, 5, 6]
-    for column in ("user", "item", "time", "rating"):
+    for column in ("user", "item", "time"):
         assert list(frame[column]) == [*rows[column], *rows[column]]
-    assert set(frame["experiment"]) == {"td"}
-    assert set(frame["task"]) == {"War"}
-
-
-def test_the_rows_themselves_stay_as_they_are():
-    rows = ratings(3)
-    before = rows.copy()
-    predictions_frame("td", "War", rows, np.zeros((2, 3), np.float32))
+    assert list(frame["target"]) == [*rows["rating"], *rows["rating"]]
+    for name, value in ABOUT.items():
+        assert set(frame[name]) == {value}
     pd.testing.assert_frame_equal(rows, before)
 
 
-def test_each_seed_is_scored_by_itself():
+@pytest.mark.parametrize(
+    ("errors", "expected"),
+    [([[1, 1, 1, 1], [0, 0, 0, 2]], [1.0, 1.0]), ([[0, 0, 0, 2], [0, 0, 0, 4]], [1.0, 2.0])],
+)
+def test_each_seed_is_scored_by_itself(errors, expected):
     rows = ratings(4).assign(rating=np.float32(3))
-    errors = np.array([[1, 1, 1, 1], [0, 0, 0, 2]], dtype=np.float32)
-    found = score(predictions_frame("td", "War", rows, 3 + errors))
-    assert list(found) == ["experiment", "task", "seed", "n_eval", "rmse"]
+    found = score(predictions_frame(rows, 3 + np.array(errors, dtype=np.float32)), ["rmse"])
+    assert list(found) == COLUMNS
     assert list(found["seed"]) == [0, 1]
     assert list(found["n_eval"]) == [4, 4]
-    assert found["rmse"].tolist() == [1.0, 1.0]
-    errors = np.array([[0, 0, 0, 2], [0, 0, 0, 4]], dtype=np.float32)
-    found = score(predictions_frame("td", "War", rows, 3 + errors))
-    assert found["rmse"].tolist() == [1.0, 2.0]
+    assert set(found["metric"]) == {"rmse"}
+    assert found["value"].tolist() == expected
+
+
+def test_several_metrics_have_a_row_each():
+    rows = ratings(4).assign(rating=np.float32(3))
+    errors = np.array([[0, 0, 0, 2]], dtype=np.float32)
+    found = score(predictions_frame(rows, 3 + errors), ["rmse", "mae"]).set_index("metric")
+    assert found["value"].to_dict() == {"rmse": 1.0, "mae": 0.5}
+
+
+def test_a_prediction_that_is_no_number_is_not_written(tmp_path):
+    frame = predictions_frame(ratings(2), np.array([[1.0, np.nan]]))
+    with pytest.raises(ValueError, match="1 predictions or targets are no numbers"):
+        write(frame, ["rmse"], tmp_path / "p.parquet", tmp_path / "m.csv")
+    assert not list(tmp_path.iterdir())
 
 
 # Reference lines
@@ -137,13 +148,17 @@ def slices(folder, eval_rows):
     rows = ratings(300)
     parts = {"fit": rows.iloc[:160], "val": rows.iloc[160:220], "eval": eval_rows}
     for name, part in parts.items():
-        write_ratings(part, folder / f"{name}.parquet")
+        about = {"slice": name, "task": "War", "digest": ""}
+        write_ratings(part, folder / f"{name}.parquet", about)
     return {name: folder / f"{name}.parquet" for name in parts}
 
 
 def run(folder, eval_rows):
     files = {"predictions": folder / "predictions.parquet", "metrics": folder / "metrics.csv"}
-    references.run("War", **slices(folder, eval_rows), **files, log=LOG)
+    about = {"data": "shop", "split": "latest"}
+    references.run(
+        **slices(folder, eval_rows), **files, about=about, names=["rmse", "mae"], log=LOG
+    )
     return pd.read_parquet(files["predictions"]), pd.read_csv(files["metrics"])
 
 
@@ -152,16 +167,16 @@ def test_both_lines_are_trained_on_fit_and_val_and_laid_out_as_a_students(tmp_pa
     train, eval_rows = rows.iloc[:220], rows.iloc[220:]
     frame, scores = run(tmp_path, eval_rows)
     assert list(frame) == PREDICTION_COLUMNS
-    assert list(dict.fromkeys(frame["experiment"])) == list(REFERENCES.values())
+    assert list(dict.fromkeys(frame["experiment"])) == ["task-mean", "bias"]
     assert set(frame["seed"]) == {0}
     by_name = {name: part["prediction"].to_numpy() for name, part in frame.groupby("experiment")}
-    assert by_name["genre-mean"] == pytest.approx(train["rating"].astype(float).mean())
+    assert by_name["task-mean"] == pytest.approx(train["rating"].astype(float).mean())
     penalty = choose_penalty(rows.iloc[:160], rows.iloc[160:220])
     expected = dense_ridge(train, eval_rows, penalty)
-    np.testing.assert_allclose(by_name["user-movie-bias"], expected, atol=1e-5)
+    np.testing.assert_allclose(by_name["bias"], expected, atol=1e-5)
     error = eval_rows["rating"].to_numpy() - expected
-    found = scores.set_index("experiment")
-    assert found.loc["user-movie-bias", "rmse"] == pytest.approx(np.sqrt((error**2).mean()))
+    found = scores[scores["metric"] == "rmse"].set_index("experiment")
+    assert found.loc["bias", "value"] == pytest.approx(np.sqrt((error**2).mean()))
     assert list(found["n_eval"]) == [80, 80]
 
 

@@ -4,26 +4,30 @@ import io
 import re
 import subprocess
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 
 import numpy as np
 import pandas as pd
 import pytest
+from simulated import of_images
 
+from talking_models.evidence.scores import score
 from talking_models.report import tables
-from talking_models.report.tables import COLUMNS, PAPER_GENRES, label, markdown, tidy
+from talking_models.report.paper import Paper
+from talking_models.report.tables import COLUMNS, Page, headings, tidy
 
 ROWS = {"Scratch": "scratch", "LD": "ld-2", "TD": "td"}
 
 
-def metrics(scores, n_eval=10):
-    """Metrics of `{(experiment, genre): RMSE of each seed}`."""
+def metrics(scores, n_eval=10, data="ml"):
+    """Metrics of `{(experiment, task): RMSE of each seed}`."""
     return pd.DataFrame(
         [
-            (experiment, genre, seed, n_eval, value)
-            for (experiment, genre), values in scores.items()
+            (experiment, data, "latest", task, seed, "rmse", n_eval, value)
+            for (experiment, task), values in scores.items()
             for seed, value in enumerate(values)
         ],
-        columns=["experiment", "task", "seed", "n_eval", "rmse"],
+        columns=["experiment", "data", "split", "task", "seed", "metric", "n_eval", "value"],
     )
 
 
@@ -35,31 +39,43 @@ SCORES = {
     ("td", "Drama"): [0.9, 1.1, 1.15],
     ("td", "War"): [0.7, 0.8, 0.9],
 }
-PAPER = pd.DataFrame(
-    [
-        ("TD", "Genre 1", 0.9965, 0.0001),
-        ("TD", "Genre 8", 1.0485, 0.0013),
-        ("LD", "Genre 8", 1.0602, np.nan),
-        ("Elsewhere", "Genre 1", 5.0, 5.0),
-    ],
-    columns=["method", "genre_or_dataset", "mean", "stderr"],
-)
-
-
-def reference_cells(values, tasks):
-    """Reference lines `{name: {task: RMSE}}` as `tidy` gives them."""
-    rows = {name: name for name in values}
-    scores = {(name, task): [values[name][task]] for name in values for task in tasks}
-    return tidy("3", rows, metrics(scores), tasks, None)
-
-
+PAPER = {
+    ("TD", "Genre 1"): (0.9965, 0.0001),
+    ("TD", "Genre 8"): (1.0485, 0.0013),
+    ("LD", "Genre 8"): (1.0602, np.nan),
+    ("Elsewhere", "Genre 1"): (5.0, 5.0),
+}
+GENRES = ["Drama", "Comedy", "Action", "Thriller", "Romance", "Adventure", "Sci-Fi", "War"]
+FACTS = Paper(columns={"ml": {genre: f"Genre {n}" for n, genre in enumerate(GENRES, 1)}})
 LINES = {"Mean": {"Drama": 1.2, "War": 1.2}, "Bias": {"Drama": 1.05, "War": 0.85}}
+ABOUT = {
+    "id": "table3",
+    "title": "A title",
+    "metric": "rmse",
+    "rows": ROWS,
+    "references": {name: name for name in LINES},
+    "bold": ["LD", "TD"],
+    "names": {"ml": "MovieLens"},
+    "units": {"ml": "stars"},
+    "untuned": [],
+}
 
 
-def made(scores=SCORES, rows=ROWS, tasks=("Drama", "War"), paper=PAPER, bold=("LD", "TD")):
-    cells = tidy("3", rows, metrics(scores), list(tasks), paper)
-    lines = {name: {t: LINES[name].get(t, 1.0) for t in tasks} for name in LINES}
-    return markdown("A title", cells, reference_cells(lines, list(tasks)), bold, "Made of this.")
+def ordered(scores, tasks):
+    """Metrics column by column, as the workflow gives them."""
+    return metrics({key: v for task in tasks for key, v in scores.items() if key[1] == task})
+
+
+def tidied(scores=SCORES, rows=ROWS, tasks=("Drama", "War"), paper=PAPER):
+    return tidy(ABOUT, rows, ordered(scores, tasks), FACTS, paper or {})
+
+
+def made(scores=SCORES, tasks=("Drama", "War"), paper=PAPER, **about):
+    cells = tidied(scores, tasks=tasks, paper=paper)
+    lines = {(n, t): [LINES[n].get(t, 1.0)] for t in tasks for n in LINES}
+    references = tidied(lines, ABOUT["references"], tasks, None)
+    page = Page(ABOUT | about, cells, references, cells)
+    return "\n\n".join([*page.ours(), page.notes(), *page.beside_paper([])]) + "\n"
 
 
 def grids(text):
@@ -80,20 +96,21 @@ def grids(text):
 # Tidy numbers
 
 
-def test_tidy_has_exactly_the_promised_columns_and_one_row_per_method_and_genre():
-    cells = tidy("3", ROWS, metrics(SCORES), ["War", "Drama"], PAPER)
+def test_tidy_has_exactly_the_promised_columns_and_one_line_per_row_and_column():
+    cells = tidied(tasks=["War", "Drama"])
     assert ",".join(cells) == (
-        "table,method,genre,task,mean,stderr,n_seeds,n_eval,paper_mean,paper_stderr"
+        "table,row,experiment,data,split,task,metric,mean,stderr,n_seeds,n_eval,"
+        "paper_column,paper_mean,paper_stderr"
     )
     assert list(cells) == COLUMNS
-    assert list(zip(cells["method"], cells["task"], strict=True)) == [
-        (method, task) for method in ROWS for task in ("War", "Drama")
+    assert list(zip(cells["row"], cells["task"], strict=True)) == [
+        (row, task) for row in ROWS for task in ("War", "Drama")
     ]
+    assert list(dict.fromkeys(cells["experiment"])) == list(ROWS.values())
 
 
 def test_mean_and_standard_error_are_over_seeds():
-    cells = tidy("3", ROWS, metrics(SCORES, n_eval=77), ["Drama", "War"], None)
-    cells = cells.set_index(["method", "task"])
+    cells = tidy(ABOUT, ROWS, metrics(SCORES, n_eval=77), FACTS, {}).set_index(["row", "task"])
     drama = cells.loc[("Scratch", "Drama")]
     assert drama["mean"] == pytest.approx(1.1)
     assert drama["stderr"] == pytest.approx(0.1 / 3**0.5)
@@ -102,16 +119,15 @@ def test_mean_and_standard_error_are_over_seeds():
 
 
 def test_one_seed_has_no_standard_error():
-    cells = tidy("3", {"TD": "td"}, metrics({("td", "War"): [1.0]}), ["War"], None)
+    cells = tidied({("td", "War"): [1.0]}, {"TD": "td"}, ["War"])
     assert cells.loc[0, "mean"] == 1.0
     assert np.isnan(cells.loc[0, "stderr"])
     assert cells.loc[0, "n_seeds"] == 1
 
 
-def test_the_papers_numbers_go_by_the_genres_name_and_not_its_place():
-    cells = tidy("3", ROWS, metrics(SCORES), ["War", "Drama"], PAPER)
-    cells = cells.set_index(["method", "task"])
-    assert cells.loc[("TD", "War"), "genre"] == "Genre 8"
+def test_the_papers_numbers_go_by_the_tasks_name_and_not_its_place():
+    cells = tidied(tasks=["War", "Drama"]).set_index(["row", "task"])
+    assert cells.loc[("TD", "War"), "paper_column"] == "Genre 8"
     assert cells.loc[("TD", "War"), "paper_mean"] == 1.0485
     assert cells.loc[("TD", "War"), "paper_stderr"] == 0.0013
     assert cells.loc[("TD", "Drama"), "paper_mean"] == 0.9965
@@ -120,25 +136,21 @@ def test_the_papers_numbers_go_by_the_genres_name_and_not_its_place():
 
 
 def test_without_published_numbers_the_columns_are_there_and_empty():
-    cells = tidy("3", ROWS, metrics(SCORES), ["Drama"], None)
-    assert cells[["paper_mean", "paper_stderr"]].isna().all(axis=None)
+    assert tidied(paper=None)[["paper_mean", "paper_stderr"]].isna().all(axis=None)
 
 
-def test_the_papers_genres_are_numbered_and_others_keep_their_name():
-    assert [label(genre) for genre in PAPER_GENRES] == [f"Genre {k}" for k in range(1, 9)]
-    assert label("Western") == "Western"
+def test_columns_have_the_papers_name_first_and_others_keep_theirs():
+    scores = {("td", task): [1.0] for task in ("War", "Western")}
+    cells = tidied(scores, {"TD": "td"}, ["War", "Western"])
+    assert list(headings(cells, {"ml": "M"}).values()) == ["Genre 8: War", "Western"]
 
 
 def test_a_cell_without_metrics_is_an_error():
     with pytest.raises(KeyError):
-        tidy("3", {"TD": "td", "FD": "fd"}, metrics(SCORES), ["War"], None)
+        tidied(rows={"TD": "td", "FD": "fd"})
 
 
 # Markdown
-
-
-def test_the_table_opens_with_its_title_and_what_it_was_made_from():
-    assert made().startswith("# Table 3: A title\n\nMade of this.\n\n| Method | Genre 1: Drama |")
 
 
 def test_means_and_standard_errors_are_printed_with_four_digits():
@@ -155,13 +167,13 @@ def test_bold_is_the_lowest_mean_among_the_named_methods_in_each_genre():
 
 
 def test_the_best_of_all_is_not_bold_if_it_is_not_among_the_named():
-    (_, rows), *_ = grids(made(bold=("LD",)))
+    (_, rows), *_ = grids(made(bold=["LD"]))
     assert rows["LD"][1].startswith("**")  # the worst of the three, and the only candidate
     assert "**" not in rows["TD"][1]
 
 
 def test_no_bold_without_named_methods():
-    text = made(bold=())
+    text = made(bold=[])
     assert "**" not in text
     assert "Bold" not in text
 
@@ -189,11 +201,11 @@ def test_the_mean_over_all_genres_is_in_the_last_column():
 
 
 def test_genres_stand_in_blocks_of_four():
-    tasks = [*PAPER_GENRES, "Western"]
+    tasks = [*GENRES, "Western"]
     scores = {(id_, task): [1.0, 1.2] for id_ in ROWS.values() for task in tasks}
     ours = grids(made(scores, tasks=tasks))[:3]
     headers = [header for header, _ in ours]
-    numbered = [f"Genre {k}: {genre}" for k, genre in enumerate(PAPER_GENRES, 1)]
+    numbered = [f"Genre {k}: {genre}" for k, genre in enumerate(GENRES, 1)]
     assert headers == [
         ["Method", *numbered[:4]],
         ["Method", *numbered[4:]],
@@ -220,57 +232,83 @@ def test_the_papers_numbers_stand_beside_ours_in_a_second_block():
 
 
 def test_there_is_no_second_block_without_published_numbers():
-    for paper in (None, PAPER.iloc[3:]):
+    for paper in (None, dict([*PAPER.items()][3:])):
         text = made(paper=paper)
         assert len(grids(text)) == 1
         assert "the paper's" not in text
 
 
+def test_a_row_that_was_not_tuned_beside_tuned_ones_is_marked():
+    text = made(untuned=["TD"])
+    assert "| TD ‡ |" in text
+    assert "‡ its settings are the configuration's" in text
+    assert "‡" not in made()
+
+
+def files(folder, scores):
+    """A file of metrics for each cell, in the workflow's order."""
+    paths = []
+    for task in ("Drama", "War"):
+        for (experiment, of), values in scores.items():
+            if of == task:
+                paths.append(folder / f"{experiment}-{task}.csv")
+                metrics({(experiment, task): values}).to_csv(paths[-1], index=False)
+    return paths
+
+
+def run(folder, paths, lines=(), **about):
+    (folder / "facts.yaml").write_text(
+        "columns: {ml: {Drama: Genre 1, War: Genre 8}}\n", encoding="utf-8"
+    )
+    text = [f"{r},{c},{mean},{'' if err != err else err}" for (r, c), (mean, err) in PAPER.items()]
+    head = "method,genre_or_dataset,mean,stderr"
+    (folder / "paper.csv").write_text("\n".join([head, *text]) + "\n")
+    csv, md = folder / "out/t.csv", folder / "out/t.md"
+    tables.run(
+        ABOUT | about,
+        paths,
+        lines,
+        [],
+        folder / "facts.yaml",
+        folder / "paper.csv",
+        "Made of this.",
+        csv,
+        md,
+    )
+    return pd.read_csv(csv), md.read_text()
+
+
 def test_two_rows_may_show_the_same_experiment(tmp_path):
     """Such as an ablation's table that repeats the full method under another name."""
-    path, line = tmp_path / "metrics.csv", tmp_path / "line.csv"
-    metrics({("td", "War"): [0.7, 0.8, 0.9]}).to_csv(path, index=False)
-    metrics({("bias", "War"): [0.85]}).to_csv(line, index=False)
-    tables.run(
-        table="7",
-        title="A title",
-        rows={"TD": "td", "All losses": "td"},
-        bold=[],
-        tasks=["War"],
-        metrics=[path, path],  # the workflow gives a file for each row
-        reference_rows={"Bias": "bias"},
-        reference_metrics=[line],
-        paper=None,
-        stamp="Made of this.",
-        csv=tmp_path / "table7.csv",
-        md=tmp_path / "table7.md",
-    )
-    cells = pd.read_csv(tmp_path / "table7.csv")
-    assert list(cells["method"]) == ["TD", "All losses"]
+    paths = files(tmp_path, {("td", "War"): [0.7, 0.8, 0.9]})
+    rows = {"TD": "td", "All losses": "td"}
+    cells, _ = run(tmp_path, paths * 2, rows=rows, bold=[], references={})
+    assert list(cells["row"]) == ["TD", "All losses"]
     assert list(cells["n_seeds"]) == [3, 3]
     assert cells["stderr"].to_numpy() == pytest.approx(0.1 / 3**0.5)
 
 
-def test_the_files_are_what_tidy_and_markdown_give(tmp_path):
-    paths = []
-    for (experiment, task), values in SCORES.items():
-        paths.append(tmp_path / f"{experiment}-{task}.csv")
-        metrics({(experiment, task): values}).to_csv(paths[-1], index=False)
-    lines = []
-    for task in ("Drama", "War"):
-        lines.append(tmp_path / f"line-{task}.csv")
-        metrics({(n, task): [LINES[n][task]] for n in LINES}).to_csv(lines[-1], index=False)
-    PAPER.assign(table=3).to_csv(tmp_path / "paper.csv", index=False)
-    csv, md = tmp_path / "out" / "table3.csv", tmp_path / "out" / "table3.md"
-    tables.run(
-        "3", "A title", ROWS, ["LD", "TD"], ["Drama", "War"], paths,
-        {name: name for name in LINES}, lines, tmp_path / "paper.csv", "Made of this.", csv, md,
-    )  # fmt: skip
-    expected = tidy("3", ROWS, metrics(SCORES), ["Drama", "War"], PAPER)
-    found = pd.read_csv(csv)
-    pd.testing.assert_frame_equal(found, expected.assign(table=3), check_dtype=False)
-    assert md.read_text() == made()
-    assert {path.name for path in csv.parent.iterdir()} == {"table3.csv", "table3.md"}
+def test_the_files_are_what_tidy_and_the_page_give(tmp_path):
+    lines = files(tmp_path, {(n, t): [LINES[n][t]] for n in LINES for t in LINES[n]})
+    cells, text = run(tmp_path, files(tmp_path, SCORES), lines)
+    pd.testing.assert_frame_equal(cells, tidied(), check_dtype=False)
+    assert text.startswith("# A title\n\nMade of this.\n\n| Method | Genre 1: Drama |")
+    assert grids(text) == grids(made())
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {"t.csv", "t.md"}
+
+
+def test_the_papers_accuracy_is_on_the_first_examples():
+    """Where the paper counts the first examples alone, so do the numbers beside its."""
+    right = np.array([1, 1, 0, 0])
+    frame = of_images("td", right, data="cifar10")
+    paper = Paper(columns={"cifar10": {"all": "CIFAR10"}}, first={"cifar10": 2})
+    scores = score(frame, ["accuracy"])
+    assert scores["value"].tolist() == [0.5]
+    with NamedTemporaryFile(suffix=".parquet") as file:
+        frame.to_parquet(file.name)
+        counted = tables.on_first(scores, [file.name], paper, "accuracy")
+    assert counted["value"].tolist() == [1.0]
+    assert counted["n_eval"].tolist() == [2]
 
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -285,7 +323,7 @@ def committed(path):
 
 def test_the_readme_says_what_the_committed_table_says():
     table = committed("results/tables/table3.csv")
-    means = table.groupby("method")[["mean", "paper_mean"]].mean()
+    means = table.groupby("row")[["mean", "paper_mean"]].mean()
     readme = (ROOT / "README.md").read_text()
     for method, row in means.iterrows():
         assert f"| {method} | {row['mean']:.4f} | {row['paper_mean']:.4f} |" in readme

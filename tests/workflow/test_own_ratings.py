@@ -139,6 +139,6 @@ def test_a_wrong_value_is_named_before_anything_is_trained(shop):
         path.write_text(good)
     assert status == 1
     assert "shop/ratings.csv" in said
-    assert "line 2" in said
+    assert "row 2" in said
     assert "'good'" in said
     assert not re.search(r"^rule train:", said, re.MULTILINE)
