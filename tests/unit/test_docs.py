@@ -132,12 +132,14 @@ def test_the_kind_of_data_set_is_read_in_canonical_form():
 @pytest.mark.parametrize("method", ["scratch", "td", "fd"])
 def test_the_kind_of_model_learns_from_a_teacher_and_predicts(method, teachers, tmp_path):
     rows, later, items = movielens()
-    asked = fit_config(method, steps=30) | {"student": {"kind": "pair", "hidden": [6, 5]}}
+    asked = fit_config(method, steps=300, dropout=0.0) | {
+        "student": {"kind": "pair", "hidden": [6, 5]}
+    }
     if method == "scratch":
         teachers = {}
     trained, history = job.fit(rows, items, asked, teachers, LOG)
     label = history.loc[history["name"] == "label", "value"].to_list()
-    assert label[-1] < label[0]
+    assert np.mean(label[-3:]) < np.mean(label[:3])
     trained.save(tmp_path / "models.safetensors")
     found = job.Checkpoint.load(tmp_path / "models.safetensors")
     predicted = RatingPredictor(found).predict(later[["user", "item"]])["prediction"]

@@ -1,6 +1,6 @@
 """Tables of results: tidy numbers for programs, Markdown for people.
 
-A table is told by what the workflow's plan says of it (`running.plan.Plan.about`): its rows with
+A table is told by what the workflow's plan says of it (`plan.Plan.about`): its rows with
 their experiments, its columns, its metric, what it is compared with.
 """
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 if TYPE_CHECKING:
-    from talking_models.running.plan import Plan
+    from talking_models.plan import Plan
 
 
 class Need(NamedTuple):

@@ -46,7 +46,7 @@ def draw(drawn, similarity, methods: Mapping[str, str]) -> None:
 
     Args:
         drawn: an empty figure.
-        similarity: in the columns of `evaluation.cka.COLUMNS`.
+        similarity: in the columns of `evidence.cka.COLUMNS`.
         methods: row names with experiment ids, in order.
     """
     from talking_models.report.figures import style
