@@ -116,6 +116,20 @@ def test_a_model_is_like_itself_and_not_like_another():
     assert cka[0, "lower", "higher"] < 0.999
 
 
+def test_paired_students_are_compared_with_the_teachers_of_their_seeds():
+    _, later, items = movielens()
+    both = checkpoint([0, 1])
+
+    def alike(**how):
+        found = similarity(both, both, later, items, **how)
+        return found[found["student_state"] == found["teacher_state"]]
+
+    assert alike(paired=True)["cka"].tolist() == pytest.approx([1.0] * 4)
+    first = alike().set_index(["seed", "student_state"])["cka"]
+    assert first[0].tolist() == pytest.approx([1.0] * 2)
+    assert (first[1] < 0.999).all()
+
+
 def test_states_are_those_of_evaluation_with_each_models_own_vocabulary():
     train, later, items = movielens()
     student = checkpoint([3], rows=train.iloc[:20])  # knows fewer users and items

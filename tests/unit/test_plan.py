@@ -36,6 +36,7 @@ class Wildcards(dict):
         return self[name]
 
 
+PAIRED = at("teacher_seed", "paired")
 IMAGES = {"data": "digits", "split": "given", "task": "all"}
 
 # Data
@@ -112,6 +113,9 @@ def test_a_job_on_images_reads_its_backbone_and_what_teaches():
     found = made.image_inputs(of("see", **IMAGES))
     assert found["teacher1"] == "results/digits/given/all/tuned/seed0/models.safetensors"
     assert "probe1" not in found
+    paired = plan(at("models.tuned", {"kind": "vit", "of": "vit", "on": "all"}), both, PAIRED)
+    found = paired.image_inputs(of("see", seed="2", **IMAGES))
+    assert found["teacher1"] == "results/digits/given/all/tuned/seed2/models.safetensors"
     assert made.image_inputs(of("tuned", **IMAGES)) == {
         "backbone": "results/models/vit.safetensors"
     }

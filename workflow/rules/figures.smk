@@ -84,6 +84,7 @@ for data in RATINGS:
             mem_mb=per_attempt(2000),
             runtime=per_attempt(10),
         params:
+            paired=CONFIG.teacher_seed == "paired",
             code=fingerprint(*PLAN.code_of_cka(data)),
         script:
             "../scripts/measure_cka.py"

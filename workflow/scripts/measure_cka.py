@@ -11,4 +11,5 @@ run(
     rows=snakemake.input.rows,
     items=snakemake.input.item_table,
     csv=snakemake.output.csv,
+    paired=snakemake.params.paired,
 )

@@ -50,15 +50,20 @@ def linear_cka(x: np.ndarray, y: np.ndarray) -> float:
 
 
 def similarity(
-    student: Checkpoint, teacher: Checkpoint, rows: pd.DataFrame, items: pd.DataFrame
+    student: Checkpoint,
+    teacher: Checkpoint,
+    rows: pd.DataFrame,
+    items: pd.DataFrame,
+    paired: bool = False,
 ) -> pd.DataFrame:
     """CKA of each model of a checkpoint with the teacher, each state with each.
 
     Args:
         student: the students'.
-        teacher: the teacher's; its first model is the one that taught.
+        teacher: the teacher's.
         rows: ratings to compare them on; each encodes ids that it does not know as unknown.
         items: the items' table.
+        paired: whether each student had the teacher of its seed, or all the first.
 
     Returns:
         Columns seed, student_state, teacher_state (`lower` or `higher`), cka, n_rows.
@@ -66,14 +71,15 @@ def similarity(
     models = len(student.seeds)
     with torch.no_grad():
         data = RatingData(encode(rows, items, teacher.vocabulary))
-        taught = teacher.first()(data.batch(torch.arange(len(rows))))
+        taught = teacher.stack()(data.batch(torch.arange(len(rows)).expand(len(teacher.seeds), -1)))
         data = RatingData(encode(rows, items, student.vocabulary))
         learnt = student.stack()(data.batch(torch.arange(len(rows)).expand(models, -1)))
     found = []
     for (own, mine), (other, theirs) in product(STATES.items(), repeat=2):
-        target = getattr(taught, theirs).numpy()
-        for seed, state in zip(student.seeds, getattr(learnt, mine).numpy(), strict=True):
-            found.append((seed, own, other, linear_cka(state, target), len(rows)))
+        targets = getattr(taught, theirs).numpy()
+        for i, state in enumerate(getattr(learnt, mine).numpy()):
+            alike = linear_cka(state, targets[i if paired else 0])
+            found.append((student.seeds[i], own, other, alike, len(rows)))
     return pd.DataFrame(found, columns=COLUMNS[2:])
 
 
@@ -84,6 +90,7 @@ def run(
     rows: Sequence[str | Path],
     items: str | Path,
     csv: str | Path,
+    paired: bool = False,
 ) -> None:
     """CKA of one experiment's students of all tasks with a teacher, from files to a file.
 
@@ -94,11 +101,12 @@ def run(
         rows: the tasks' eval slices, in the same order.
         items: the items' table.
         csv: file to write, in the columns `COLUMNS`.
+        paired: see `similarity`.
     """
     one_thread()
     taught, item_table = Checkpoint.load(teacher), read_items(items)
     frames = [
-        similarity(Checkpoint.load(path), taught, read_ratings(slice), item_table).assign(
+        similarity(Checkpoint.load(path), taught, read_ratings(slice), item_table, paired).assign(
             experiment=experiment, task=about(slice)["task"]
         )
         for path, slice in zip(students, rows, strict=True)

@@ -160,9 +160,10 @@ class Jobs:
         self.training_config(wildcards)
         experiment, place = wildcards.experiment, self.root.format(**dict(wildcards, task=ALL))
         found = {"backbone": self.backbone(self.config.student_of(experiment))}
+        seed = wildcards.seed if self.config.teacher_seed == "paired" else 0
         for number, teacher in enumerate(self.config.teachers_of(experiment)):
             if self.config.is_teacher(teacher):
-                found[f"teacher{number}"] = f"{place}/{teacher}/seed0/models.safetensors"
+                found[f"teacher{number}"] = f"{place}/{teacher}/seed{seed}/models.safetensors"
             else:
                 found[f"teacher{number}"] = self.backbone(teacher)
                 found[f"probe{number}"] = f"{place}/{teacher}/probe.safetensors"
