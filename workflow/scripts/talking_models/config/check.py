@@ -222,6 +222,13 @@ def _jobs(config: Config) -> Iterator[Problem]:
             if not (entry.on or entry.file or config.model_kind(teacher).pretrained):
                 text = f"{teacher} is not trained anywhere: set its `on: all`, or its `file`"
                 yield (*path, "teachers"), teacher, contradiction(text)
+            pixels = [config.form(m).get("image_size") for m in (experiment.student, teacher)]
+            if None not in pixels and pixels[0] != pixels[1]:
+                text = (
+                    f"image_size {pixels[0]} of the student {experiment.student}, {pixels[1]} of "
+                    f"its teacher {teacher}: both are shown the same pixels"
+                )
+                yield (*path, "teachers"), teacher, contradiction(text)
         size = given.get("batch_size", 0)
         micro = given.get("micro_batch_size") or max(1, size // devices)
         if families == {"images"} and not wrong and size % (micro * devices):

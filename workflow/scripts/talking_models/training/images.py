@@ -107,11 +107,14 @@ def fit(
     examples, val = Examples.read(inputs.fit, "fit"), Examples.read(inputs.val, "val")
     backbone, form = Backbone.load(inputs.backbone), config["student"]
     look = backbone.look
-    student = MODELS.get(form["kind"]).student(form, len(examples.classes), backbone)
     teachers = {
         id: Frozen(teacher_of(form, *inputs.teachers[id]))
         for id, form in config["teachers"].items()
     }
+    for id, (file, *_) in inputs.teachers.items():
+        check_look(id, look_of(file), look)
+    taught_by = [teacher.model for teacher in teachers.values()]
+    student = MODELS.get(form["kind"]).student(form, len(examples.classes), backbone, taught_by)
     for teacher in teachers.values():
         teacher.model.to(fabric.device)
     layers = Layers(PlacedStreams([seed], "method", stacked=False))
@@ -174,6 +177,23 @@ def teacher_of(form: Mapping[str, Any], file: Path, probe: Path | None = None) -
         return load_trained(file)[0]
     weights = None if probe is None else read(probe, "probe")[0]
     return MODELS.get(form["kind"]).teacher(form, Backbone.load(file), weights)
+
+
+def look_of(file: Path) -> Look:
+    """How a teacher looks at images."""
+    if kind_of(file) != "backbone":
+        return load_trained(file)[1]
+    return Backbone.load(file).look
+
+
+def check_look(teacher: str, theirs: Look, ours: Look) -> None:
+    """Student and teacher are shown the same pixels; a ValueError if they differ on which."""
+    if theirs != ours:
+        raise ValueError(
+            f"the student looks at images of {ours.size} pixels with mean {ours.mean} and std "
+            f"{ours.std}, its teacher {teacher} of {theirs.size} pixels with mean {theirs.mean} "
+            f"and std {theirs.std}: give the student's entry the teacher's"
+        )
 
 
 def write(
