@@ -61,16 +61,13 @@ class RatingPredictor(Predictor):
             SourceError: a column is missing, or an id.
         """
         absent = [name for name in ("user", "item") if name not in given]
-        if absent or given[["user", "item"]].isna().any(axis=None):
-            raise SourceError(
-                "these pairs cannot be predicted",
-                expected="columns user and item with an id in each row",
-                found=f"no column {', '.join(absent)}" if absent else "a missing id",
-                advice="rename or fill them",
-            )
+        if absent:
+            raise _refused(f"no column {', '.join(absent)}")
         rows = given.reset_index(drop=True).assign(rating=0.0)
         for column, known in (("user", self.trained.vocabulary.users), ("item", self._items())):
-            rows[column] = rows[column].astype(str if isinstance(known[0], str) else "int64")
+            rows[column] = _ids(rows[column], isinstance(known[0], str))
+        if rows.empty:
+            return given.assign(prediction=[], deviation=[])
         data = RatingData(encode(rows, self._listing(rows), self.trained.vocabulary))
         found = predict_all(self.model, data, len(self.trained.seeds)).double()
         columns = {"prediction": found.mean(0).numpy()}
@@ -94,6 +91,33 @@ class RatingPredictor(Predictor):
             }
         )
         return pd.concat([known, new]).sort_values("item", ignore_index=True)
+
+
+def _refused(found: str) -> SourceError:
+    return SourceError(
+        "these pairs cannot be predicted",
+        expected="columns user and item with an id in each row, as the training data has them",
+        found=found,
+        advice="rename or correct them",
+    )
+
+
+def _ids(ids: pd.Series, text: bool) -> pd.Series:
+    """Ids as text or as whole numbers, as the training had them.
+
+    Raises:
+        SourceError: one is missing, or no whole number.
+    """
+    if ids.isna().any():
+        raise _refused(f"a missing id in the column {ids.name}, row {int(ids.isna().idxmax()) + 1}")
+    if text:
+        return ids.astype(str)
+    numbers = pd.to_numeric(ids, errors="coerce")
+    wrong = numbers.isna() | (numbers % 1 != 0)
+    if wrong.any():
+        row = int(wrong.idxmax())
+        raise _refused(f"{ids[row]!r}, no whole number, in the column {ids.name}, row {row + 1}")
+    return numbers.astype("int64")
 
 
 class ImagePredictor(Predictor):
@@ -172,7 +196,9 @@ def run(models: str | Path, given: str | Path, out: str | Path) -> None:
         files = sorted(path for path in given.rglob("*") if path.is_file())
         write_csv(out, predictor.predict(files))
     else:
-        write_csv(out, predictor.predict(pd.read_csv(given)))
+        # as written: 007 is not 7
+        pairs = pd.read_csv(given, dtype={"user": str, "item": str})
+        write_csv(out, predictor.predict(pairs))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
