@@ -157,7 +157,7 @@ def test_where_it_cannot_one_sentence_says_so_before_any_job(home, python, tmp_p
 )
 def test_make_quotes_the_paths_of_a_folder_with_a_space(home, target, word):
     old = ["--old-file", ".venv/.installed", "--old-file", ".venv-tfds/.installed"]
-    command = ["make", "--dry-run", *old, target]
+    command = ["make", "--no-print-directory", "--dry-run", *old, target]
     result = subprocess.run(command, cwd=home, capture_output=True, text=True, check=True)
     line = next(line for line in result.stdout.splitlines() if str(home) in line)
     words = [part.removeprefix("PATH=") for part in shlex.split(line)]

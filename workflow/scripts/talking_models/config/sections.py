@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
+from talking_models.config.errors import unknown
 from talking_models.methods import METHODS
 from talking_models.strict import Identifier, Precision, Share, Strict, unique
 
@@ -102,7 +103,7 @@ class Experiment(Strict):
     @classmethod
     def _known_method(cls, name: str) -> str:
         if name not in METHODS.names():
-            raise PydanticCustomError("unknown_name", "no such method")
+            raise unknown("no such method", METHODS.names())
         return name
 
     @model_validator(mode="after")
