@@ -37,6 +37,13 @@ def test_the_key_table_is_the_generated_one():
     assert readme == docs.readme_with_keys(readme), "run `make schema`"
 
 
+def test_the_examples_of_the_page_are_valid(tmp_path):
+    page = (ROOT / "config" / "README.md").read_text()
+    examples = "".join(re.findall(r"^```yaml\n(.*?)^```$", page, re.S | re.M))
+    (tmp_path / "examples.yaml").write_text(examples)
+    assert docs.main(["check", *map(str, PAPER), str(tmp_path / "examples.yaml")]) == 0
+
+
 def test_every_key_has_a_description():
     settings = [REGISTRIES[section].get(name).Settings for section, name in KINDS]
     settings += [METHODS.get(name).Settings for name in METHODS.names()]
