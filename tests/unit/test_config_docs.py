@@ -65,12 +65,12 @@ def keys_of(title, name):
 def test_every_setting_of_every_method_is_in_the_key_table():
     for name in METHODS.names():
         fields = METHODS.get(name).Settings.model_fields
-        assert sorted(keys_of("Settings of methods", name)) == sorted(fields)
+        assert sorted(keys_of("`experiments.<id>.settings`", name)) == sorted(fields)
 
 
 @pytest.mark.parametrize(("section", "name"), KINDS)
 def test_every_key_of_every_kind_is_in_the_key_table(section, name):
-    found = {path.split(".")[2] for path in keys_of(f"`{section}`", name)}
+    found = {path.split(".")[0] for path in keys_of(f"`{section}.<id>`", name)}
     assert found == set(REGISTRIES[section].get(name).Settings.model_fields)
 
 
@@ -163,8 +163,8 @@ def test_plugins_are_in_the_documents_of_whoever_has_them(tmp_path):
     (tmp_path / "mine.py").write_text(PLUGIN)
     try:
         assert docs.main(["schema", str(tmp_path / "s.json"), "--plugins", str(tmp_path)]) == 0
-        assert "data.<id>.depth" in keys_of("`data`", "mine")
-        assert "data.<id>.depth" not in keys_of("`data`", "ratings")
+        assert "depth" in keys_of("`data.<id>`", "mine")
+        assert "depth" not in keys_of("`data.<id>`", "ratings")
         found = jsonschema.Draft202012Validator(json.loads((tmp_path / "s.json").read_text()))
         assert found.is_valid({"data": {"d": {"kind": "mine", "depth": 2}}})
         assert not found.is_valid({"data": {"d": {"kind": "mine", "depth": 0}}})

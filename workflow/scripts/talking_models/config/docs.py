@@ -29,6 +29,8 @@ END = "<!-- end of keys -->"
 PLACEHOLDERS = {"rows": "<row>", "points": "<value>", "choose": "<setting>", "over": "<setting>"}
 """How the names that a user chooses are written in a key's path, if not as `<id>`."""
 ID = TypeAdapter(Identifier).json_schema()["pattern"]
+TOGETHER = dict.fromkeys(("tables", "curves"), "`tables.<id>` and `curves.<id>`")
+"""The heading of two sections that have most keys in common."""
 HEAD = ("key", "default", "allowed", "meaning")
 
 
@@ -90,19 +92,19 @@ def key_table() -> str:
     document = Config.model_json_schema()
     sections: dict[str, dict[tuple[str, ...], list[str]]] = {}  # rows, and whose they are
     for path, node in _keys("", document, document):
-        section = f"`{path.partition('.')[0]}`" if ".<id>." in path else "The run"
-        if path.endswith(".kind") and section.strip("`") in REGISTRIES:
-            node |= {"enum": REGISTRIES[section.strip("`")].names()}
-        sections.setdefault(section, {})[_row(path, node, document)] = []
-    for title, prefix, components in (
-        *((f"`{name}`", f"{name}.<id>.", kinds) for name, kinds in REGISTRIES.items()),
-        ("Settings of methods", "", METHODS),
-    ):
+        section, entry, key = path.rpartition(".<id>.")
+        if key == "kind" and section in REGISTRIES:
+            node |= {"enum": REGISTRIES[section].names()}
+        title = TOGETHER.get(section, f"`{section}.<id>`") if entry else "The run"
+        rows, row = sections.setdefault(title, {}), _row(key, node, document)
+        rows[row] = [section] if section in TOGETHER and row not in rows else []
+    kinds = {f"`{section}.<id>`": kinds for section, kinds in REGISTRIES.items()}
+    for title, components in {**kinds, "`experiments.<id>.settings`": METHODS}.items():
         rows = sections.setdefault(title, {})
         of_all = {key for key, *_ in rows}
         for name in components.names():
             root = components.get(name).Settings.model_json_schema()
-            for path, node in _keys(prefix, root, root):
+            for path, node in _keys("", root, root):
                 if f"`{path}`" not in of_all:
                     rows.setdefault(_row(path, node, root), []).append(name)
     return "\n".join(line for part in sections.items() for line in _part(*part))
