@@ -16,19 +16,18 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from talking_models import io, registry
+from talking_models import io, registry, strict
 from talking_models.config import Config, ConfigError, read
 from talking_models.config.entries import REGISTRIES
 from talking_models.config.errors import describe, resolve
 from talking_models.methods import METHODS
-from talking_models.strict import Identifier
 
 BEGIN = "<!-- keys: made by `make schema`, do not edit -->"
 END = "<!-- end of keys -->"
 
 PLACEHOLDERS = {"rows": "<row>", "points": "<value>", "choose": "<setting>", "over": "<setting>"}
 """How the names that a user chooses are written in a key's path, if not as `<id>`."""
-ID = TypeAdapter(Identifier).json_schema()["pattern"]
+ID = TypeAdapter(strict.Identifier).json_schema()["pattern"]
 TOGETHER = dict.fromkeys(("tables", "curves"), "`tables.<id>` and `curves.<id>`")
 """The heading of two sections that have most keys in common."""
 HEAD = ("key", "default", "allowed", "meaning")
