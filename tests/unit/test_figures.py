@@ -15,7 +15,7 @@ from PIL import Image
 from scipy.stats import spearmanr
 from simulated import of_ratings, write_job
 
-from talking_models.evidence.store import collect
+from talking_models.evidence.intervals import collect
 from talking_models.report.figures import FIGURES, cka, curve, forest, losses, paper, style, trials
 
 ROOT = Path(__file__).parents[2]

@@ -17,15 +17,8 @@ from talking_models.training.setup import one_thread
 
 
 def predict(checkpoint: Checkpoint, rows: pd.DataFrame, items: pd.DataFrame) -> np.ndarray:
-    """Ratings that each model of the checkpoint predicts.
-
-    Args:
-        checkpoint: S trained models.
-        rows: N pairs of user and item; ids that the models have not seen are unknown ones.
-        items: the items' table.
-
-    Returns:
-        (S, N) float32, not clipped to the scale.
+    """(S, N) float32, what each model predicts for N pairs of user and item, not clipped to the
+    scale; ids that the models have not seen are unknown ones.
     """
     data = RatingData(encode(rows, items, checkpoint.vocabulary))
     return predict_all(checkpoint.stack(), data, len(checkpoint.seeds)).numpy()
@@ -40,18 +33,14 @@ def run(
     about: Mapping[str, str],
     names: Iterable[str],
 ) -> None:
-    """Evaluate one checkpoint on one task, from files to files.
+    """Evaluate one checkpoint on the eval slice of one task, from files to files.
 
     Args:
-        models: the checkpoint.
-        rows: the task's eval slice, which says its name.
-        predictions, metrics: files to write, see `scores`.
-        items: the items' table.
-        about: `experiment`, `data` and `split`.
+        about: `experiment`, `data` and `split`; the slice says the task.
         names: of the metrics.
     """
     one_thread()
     checkpoint, eval_rows = Checkpoint.load(models), parquet.read_ratings(rows)
     found = stacked(eval_rows, predict(checkpoint, eval_rows, parquet.read_items(items)))
-    task = parquet.about(rows)["task"]
-    write(labelled(found, {**about, "task": task}), names, predictions, metrics)
+    about = {**about, "task": parquet.about(rows)["task"]}
+    write(labelled(found, about), names, predictions, metrics)

@@ -22,20 +22,15 @@ from talking_models.training.loader import in_order
 def predict(fabric: Fabric, models: Path, examples: Examples, workers: int) -> pd.DataFrame:
     """What one student predicts: seed, example, target and prediction, which are classes."""
     student, look, about = load_trained(models)
-    student = fabric.to_device(student)
-    targets, predicted = [], []
+    student, found = fabric.to_device(student), []
     with torch.no_grad(), fabric.autocast():
         for batch in in_order(examples, look, MEASURE_BATCH, workers):
-            predicted.append(student(fabric.to_device(batch)).output.argmax(-1).cpu())
-            targets.append(batch.target)
-    return pd.DataFrame(
-        {
-            "seed": about["seed"],
-            "example": np.arange(len(examples)),
-            "target": torch.cat(targets).numpy(),
-            "prediction": torch.cat(predicted).numpy(),
-        }
-    )
+            best = student(fabric.to_device(batch)).output.argmax(-1).cpu()
+            found.append(pd.DataFrame({"target": batch.target, "prediction": best}))
+    frame = pd.concat(found, ignore_index=True)
+    frame.insert(0, "seed", about["seed"])
+    frame.insert(1, "example", np.arange(len(frame)))
+    return frame
 
 
 def run(
@@ -47,17 +42,13 @@ def run(
     names: Iterable[str],
     device: Mapping[str, Any],
 ) -> None:
-    """Evaluate one student, from files to files, on one device.
+    """Evaluate one student on an eval slice, from files to files.
 
     Args:
-        models: the student's file.
-        examples: the eval slice.
-        predictions, metrics: files to write, see `scores`.
-        about: `experiment`, `data` and `split`.
+        about: `experiment`, `data` and `split`; the slice says the task.
         names: of the metrics.
-        device: the keys of `config.sections.Device`.
+        device: the keys of `config.sections.Device`, of which one is used.
     """
-    found = Examples.read(examples, "eval")
-    one = dict(device) | {"devices": 1}
+    found, one = Examples.read(examples, "eval"), {**device, "devices": 1}
     frame = launch(one, predict, models, found, device["workers"])
     write(labelled(frame, {**about, "task": found.task}), names, predictions, metrics)

@@ -8,15 +8,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from talking_models.methods.base import Method, MethodSettings
+from talking_models.methods.base import Method
 from talking_models.registry import Registry
 
 if TYPE_CHECKING:
     from talking_models.models.base import WithWidths
     from talking_models.models.layers import Layers
     from talking_models.objectives import Objective
-
-__all__ = ["METHODS", "Method", "MethodSettings", "build"]
 
 METHODS = Registry("talking_models.methods", "Method")
 

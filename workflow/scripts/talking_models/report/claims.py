@@ -19,8 +19,7 @@ import yaml
 from scipy import stats
 
 from talking_models.evidence import verdicts
-from talking_models.evidence.intervals import Difference, difference
-from talking_models.evidence.store import Evidence, collect
+from talking_models.evidence.intervals import Difference, Evidence, collect, difference
 from talking_models.evidence.verdicts import Estimate, Verdict
 from talking_models.io import write_csv, write_text
 from talking_models.report.markdown import grid

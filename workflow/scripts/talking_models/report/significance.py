@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from scipy.stats import rankdata
 
 from talking_models.evidence.intervals import (
     ALPHA,
@@ -15,12 +16,12 @@ from talking_models.evidence.intervals import (
     MEAN,
     TIE,
     WIN,
-    average_rank,
+    Evidence,
+    collect,
     difference,
     holm,
     with_mean,
 )
-from talking_models.evidence.store import Evidence, collect
 from talking_models.io import write_csv, write_text
 from talking_models.report.markdown import blocks, grid
 from talking_models.report.paper import Numbers, Paper, numbers
@@ -67,11 +68,11 @@ def compare(
     against, columns = about["against"], [*evidence.columns, ("", MEAN)]
     places = [evidence.experiments.index(experiment) for experiment in rows.values()]
     values = with_mean(evidence.values)[places]
-    ranks = [average_rank(values[:, [c]], evidence.sign) for c in range(len(columns) - 1)]
+    # 1 for the best; equals share their ranks
+    ranks = with_mean(rankdata(-evidence.sign * values[:, :-1], axis=0))
     name = next((name for name, id in rows.items() if id == against), None)
     theirs = [paper.column(*column) for column in columns]
     found = []
-    ranks = with_mean(np.stack(ranks, axis=1))
     for (row, id), own, rank in zip(rows.items(), values, ranks, strict=True):
         cells: dict[str, Any] = {
             "table": about["id"],

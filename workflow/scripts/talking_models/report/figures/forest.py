@@ -44,7 +44,7 @@ three leave out zero by chance."""
         svg: str,
     ) -> None:
         """See `Figure.run`."""
-        from talking_models.evidence.store import collect
+        from talking_models.evidence.intervals import collect
         from talking_models.report.figures import style
 
         evidence = collect(predictions, metric)
