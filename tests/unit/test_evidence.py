@@ -93,9 +93,9 @@ def test_several_metrics_have_a_row_each():
 
 
 def test_a_prediction_that_is_no_number_is_not_written(tmp_path):
-    frame = predictions_frame(ratings(2), np.array([[1.0, np.nan]]))
+    frame = stacked(ratings(2), np.array([[1.0, np.nan]]))
     with pytest.raises(ValueError, match="1 predictions or targets are no numbers"):
-        write(frame, ["rmse"], tmp_path / "p.parquet", tmp_path / "m.csv")
+        write(frame, "War", ABOUT, ["rmse"], tmp_path / "p.parquet", tmp_path / "m.csv")
     assert not list(tmp_path.iterdir())
 
 

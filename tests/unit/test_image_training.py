@@ -311,11 +311,11 @@ def test_predictions_are_of_the_whole_eval_slice_in_order(made, tmp_path):
     evaluation.run(
         tmp_path / "models.safetensors",
         made.fit.with_name("eval.yaml"),
-        tmp_path / "predictions.parquet",
-        tmp_path / "metrics.csv",
-        {"experiment": "alone", "data": "digits", "split": "given"},
-        ["accuracy"],
         config("scratch")["device"],
+        predictions=tmp_path / "predictions.parquet",
+        metrics=tmp_path / "metrics.csv",
+        about={"experiment": "alone", "data": "digits", "split": "given"},
+        names=["accuracy"],
     )
     frame = pd.read_parquet(tmp_path / "predictions.parquet")
     about = ["experiment", "data", "split", "task"]

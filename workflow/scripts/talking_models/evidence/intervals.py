@@ -94,9 +94,8 @@ class Evidence:
 
 
 def collect(predictions: Iterable[str | Path], metric: str) -> Evidence:
-    """Read `predictions.parquet` files; a file that is named twice counts once.
-
-    An experiment with a single seed, such as a reference line, stands for all seeds.
+    """Read `predictions.parquet` files; a file that is named twice counts once. An experiment with
+    a single seed, such as a reference line, stands for all seeds.
 
     Raises:
         ValueError: an experiment lacks a column, a seed or eval examples that another one has.

@@ -7,8 +7,8 @@ indicator per user and per item.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -18,7 +18,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder
 
 from talking_models.data import parquet
-from talking_models.evidence.scores import labelled, stacked, write
+from talking_models.evidence.scores import stacked, write
 
 PENALTIES = (1.0, 2.0, 5.0, 10.0, 20.0)  # in ratings: a user with that many is half trusted
 
@@ -44,22 +44,10 @@ def choose_penalty(fit: pd.DataFrame, val: pd.DataFrame) -> float:
 
 
 def run(
-    fit: str | Path,
-    val: str | Path,
-    eval: str | Path,
-    predictions: str | Path,
-    metrics: str | Path,
-    about: Mapping[str, str],
-    names: Iterable[str],
-    log: logging.Logger,
+    fit: str | Path, val: str | Path, eval: str | Path, log: logging.Logger, **evidence: Any
 ) -> None:
-    """Both reference lines of one task, from its slices to files laid out as a student's, with the
-    one seed 0. The eval slice is predicted, and chooses nothing.
-
-    Args:
-        about: `data` and `split`; the slice says the task.
-        names: of the metrics.
-        log: gets the penalty that was chosen.
+    """Both reference lines of one task, with the one seed 0; the eval slice is predicted, and
+    chooses nothing. `evidence` is what `write` takes.
     """
     fit_rows, val_rows, eval_rows = (parquet.read_ratings(path) for path in (fit, val, eval))
     train = pd.concat([fit_rows, val_rows], ignore_index=True)
@@ -69,8 +57,5 @@ def run(
         "task-mean": np.full(len(eval_rows), float(train["rating"].mean())),
         "bias": bias_line(train, eval_rows, penalty),
     }
-    frames = [
-        labelled(stacked(eval_rows, p[None]), {**about, "task": task, "experiment": name})
-        for name, p in found.items()
-    ]
-    write(pd.concat(frames, ignore_index=True), names, predictions, metrics)
+    lines = [stacked(eval_rows, p[None]).assign(experiment=name) for name, p in found.items()]
+    write(pd.concat(lines, ignore_index=True), task, **evidence)

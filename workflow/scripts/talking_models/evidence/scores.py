@@ -22,7 +22,8 @@ COLUMNS = [*JOB, "seed", "metric", "n_eval", "value"]
 
 def labelled(frame: pd.DataFrame, about: Mapping[str, str]) -> pd.DataFrame:
     """Predictions with what they are of, its columns `JOB`, in front."""
-    return frame.assign(**about)[[*JOB, *frame]]
+    frame = frame.assign(**about)
+    return frame[[*JOB, *frame.columns.difference(JOB, sort=False)]]
 
 
 def stacked(rows: pd.DataFrame, predictions: np.ndarray) -> pd.DataFrame:
@@ -47,9 +48,17 @@ def score(predictions: pd.DataFrame, metrics: Iterable[str]) -> pd.DataFrame:
 
 
 def write(
-    frame: pd.DataFrame, names: Iterable[str], predictions: str | Path, metrics: str | Path
+    frame: pd.DataFrame,
+    task: str,
+    about: Mapping[str, str],
+    names: Iterable[str],
+    predictions: str | Path,
+    metrics: str | Path,
 ) -> None:
-    """Write both files of a job; a ValueError if a prediction is not a number."""
+    """Write both files of a job on a task: `about` are its experiment, data and split, where the
+    frame does not say them, `names` the metrics'. A ValueError if a prediction is not a number.
+    """
+    frame = labelled(frame, {**about, "task": task})
     bad = frame[["prediction", "target"]].isna().any(axis=1)
     if bad.any():
         row = frame[bad].iloc[0].to_dict()

@@ -95,9 +95,9 @@ def run(
     found = pd.DataFrame(rows)[COLUMNS]
     lines = []
     for row in found.itertuples():
-        counts = row.parameters, row.parameters - row.in_tables, row.flops
-        numbers = [f"{n:,}" for n in counts]
-        lines.append([row.model, *numbers, f"{row.bytes / 1e6:.2f}", f"{row.ms_per_1000:.2f}"])
+        counts = (row.parameters, row.parameters - row.in_tables, row.flops)
+        each = (*map("{:,}".format, counts), f"{row.bytes / 1e6:.2f}", f"{row.ms_per_1000:.2f}")
+        lines.append([row.model, *each])
     note = (
         "One model, of one seed; a student's tables hold what is in its own task's training rows. "
         f"Time on one thread, predictions by {' or '.join(map(str, sorted(set(found['batch']))))}, "

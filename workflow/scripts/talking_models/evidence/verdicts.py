@@ -41,8 +41,8 @@ class Verdict(StrEnum):
 
 
 GOOD = (Verdict.REPRODUCED, Verdict.SMALLER)
+# from what leaves most of the printed difference to what leaves least
 FAILED = (Verdict.LESS, Verdict.NO_ADVANTAGE, Verdict.EQUIVALENT, Verdict.OPPOSITE)
-"""From what leaves most of the printed difference to what leaves least."""
 
 
 @cache

@@ -26,7 +26,7 @@ def build(
     student: WithWidths,
     teachers: Mapping[str, WithWidths],
 ) -> Method:
-    """The method of a job, `config` being its effective config: `method` and `settings`."""
+    """The method of a job, by `method` and `settings` of its effective config."""
     cls = METHODS.get(config["method"])
     settings = cls.Settings(**config["settings"])
     widths = {name: teacher.widths for name, teacher in teachers.items()}

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from talking_models.models.base import LayeredModel, States, Widths
     from talking_models.models.layers import Layers
     from talking_models.objectives import Objective
-
-T = TypeVar("T")
 
 
 class MethodSettings(BaseModel):
@@ -99,16 +97,14 @@ class Method(Parts):
         self.build(layers, student, teachers)
 
     @staticmethod
-    def only(teachers: Mapping[str, T]) -> T:
+    def only(teachers: Mapping[str, Any]) -> Any:
         """The teacher of a method that has one; a ValueError where there are none, or several."""
         if len(teachers) != 1:
             raise ValueError(f"this method has one teacher, not {', '.join(teachers) or 'none'}")
         return next(iter(teachers.values()))
 
     def build(self, layers: Layers, student: Widths, teachers: Mapping[str, Widths]) -> None:
-        """Make the modules that are trained with the student and dropped at inference, from the
-        widths of the student's states and of each teacher's.
-        """
+        """Make the modules that are trained with the student and dropped at inference."""
 
     def prepare(self, states: Mapping[str, Iterable[States]]) -> None:
         """Look at each teacher's states on the training rows once, before the first step.

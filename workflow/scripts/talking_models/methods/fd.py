@@ -39,7 +39,7 @@ class FD(Method):
     def build(self, layers, student, teachers):
         """Connectors 128 -> 512 and 64 -> 256 on MovieLens."""
         teacher = self.only(teachers)
-        self.stacked, self.margins = teacher.stacked, None
+        self.stacked, self.margins = teacher.stacked, (None, None)
         self.connect_low = layers.linear(student.low, teacher.low, bias=False)
         self.connect_high = layers.linear(student.high, teacher.high, bias=False)
         self.norm_low = layers.batch_norm(teacher.low)
@@ -66,16 +66,16 @@ class FD(Method):
 
     def distance(self, target, margin, response):
         """Distance of one connected student feature to one teacher feature."""
-        if margin is None:
+        if self.settings.distance == "l2":
             return self.d(target, response)
+        if margin is None:
+            raise RuntimeError("call `prepare` with the teacher's states before the first step")
         target = target.maximum(margin)
         return self.d(target, counted(target, response))
 
     def terms(self, student, teacher):
         """See the class."""
-        if self.margins is None and self.settings.distance == "partial_l2":
-            raise RuntimeError("call `prepare` with the teacher's states before the first step")
-        margin_low, margin_high = self.margins or (None, None)
+        margin_low, margin_high = self.margins
         low = self.norm_low(self.connect_low(student.low_pre))
         high = self.norm_high(self.connect_high(student.high_pre))
         low = self.distance(teacher.low_pre, margin_low, low)

@@ -172,19 +172,17 @@ class TD(Method):
         s, teacher = self.settings, self.only(teachers)
         train_student, train_modules = self.trains(step)
         states = student(batch)  # y_g, {s_g; e_g}
-        parts, monitors = {}, {}
-        if train_student:
-            parts["label"] = self.objective.label_loss(states.output, batch.target)
+        label = self.objective.label_loss(states.output, batch.target)
+        parts = {"label": label} if train_student else {}
         rounds = s.rounds if s.w1 > 0 else 0
         consistent = s.consistency_until_step is None or step < s.consistency_until_step
         w2, w3 = (s.w2, s.w3) if consistent else (0, 0)
         if not train_modules or not (rounds or w2 or w3):
-            return Loss(parts, monitors)
+            return Loss(parts)
 
         state = (states.low, states.high)
         message = self.encoder_g(*state)  # m_g^0
         decoded = self.decoder_h(message)  # {s'_h; e'_h}, for L_SC and for the first round
-        monitors["message_std"] = self.spread(message)
         if w2 or w3:
             taught = teacher(batch)  # the only place where the teacher sees x
             teacher_state = (taught.low, taught.high)
@@ -197,7 +195,7 @@ class TD(Method):
             parts["message_consistency"] = w3 * self.d(message, teacher_message)
         if rounds:
             parts["interact"] = s.w1 * self.interact(student, teacher, state, decoded, rounds)
-        return Loss(parts, monitors)
+        return Loss(parts, {"message_std": self.spread(message)})
 
     def state_distance(self, a, b):
         """d_S({s; e}, {s'; e'}) = d(s, s') + d(e, e'), d the mean squared error."""
