@@ -1,4 +1,4 @@
-"""`adamw.AdamW` against torch's own class."""
+"""`optimizer.AdamW` against torch's own class."""
 
 import subprocess
 import sys
@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from talking_models.training.adamw import AdamW
+from talking_models.training.optimizer import AdamW
 
 ROOT = Path(__file__).parents[2]
 SHAPES = [(3, 5, 4), (3, 1, 4), (7,)]

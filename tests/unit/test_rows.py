@@ -7,7 +7,7 @@ import torch
 
 from talking_models.models.layers import Layers, Streams
 from talking_models.models.network import Embedding
-from talking_models.training.rows import RowAdamW, settled
+from talking_models.training.optimizer import RowAdamW
 
 ROWS, WIDTH, STEPS = 30, 4, 60
 
@@ -43,10 +43,11 @@ def trained(seeds=(0, 1), decay=0.1, look=lambda rows: None):
     rows = RowAdamW(table, learning_rate=0.01, weight_decay=decay, steps=STEPS)
     for step, ids in enumerate(ids_of(seeds)):
         table.zero_grad()
+        rows.expect(ids)
         loss_of(table, ids, step).backward()
         rows.step()
         look(rows)
-    rows.finish()
+    rows.settle()
     return table.weight.detach()
 
 
@@ -75,10 +76,8 @@ def test_looking_at_the_settled_weights_changes_nothing():
     seen = []
 
     def look(rows):
-        before = rows.flat.clone()
-        with settled([rows]):
-            seen.append(rows.flat.clone())
-        assert torch.equal(rows.flat, before)
+        rows.settle()
+        seen.append(rows.flat.clone())
 
     last = trained(look=look)
     assert torch.equal(last, trained())
@@ -93,9 +92,10 @@ def test_a_table_that_is_read_twice_in_a_step_gets_the_sum_of_both_gradients():
         rows = RowAdamW(table, learning_rate=0.01, weight_decay=0.1, steps=2)
         for scale in (1.0, -0.1):
             table.zero_grad()
+            rows.expect(ids)
             sum(scale * table(part).square().sum() for part in reads).backward()
             rows.step()
-        rows.finish()
+        rows.settle()
     torch.testing.assert_close(once.weight, twice.weight)
 
 
@@ -106,10 +106,11 @@ def test_a_loss_on_the_whole_table_moves_every_row():
     for step in range(3):
         for table, taker in ((found, rows), (wanted, optimizer)):
             table.zero_grad()
+            rows.expect(torch.tensor([[8], [9]]))
             loss = table(torch.tensor([[8], [9]])).sum()
             (loss + step * table.weight.square().sum()).backward()
             taker.step()
-    rows.finish()
+    rows.settle()
     torch.testing.assert_close(found.weight, wanted.weight)
 
 
@@ -118,13 +119,12 @@ def test_a_step_without_a_gradient_is_no_step():
     rows = RowAdamW(table, learning_rate=0.01, weight_decay=0.1, steps=2)
     table(torch.tensor([[8], [9]])).sum().backward()
     rows.step()
-    with settled([rows]):
-        before = table.weight.clone()
+    rows.settle()
+    before = table.weight.clone()
     table.zero_grad()
     rows.step()
-    rows.finish()
+    rows.settle()
     assert torch.equal(table.weight, before)
-    assert table.reader is None
 
 
 def test_each_model_of_a_stack_is_trained_as_it_is_alone():
@@ -135,8 +135,9 @@ def test_each_model_of_a_stack_is_trained_as_it_is_alone():
         rows = RowAdamW(alone, learning_rate=0.01, weight_decay=0.1, steps=STEPS)
         for step, ids in enumerate(ids_of((3, 5, 8))):
             alone.zero_grad()
+            rows.expect(ids[i : i + 1])
             read = alone(ids[i : i + 1])
             (read[0] * gradient_of((3, *read.shape[1:]), step)[i]).sum().backward()
             rows.step()
-        rows.finish()
+        rows.settle()
         torch.testing.assert_close(alone.weight[0], together[i], rtol=1e-6, atol=1e-8)

@@ -57,7 +57,7 @@ def measure(path: str | Path) -> dict[str, Any]:
     """
     torch.set_num_threads(1)
     model, batch, n = example(path)
-    tables = {id(table.weight) for table in model.tables()}
+    tables = {id(table.weight) for table in model.tables().values()}
     counts = [(p.numel(), id(p) in tables) for p in model.parameters()]
     with torch.no_grad():
         with FlopCounterMode(display=False) as counter:

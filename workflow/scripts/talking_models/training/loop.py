@@ -115,8 +115,10 @@ def train(
     history = []
     progress = Progress(log, steps)
     for step in range(steps):
+        batch = next(batches)
+        optimizer.expect(batch)
         with products_in(precision):
-            loss = method.loss(next(batches), student, teachers, step)
+            loss = method.loss(batch, student, teachers, step)
         total = loss.total
         if not torch.isfinite(total).all():
             check_finite(loss.parts | {"total": total}, step, seeds, setting)
@@ -130,17 +132,17 @@ def train(
         optimizer.zero_grad()  # before the next step's memory is taken
         taken = step + 1
         if watch is not None and taken % watch.every == 0:
-            with optimizer.settled():
-                student.eval()
-                watch.look()
-                student.train()
+            optimizer.settle()
+            student.eval()
+            watch.look()
+            student.train()
         if reported:
             values = {
                 name: float(v.detach().mean()) for name, v in (loss.parts | loss.monitors).items()
             }
             history += [(taken, name, v, norms.get(name)) for name, v in values.items()]
             progress.report(taken, values)
-    optimizer.finish()
+    optimizer.settle()
     student.eval()
     own.eval()
     return pd.DataFrame(history, columns=["step", "name", "value", "gradient_norm"])
