@@ -40,7 +40,7 @@ def loss_of(table, ids, step):
 def trained(seeds=(0, 1), decay=0.1, look=lambda rows: None):
     """A table after `STEPS` steps by row."""
     table = table_of(seeds)
-    rows = RowAdamW(table, learning_rate=0.01, weight_decay=decay, steps=STEPS)
+    rows = RowAdamW(table, lr=0.01, decay=decay, steps=STEPS)
     for step, ids in enumerate(ids_of(seeds)):
         table.zero_grad()
         rows.expect(ids)
@@ -89,7 +89,7 @@ def test_a_table_that_is_read_twice_in_a_step_gets_the_sum_of_both_gradients():
     once, twice = table_of(), table_of()
     ids = torch.tensor([[8, 9], [9, 9]])
     for table, reads in ((once, [ids]), (twice, [ids[:, :1], ids[:, 1:]])):
-        rows = RowAdamW(table, learning_rate=0.01, weight_decay=0.1, steps=2)
+        rows = RowAdamW(table, lr=0.01, decay=0.1, steps=2)
         for scale in (1.0, -0.1):
             table.zero_grad()
             rows.expect(ids)
@@ -101,7 +101,7 @@ def test_a_table_that_is_read_twice_in_a_step_gets_the_sum_of_both_gradients():
 
 def test_a_loss_on_the_whole_table_moves_every_row():
     found, wanted = table_of(), table_of()
-    rows = RowAdamW(found, learning_rate=0.01, weight_decay=0.1, steps=3)
+    rows = RowAdamW(found, lr=0.01, decay=0.1, steps=3)
     optimizer = torch.optim.AdamW(wanted.parameters(), lr=0.01, weight_decay=0.1)
     for step in range(3):
         for table, taker in ((found, rows), (wanted, optimizer)):
@@ -116,7 +116,7 @@ def test_a_loss_on_the_whole_table_moves_every_row():
 
 def test_a_step_without_a_gradient_is_no_step():
     table = table_of()
-    rows = RowAdamW(table, learning_rate=0.01, weight_decay=0.1, steps=2)
+    rows = RowAdamW(table, lr=0.01, decay=0.1, steps=2)
     table(torch.tensor([[8], [9]])).sum().backward()
     rows.step()
     rows.settle()
@@ -132,7 +132,7 @@ def test_each_model_of_a_stack_is_trained_as_it_is_alone():
     for i, seed in enumerate((3, 5, 8)):
         alone = table_of((seed,))
         assert torch.equal(alone.weight[0], table_of((3, 5, 8)).weight[i])
-        rows = RowAdamW(alone, learning_rate=0.01, weight_decay=0.1, steps=STEPS)
+        rows = RowAdamW(alone, lr=0.01, decay=0.1, steps=STEPS)
         for step, ids in enumerate(ids_of((3, 5, 8))):
             alone.zero_grad()
             rows.expect(ids[i : i + 1])

@@ -127,9 +127,7 @@ def train(
         TrainingDiverged: a loss part became NaN or infinite.
     """
     own = nn.ModuleDict(dict(method.modules()))
-    optimizer = Optimizer(
-        student, own, learning_rate=learning_rate, weight_decay=weight_decay, steps=steps
-    )
+    optimizer = Optimizer(student, own, steps=steps, lr=learning_rate, decay=weight_decay)
     student.train()
     own.train()
     every = max(1, steps // LOG_LINES)

@@ -15,7 +15,8 @@ rounding, but for eps (1e-8), whose share in the denominator is kept while a row
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
+from functools import partial
 from itertools import filterfalse
 from typing import Any
 
@@ -28,35 +29,17 @@ from talking_models.models.network import Embedding
 
 BETA1, BETA2, EPS = 0.9, 0.999, 1e-8  # torch's defaults
 CHUNK = 1 << 16  # rows that are settled at once
-
-
-def move(
-    states: Sequence[tuple[Tensor, ...]],
-    gradients: Sequence[Tensor],
-    *,
-    learning_rate: float,
-    weight_decay: float,
-) -> None:
-    """One step of AdamW, in place. A state is a weight, its two moments, and the steps taken."""
-    weights, m, v, taken = map(list, zip(*states, strict=True))
-    with torch.no_grad():
-        adam(
-            weights,
-            list(gradients),
-            m,
-            v,
-            [],
-            taken,
-            fused=True,
-            amsgrad=False,
-            beta1=BETA1,
-            beta2=BETA2,
-            lr=learning_rate,
-            weight_decay=weight_decay,
-            eps=EPS,
-            maximize=False,
-            decoupled_weight_decay=True,
-        )
+step_of = partial(  # in place: of weights, gradients, moments, and how many steps each has taken
+    adam,
+    max_exp_avg_sqs=[],
+    fused=True,
+    amsgrad=False,
+    beta1=BETA1,
+    beta2=BETA2,
+    eps=EPS,
+    maximize=False,
+    decoupled_weight_decay=True,
+)
 
 
 class AdamW:
@@ -66,35 +49,32 @@ class AdamW:
     used: a second and 150 MB of every training job.
     """
 
-    def __init__(self, parameters: Iterable[nn.Parameter], **rates: float) -> None:
-        self.rates = rates
+    def __init__(self, parameters: Iterable[nn.Parameter], *, lr: float, decay: float) -> None:
+        self.rates = {"lr": lr, "weight_decay": decay}
         self.states = [
             (p, torch.zeros_like(p.data), torch.zeros_like(p.data), torch.zeros(()))
             for p in parameters
         ]
 
+    @torch.no_grad()
     def step(self) -> None:
         """Move what has a gradient."""
-        moved = [state for state in self.states if state[0].grad is not None]
+        moved = [(s[0], s[0].grad, *s[1:]) for s in self.states if s[0].grad is not None]
         if moved:
-            move(moved, [weight.grad for weight, *_ in moved], **self.rates)
+            p, gradients, m, v, taken = map(list, zip(*moved, strict=True))
+            step_of(p, gradients, m, v, state_steps=taken, **self.rates)
 
 
 class RowAdamW:
     """AdamW for one table, row by row.
 
-    Args:
-        table: its weights, (*stack, rows, width), are changed in place. Until training ends they
-            are up to date in the rows that were expected or that a step moved.
-        steps: the most that will be taken.
-        learning_rate, weight_decay: as AdamW's.
+    Its weights, (*stack, rows, width), are changed in place, in at most `steps` steps. In between
+    they are up to date in the rows that were expected, and after `settle` in all.
     """
 
-    def __init__(
-        self, table: Embedding, *, steps: int, learning_rate: float, weight_decay: float
-    ) -> None:
+    def __init__(self, table: Embedding, *, steps: int, lr: float, decay: float) -> None:
         self.table, self.flat = table, table.weight.detach().flatten(0, -2)
-        self.learning_rate, self.weight_decay = learning_rate, weight_decay
+        self.lr, self.decay = lr, decay
         # weights and moments of each row after its last step
         self.states = self.flat.clone(), torch.zeros_like(self.flat), torch.zeros_like(self.flat)
         self.taken = 0
@@ -121,9 +101,8 @@ class RowAdamW:
         weight, m, v = (whole.index_select(0, rows) for whole in self.states)
         upto = self.upto[rows]
         waited = (self.taken - upto).double()
-        owed = (-self.learning_rate * self.owed[upto]).float().unsqueeze(-1)
-        decay = 1 - self.learning_rate * self.weight_decay
-        decayed = (decay**waited).float().unsqueeze(-1)
+        owed = (-self.lr * self.owed[upto]).float().unsqueeze(-1)
+        decayed = ((1 - self.lr * self.decay) ** waited).float().unsqueeze(-1)
         eps = EPS * (1 - BETA2 ** (upto + 1).double()).sqrt().float().unsqueeze(-1)
         return weight.mul_(decayed).addcdiv_(m.mul_(owed), v.sqrt_().add_(eps))
 
@@ -149,15 +128,16 @@ class RowAdamW:
         weight, m, v = (w.index_select(0, rows) for w in (self.flat, *self.states[1:]))
         m.mul_((BETA1**waited).float().unsqueeze(-1))
         v.mul_((BETA2**waited).float().unsqueeze(-1))
-        rates = {"learning_rate": self.learning_rate, "weight_decay": self.weight_decay}
-        move([(weight, m, v, torch.tensor(float(self.taken)))], [gradient], **rates)
+        taken = torch.tensor(float(self.taken))
+        rates = {"lr": self.lr, "weight_decay": self.decay}
+        step_of([weight], [gradient], [m], [v], state_steps=[taken], **rates)
         for whole, part in zip((self.flat, *self.states), (weight, weight, m, v), strict=True):
             self._write(whole, rows, part)
         self.taken += 1
         self.upto[rows] = self.taken
         t = self.taken  # A and r after it
         self.reach[:t] *= BETA1 / BETA2**0.5
-        self.owed[:t] *= 1 - self.learning_rate * self.weight_decay
+        self.owed[:t] *= 1 - self.lr * self.decay
         self.owed[:t] += (1 - BETA2**t) ** 0.5 / (1 - BETA1**t) * self.reach[:t]
 
 
@@ -165,22 +145,20 @@ class Optimizer:
     """One AdamW to its user, for at most `steps` steps of a student and a method's modules."""
 
     def __init__(
-        self,
-        student: LayeredModel,
-        own: nn.Module,
-        *,
-        steps: int,
-        learning_rate: float,
-        weight_decay: float,
+        self, student: LayeredModel, own: nn.Module, *, steps: int, lr: float, decay: float
     ) -> None:
-        self.modules = student, own
-        rates = {"learning_rate": learning_rate, "weight_decay": weight_decay}
-        tables = student.tables()
-        self.rows = {key: RowAdamW(table, steps=steps, **rates) for key, table in tables.items()}
+        self.modules, tables = (student, own), student.tables()
+        self.rows = {
+            field: RowAdamW(table, steps=steps, lr=lr, decay=decay)
+            for field, table in tables.items()
+        }
         by_row = {table.weight for table in tables.values()}
         rest = [p for module in self.modules for p in module.parameters() if p not in by_row]
-        undecayed = AdamW(filterfalse(decays, rest), learning_rate=learning_rate, weight_decay=0.0)
-        self.parts = [AdamW(filter(decays, rest), **rates), undecayed, *self.rows.values()]
+        self.parts = [
+            AdamW(filter(decays, rest), lr=lr, decay=decay),
+            AdamW(filterfalse(decays, rest), lr=lr, decay=0.0),
+            *self.rows.values(),
+        ]
 
     def expect(self, batch: Any) -> None:
         """Bring the rows of the student's tables up to date that it may read of a batch."""
