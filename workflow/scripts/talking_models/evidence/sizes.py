@@ -67,7 +67,7 @@ def measure(path: str | Path, form: Mapping[str, Any] | None = None) -> dict[str
         seconds = min(timeit.repeat(lambda: model(batch), number=1, repeat=REPEATS))
     return {
         "parameters": parameters,
-        "in_tables": sum(table.weight.numel() for table in model.tables()),
+        "in_tables": sum(table.weight.numel() for table in model.tables().values()),
         "flops": counter.get_total_flops() // n,
         "bytes": 4 * parameters,
         "ms_per_1000": 1000 * seconds * 1000 / n,
