@@ -12,16 +12,7 @@ import pandas as pd
 from scipy import stats
 
 from talking_models.evidence import intervals
-from talking_models.evidence.intervals import (
-    ALPHA,
-    LOSS,
-    MEAN,
-    TIE,
-    WIN,
-    Evidence,
-    collect,
-    with_mean,
-)
+from talking_models.evidence.intervals import ALPHA, LOSS, MEAN, TIE, WIN, Evidence, with_mean
 from talking_models.io import write_csv
 from talking_models.report.markdown import blocks, grid, interval, write
 from talking_models.report.paper import Paper, means, numbers
@@ -50,7 +41,7 @@ def evidence_of(
     jobs = product(about["columns"], experiments)
     places = [f"/{'/'.join((*column, id))}/" for column, id in jobs]
     own = [file for file in files if any(place in str(file) for place in places)]
-    return collect(own, about["metric"])
+    return intervals.collect(own, about["metric"])
 
 
 def compare(
