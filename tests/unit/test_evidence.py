@@ -69,6 +69,8 @@ def test_predictions_have_one_row_per_rating_and_seed_in_the_promised_columns():
     for name, value in ABOUT.items():
         assert set(frame[name]) == {value}
     pd.testing.assert_frame_equal(rows, before)
+    more = labelled(stacked(rows, np.ones((1, 3))), {**ABOUT, "seed": "7"})  # as wildcards have it
+    assert set(more["seed"]) == {0}
 
 
 @pytest.mark.parametrize(
