@@ -21,7 +21,7 @@ COLUMNS = [*JOB, "seed", "metric", "n_eval", "value"]
 
 
 def labelled(frame: pd.DataFrame, about: Mapping[str, str]) -> pd.DataFrame:
-    """Predictions with what they are of, `JOB`, in front; `about` may know more, or be known."""
+    """Predictions with what they are of, `JOB`, in front; other keys of `about` stay out."""
     frame = frame.assign(**{key: about[key] for key in JOB if key in about})
     return frame[[*JOB, *frame.columns.difference(JOB, sort=False)]]
 
