@@ -33,10 +33,9 @@ from talking_models.models.transformer import LayeredViT, with_classes
 from talking_models.objectives import ClassObjective
 from talking_models.report.markdown import grid
 from talking_models.training.devices import fabric_of
-from talking_models.training.draws import PlacedStreams
-from talking_models.training.image_loop import Learner, train
+from talking_models.training.image_loop import Learner, PlacedStreams, train
 from talking_models.training.loader import ImageBatch
-from talking_models.training.resume import Resume
+from talking_models.training.resume import Logs, Resume
 
 PLAIN = "timm, plain loop"
 CLASSES = 10
@@ -70,13 +69,13 @@ def plain(net, batches, training) -> None:
         optimizer.step()
 
 
-def learner_of(job, teachers, student, draws) -> tuple[Learner, Layers]:
+def learner_of(job, teachers, student) -> Learner:
     """A student and a method's modules, as a training job makes them."""
-    layers = Layers(draws)
+    layers = Layers(PlacedStreams([0], "method", stacked=False))
     model = deepcopy(student)
     frozen = {id: Frozen(teachers[id]) for id in job["teachers"]}
     method = methods.build(job, ClassObjective(layers), layers, model, frozen)
-    return Learner(model, method, frozen), layers
+    return Learner(model, method, frozen, layers.draw)
 
 
 def measure(arguments: argparse.Namespace) -> list[list[str]]:
@@ -114,8 +113,7 @@ def measure(arguments: argparse.Namespace) -> list[list[str]]:
     clock = Clock(fabric.device)
 
     def ours(experiment: str, steps: int) -> float:
-        draws = PlacedStreams([0], "method", stacked=False)
-        learner, layers = learner_of(jobs[experiment], teachers, student, draws)
+        learner = learner_of(jobs[experiment], teachers, student)
         began = []
 
         def batches(wanted: range):
@@ -131,13 +129,13 @@ def measure(arguments: argparse.Namespace) -> list[list[str]]:
             fabric,
             learner,
             batches,
-            layers.draw,
             lambda: 0.0,
+            prepare,
             training=training | {"steps": steps},
             seed=0,
             setting=experiment,
             resume=Resume("/nonexistent", ""),
-            prepare=prepare,
+            logs=Logs(),
             log=logging.getLogger("benchmark"),
         )
         return clock() - began[0]

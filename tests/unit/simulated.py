@@ -3,8 +3,8 @@
 import numpy as np
 import pandas as pd
 
+from talking_models.evidence.intervals import Evidence
 from talking_models.evidence.scores import labelled, score, stacked
-from talking_models.evidence.store import Evidence
 from talking_models.io import write_csv, write_parquet
 from talking_models.metrics import METRICS
 

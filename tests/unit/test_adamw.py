@@ -1,4 +1,4 @@
-"""`adamw.AdamW` against torch's own class."""
+"""`optimizer.AdamW` against torch's own class."""
 
 import subprocess
 import sys
@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from talking_models.training.adamw import AdamW
+from talking_models.training.optimizer import AdamW
 
 ROOT = Path(__file__).parents[2]
 SHAPES = [(3, 5, 4), (3, 1, 4), (7,)]
@@ -29,7 +29,7 @@ def moved(optimizer_of, steps=20):
 
 @pytest.mark.parametrize("decay", [0.0, 0.3])
 def test_it_takes_the_steps_of_torchs_adamw_bit_for_bit(decay):
-    ours = moved(lambda p: AdamW(p, learning_rate=0.01, weight_decay=decay))
+    ours = moved(lambda p: AdamW(p, lr=0.01, decay=decay))
     torchs = moved(lambda p: torch.optim.AdamW(p, lr=0.01, weight_decay=decay, fused=True))
     for p, q in zip(ours, torchs, strict=True):
         assert torch.equal(p, q)
@@ -37,7 +37,7 @@ def test_it_takes_the_steps_of_torchs_adamw_bit_for_bit(decay):
 
 def test_without_any_gradient_nothing_moves():
     parameter = nn.Parameter(torch.ones(3, 2))
-    optimizer = AdamW([parameter], learning_rate=0.1, weight_decay=0.1)
+    optimizer = AdamW([parameter], lr=0.1, decay=0.1)
     optimizer.step()
     assert torch.equal(parameter, torch.ones(3, 2))
 

@@ -8,8 +8,9 @@ import pytest
 import yaml
 from simulated import of_ratings, write_job
 
+from talking_models.evidence.intervals import Difference
 from talking_models.report import claims
-from talking_models.report.claims import COLUMNS, expected_wins
+from talking_models.report.claims import COLUMNS, compared
 from talking_models.report.paper import Paper, numbers
 
 PAPER = Path(__file__).parents[2] / "config/paper"
@@ -160,9 +161,8 @@ def test_the_same_predictions_give_the_same_bytes(judged):
 
 
 def test_how_often_a_comparison_would_hold():
-    chance, theirs = expected_wins(np.array([1.0, 1.0]), np.array([0.0, 1.0]))
-    assert chance == 1
-    assert theirs == pytest.approx(0.5 + 0.841345)
+    change = Difference(np.zeros(3), np.ones(3), np.full(3, 9.0), np.zeros(3), sign=1)
+    assert compared(change, np.array([0.0, 1.0]))["expected"] == pytest.approx(0.5 + 0.841345)
 
 
 def test_the_papers_claims_are_about_rows_that_its_tables_have():
@@ -173,5 +173,5 @@ def test_the_papers_claims_are_about_rows_that_its_tables_have():
         assert claim.pairs
         for table, row in {ref for pair in claim.pairs for ref in pair}:
             published = numbers(PAPER / f"{table}.csv")
-            assert {column for name, column in published if name == row} <= columns
-            assert any(name == row for name, _ in published), (table, row)
+            assert {column for name, column in published.index if name == row} <= columns
+            assert row in published.index, (table, row)

@@ -8,7 +8,7 @@ import pytest
 
 from talking_models.data.parquet import write_ratings
 from talking_models.evidence import references
-from talking_models.evidence.references import PENALTIES, BiasModel, choose_penalty
+from talking_models.evidence.references import PENALTIES, bias_line, choose_penalty
 from talking_models.evidence.scores import COLUMNS, labelled, score, stacked, write
 
 LOG = logging.getLogger("test")
@@ -69,6 +69,8 @@ def test_predictions_have_one_row_per_rating_and_seed_in_the_promised_columns():
     for name, value in ABOUT.items():
         assert set(frame[name]) == {value}
     pd.testing.assert_frame_equal(rows, before)
+    more = labelled(stacked(rows, np.ones((1, 3))), {**ABOUT, "seed": "7"})  # as wildcards have it
+    assert set(more["seed"]) == {0}
 
 
 @pytest.mark.parametrize(
@@ -93,9 +95,9 @@ def test_several_metrics_have_a_row_each():
 
 
 def test_a_prediction_that_is_no_number_is_not_written(tmp_path):
-    frame = predictions_frame(ratings(2), np.array([[1.0, np.nan]]))
+    frame = stacked(ratings(2), np.array([[1.0, np.nan]]))
     with pytest.raises(ValueError, match="1 predictions or targets are no numbers"):
-        write(frame, ["rmse"], tmp_path / "p.parquet", tmp_path / "m.csv")
+        write(frame, "War", ABOUT, ["rmse"], tmp_path / "p.parquet", tmp_path / "m.csv")
     assert not list(tmp_path.iterdir())
 
 
@@ -105,31 +107,32 @@ def test_a_prediction_that_is_no_number_is_not_written(tmp_path):
 @pytest.mark.parametrize("penalty", PENALTIES)
 def test_the_bias_model_is_a_ridge_regression_on_indicators(penalty):
     train, rows = ratings(), ratings(seed=1)
-    found = BiasModel(penalty).fit(train).predict(rows)
+    found = bias_line(train, rows, penalty)
     np.testing.assert_allclose(found, dense_ridge(train, rows, penalty), atol=1e-5)
 
 
 def test_an_unknown_id_has_no_bias():
     train = ratings()
-    model = BiasModel(5.0).fit(train)
     mean = train["rating"].mean()
     known = train.iloc[[0]]
-    unknown = known.assign(user=np.int32(999), item=np.int32(999))
-    assert model.predict(unknown)[0] == pytest.approx(mean)
+
+    def found(**ids):
+        return bias_line(train, known.assign(**ids), 5.0)[0]
+
+    unknown = np.int32(999)
+    assert found(user=unknown, item=unknown) == pytest.approx(mean)
     # of a known item, that item's bias alone is left, whoever the unknown user is
-    halves = [known.assign(user=np.int32(user)) for user in (998, 999)]
-    one, other = (model.predict(half)[0] for half in halves)
-    assert one == other
-    assert one != pytest.approx(mean)
-    users_alone = model.predict(known.assign(item=np.int32(999)))[0]
-    assert model.predict(known)[0] == pytest.approx(one + users_alone - mean)
+    item = found(user=unknown)
+    assert item == found(user=np.int32(998))
+    assert item != pytest.approx(mean)
+    assert found() == pytest.approx(item + found(item=unknown) - mean)
 
 
 def test_user_and_movie_of_the_same_number_are_two_ids():
     train = pd.DataFrame(
         {"user": [1, 1, 2, 2], "item": [1, 2, 1, 2], "rating": [5.0, 3.0, 3.0, 1.0]}
     )
-    found = BiasModel(1e-6).fit(train).predict(train)
+    found = bias_line(train, train, 1e-6)
     np.testing.assert_allclose(found, train["rating"], atol=1e-4)  # user +-1, item +-1
 
 

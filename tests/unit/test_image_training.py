@@ -39,8 +39,7 @@ from talking_models.models.files import read
 from talking_models.models.layers import Layers
 from talking_models.training import image_loop
 from talking_models.training import images as image_job
-from talking_models.training.draws import PlacedStreams
-from talking_models.training.image_loop import Micro, learning_rate
+from talking_models.training.image_loop import PlacedStreams, learning_rate, micro_batches
 from talking_models.training.loader import plain
 from talking_models.training.loop import TrainingDiverged
 from talking_models.training.probe import fit_probe
@@ -240,11 +239,12 @@ def test_two_processes_end_as_one_with_accumulation(made, tmp_path):
 
 
 def test_a_batch_must_divide_into_micro_batches():
-    assert Micro.of({"batch_size": 12, "micro_batch_size": None}, 1, 2) == Micro(6, range(1, 2, 2))
-    micro = Micro.of({"batch_size": 12, "micro_batch_size": 2}, 1, 2)
-    assert list(micro.mine) == [1, 3, 5]
+    whole = {"batch_size": 12, "micro_batch_size": None}
+    assert micro_batches(whole, 1, 2) == (6, range(1, 2, 2))
+    _, mine = micro_batches({"batch_size": 12, "micro_batch_size": 2}, 1, 2)
+    assert list(mine) == [1, 3, 5]
     with pytest.raises(ValueError, match="12 images does not divide into micro-batches of 5"):
-        Micro.of({"batch_size": 12, "micro_batch_size": 5}, 0, 1)
+        micro_batches({"batch_size": 12, "micro_batch_size": 5}, 0, 1)
 
 
 def test_the_learning_rate_rises_and_falls_as_half_a_cosine():
@@ -302,7 +302,7 @@ def test_the_teachers_outputs_are_the_probes(made):
     probe, _ = read(made.teachers["teacher"][1], "probe")
     bare = MODELS.get("vit").teacher(TEACHER, backbone(made.fit.parent))
     expected = bare.net.eval()(images()) @ probe["weight"].T + probe["bias"]
-    teacher = image_job.teacher_of(TEACHER, *made.teachers["teacher"])
+    teacher, _ = image_job.teacher_of(TEACHER, *made.teachers["teacher"])
     torch.testing.assert_close(teacher.eval().net(images()), expected)
 
 
@@ -311,11 +311,11 @@ def test_predictions_are_of_the_whole_eval_slice_in_order(made, tmp_path):
     evaluation.run(
         tmp_path / "models.safetensors",
         made.fit.with_name("eval.yaml"),
-        tmp_path / "predictions.parquet",
-        tmp_path / "metrics.csv",
-        {"experiment": "alone", "data": "digits", "split": "given"},
-        ["accuracy"],
         config("scratch")["device"],
+        predictions=tmp_path / "predictions.parquet",
+        metrics=tmp_path / "metrics.csv",
+        about={"experiment": "alone", "data": "digits", "split": "given"},
+        names=["accuracy"],
     )
     frame = pd.read_parquet(tmp_path / "predictions.parquet")
     about = ["experiment", "data", "split", "task"]
@@ -377,7 +377,7 @@ def test_a_teacher_can_be_trained_on_the_data_set_first(made, tmp_path):
     asked = config("scratch") | {"student": TEACHER}
     weights = job(tmp_path / "teacher", made, asked)
     path = tmp_path / "teacher/models.safetensors"
-    teacher = image_job.teacher_of(TEACHER, path)
+    teacher, _ = image_job.teacher_of(TEACHER, path)
     assert (teacher.lo, teacher.hi, len(teacher.net.blocks)) == (2, 4, 4)
     assert differing(teacher.state_dict(), weights) == set()
     probed = job(tmp_path / "probe", made, config("ld"))

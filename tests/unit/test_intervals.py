@@ -7,7 +7,6 @@ from simulated import Pictures, World, evidence
 
 from talking_models.evidence.intervals import (
     Difference,
-    average_rank,
     degrees_of_freedom,
     difference,
     holm,
@@ -212,11 +211,3 @@ def test_holm_by_hand():
     assert found.tolist() == pytest.approx([0.06, 0.04, 0.06, 0.06])
     assert holm(np.array([0.5, 0.9])).tolist() == [1, 1]
     assert holm(np.array([0.03])).tolist() == [0.03]
-
-
-def test_equals_share_their_average_rank():
-    rmse = np.array([[1.0, 2.0, 1.0], [1.0, 1.0, 3.0], [0.5, 3.0, 2.0]])
-    # task by task: 2.5 2 1, 2.5 1 3, 1 3 2
-    assert average_rank(rmse, -1).tolist() == pytest.approx([5.5 / 3, 6.5 / 3, 2.0])
-    assert average_rank(-rmse, 1).tolist() == pytest.approx([5.5 / 3, 6.5 / 3, 2.0])
-    assert average_rank(np.ones((4, 2)), 1).tolist() == [2.5] * 4

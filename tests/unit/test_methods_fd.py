@@ -5,7 +5,7 @@ from torch import nn
 from torch.nn import functional as F
 from toys import PlainMLP, one, rating_problem, token_problem
 
-from talking_models.methods.fd import NegativeMean, counted, margin_relu
+from talking_models.methods.fd import counted
 from talking_models.models.base import States
 
 
@@ -39,10 +39,20 @@ def test_partial_l2_has_no_gradient_where_it_does_not_count():
     assert gradient.tolist() == [0, 2, -2, -6]
 
 
+def fd_of(*batches):
+    """FD that was shown these features, at both states, of a teacher without a stack."""
+    method = rating_problem("fd", {}, seeds=(0,)).method
+    method.prepare({"teacher": [States(None, None, None, b, 2 * b) for b in batches]})
+    return method
+
+
 def test_a_feature_below_its_margin_is_raised_to_it():
+    method = fd_of(by_hand([-3, 1], [-1, 1]))  # margins -2 and 0
+    compared = []
+    method.d = lambda target, response: compared.append(target)
     features = by_hand(-3, -1, 0, 2).reshape(4, 1).repeat(1, 2)
-    raised = margin_relu(features, by_hand(-2, 0))
-    assert raised.tolist() == [[-2, 0], [-1, 0], [0, 0], [2, 2]]
+    method.distance(features, method.margins[0], features)
+    assert compared[0].tolist() == [[-2, 0], [-1, 0], [0, 0], [2, 2]]
 
 
 def test_margins_are_the_mean_of_the_negative_values_over_all_batches():
@@ -51,22 +61,20 @@ def test_margins_are_the_mean_of_the_negative_values_over_all_batches():
     batches[0][0, 0, 0] = 0.0  # zero is not negative
     for b in batches:
         b[..., 2] = np.abs(b[..., 2])  # never negative
-    mean = NegativeMean()
-    for b in batches:
-        mean.add(torch.from_numpy(b))
+    low, high = fd_of(*map(torch.from_numpy, batches)).margins
     wanted = margin(np.concatenate(batches))
     assert wanted[2] == 0
     assert (wanted[[0, 1, 3]] < 0).all()
-    np.testing.assert_allclose(mean.value(), wanted)
-    assert mean.value().dtype == torch.float64
+    np.testing.assert_allclose(low, wanted)
+    np.testing.assert_allclose(high, 2 * wanted)
+    assert low.dtype == torch.float64
 
 
 def test_margins_by_hand():
-    mean = NegativeMean()
-    mean.add(torch.tensor([[-1.0, 2.0], [-3.0, -4.0]]))
-    mean.add(torch.tensor([[5.0, 0.0]]))
-    assert mean.value().tolist() == [-2.0, -4.0]
-    assert mean.value().dtype == torch.float32
+    low, high = fd_of(torch.tensor([[-1.0, 2.0], [-3.0, -4.0]]), torch.tensor([[5.0, 0.0]])).margins
+    assert low.tolist() == [-2.0, -4.0]
+    assert high.tolist() == [-4.0, -8.0]
+    assert low.dtype == torch.float32
 
 
 class Connector(nn.Module):
@@ -177,5 +185,5 @@ def test_the_gradient_reaches_student_connectors_and_norms_but_no_margin():
         parameters, torch.autograd.grad(part, list(parameters.values())), strict=True
     ):
         assert g.flatten(1).any(1).all(), name
-    assert not problem.method.margin_low.requires_grad
+    assert not any(margin.requires_grad for margin in problem.method.margins)
     assert set(problem.own()) == {"connect_low", "connect_high", "norm_low", "norm_high"}

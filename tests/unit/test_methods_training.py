@@ -173,9 +173,8 @@ def test_each_model_of_a_paired_teacher_answers_interprets_and_has_its_own_margi
         return found
 
     fd = fd_of(together, range(3))
-    assert fd.margin_low.shape == (3, 1, 14)
-    assert fd.margin_high.shape == (3, 1, 12)
-    assert not torch.equal(fd.margin_low[0], fd.margin_low[1])
+    assert [margin.shape for margin in fd.margins] == [(3, 1, 14), (3, 1, 12)]
+    assert not torch.equal(fd.margins[0][0], fd.margins[0][1])
     for i in range(3):
         alone = FrozenTeacher(of_one(three, i).first(), data)
         states = alone(data.batch(places[i]))
@@ -183,8 +182,8 @@ def test_each_model_of_a_paired_teacher_answers_interprets_and_has_its_own_margi
             torch.testing.assert_close(getattr(answer, name)[i], getattr(states, name))
         torch.testing.assert_close(interpreted[i], alone.upper(states.low))
         own = fd_of(alone, [i])
-        torch.testing.assert_close(fd.margin_low[i, 0], own.margin_low)
-        torch.testing.assert_close(fd.margin_high[i, 0], own.margin_high)
+        for together_margin, own_margin in zip(fd.margins, own.margins, strict=True):
+            torch.testing.assert_close(together_margin[i, 0], own_margin)
 
 
 @pytest.mark.parametrize("name", ["ld", "fitnet", "td"])

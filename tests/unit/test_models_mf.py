@@ -58,14 +58,14 @@ def test_its_settings_are_those_of_its_entry():
 def test_a_new_one_is_the_biased_factorisation_of_numpy():
     model, batch = model_of(mean_rating=3.5), rating_batch((3,))
     with torch.no_grad():  # biases start at 0: give them values
-        for table in model.tables():
+        for table in model.tables().values():
             assert not table.weight[..., -1].any()
             table.weight[..., -1] = torch.arange(table.weight.shape[1]) / 10
     states = model(batch)
     for i in range(3):
         user, item = (
             table.weight[i].detach().double().numpy()[ids[i].numpy()]
-            for table, ids in zip(model.tables(), (batch.user, batch.item), strict=True)
+            for table, ids in zip(model.tables().values(), (batch.user, batch.item), strict=True)
         )
         p, b_u, q, b_i = user[:, :-1], user[:, -1], item[:, :-1], item[:, -1]
         expected = 3.5 + b_u + b_i + np.einsum("nk,nk->n", p, q)
@@ -112,7 +112,7 @@ def test_ids_are_unknown_to_vector_and_bias_at_once():
     model = model_of(training={"id_dropout": 0.5}).train()
     batch, seen = rating_batch((3,)), set()
     with torch.no_grad():
-        for table in model.tables():
+        for table in model.tables().values():
             table.weight[..., 0, :], table.weight[..., 1:, :] = 2, 3
     for _ in range(5):
         low = model.lower(batch)
@@ -123,7 +123,7 @@ def test_ids_are_unknown_to_vector_and_bias_at_once():
 def test_row_by_row_training_is_adamw_of_whole_tables():
     """What `tables()` promises: rows that no batch reads go on as torch's AdamW moves them."""
     by_row, whole = (model_of(mean_rating=3.0).double().train() for _ in range(2))
-    options = {"learning_rate": 0.02, "weight_decay": 0.1, "steps": 9}
+    options = {"lr": 0.02, "decay": 0.1, "steps": 9}
     mine = Optimizer(by_row, torch.nn.ModuleDict(), **options)
     # as the optimizer has it: no decay of what has one row for each model
     groups = [
@@ -133,13 +133,14 @@ def test_row_by_row_training_is_adamw_of_whole_tables():
     torch_own = torch.optim.AdamW(groups, lr=0.02, weight_decay=0.1)
     for step in range(9):
         batch = rating_batch((3,), n=2, seed=step)
+        mine.expect(batch)
         for model in (by_row, whole):
             (model(batch).output - batch.target).square().sum().backward()
         mine.step()
         mine.zero_grad()
         torch_own.step()
         torch_own.zero_grad()
-    mine.finish()
+    mine.settle()
     for (name, found), (_, wanted) in zip(
         by_row.state_dict().items(), whole.state_dict().items(), strict=True
     ):

@@ -1,9 +1,10 @@
 """The published numbers and facts from files, and what is said of files that are none."""
 
+import numpy as np
 import pytest
 
 from talking_models.errors import SourceError
-from talking_models.report.paper import Paper, numbers, unmatched
+from talking_models.report.paper import Paper, means, numbers, unmatched
 
 HEAD = "method,genre_or_dataset,mean,stderr"
 
@@ -17,16 +18,21 @@ def file(folder, text, encoding="utf-8"):
 def test_numbers_by_row_and_column(tmp_path):
     text = f"table,{HEAD}\n3,Scratch,Genre 1,1.01,0.001\n3,TD,Genre 1,1.02,\n"
     found = numbers(file(tmp_path, text))
-    assert set(found) == {("Scratch", "Genre 1"), ("TD", "Genre 1")}
-    assert found["Scratch", "Genre 1"] == (1.01, 0.001)
-    assert found["TD", "Genre 1"][1] != found["TD", "Genre 1"][1], "no standard error is NaN"
-    assert numbers(None) == {}
+    assert set(found.index) == {("Scratch", "Genre 1"), ("TD", "Genre 1")}
+    assert found.loc[("Scratch", "Genre 1")].tolist() == [1.01, 0.001]
+    assert np.isnan(found.loc[("TD", "Genre 1"), "stderr"])
+    assert means(found, "TD", ["Genre 1", "Genre 2", None]).tolist()[0] == 1.02
+    assert np.isnan(means(found, "TD", ["Genre 2", None])).all()
+    assert numbers(None).empty
+    assert np.isnan(means(numbers(None), "TD", ["Genre 1"])).all()
 
 
 def test_a_file_may_open_with_a_byte_order_mark_and_lack_standard_errors(tmp_path):
-    assert numbers(file(tmp_path, f"{HEAD}\nA,B,1.5,0.1\n", "utf-8-sig"))["A", "B"] == (1.5, 0.1)
-    (found,) = numbers(file(tmp_path, "method,genre_or_dataset,mean\nA,B,1.5\n")).values()
-    assert found[0] == 1.5
+    found = numbers(file(tmp_path, f"{HEAD}\nA,B,1.5,0.1\n", "utf-8-sig"))
+    assert found.loc[("A", "B")].tolist() == [1.5, 0.1]
+    found = numbers(file(tmp_path, "method,genre_or_dataset,mean\nA,B,1.5\n"))
+    assert found["mean"].tolist() == [1.5]
+    assert found["stderr"].isna().all()
 
 
 @pytest.mark.parametrize(
@@ -64,18 +70,17 @@ def test_what_cannot_be_read_is_named_with_its_file(tmp_path, text, encoding, wo
 
 
 def test_a_mean_that_is_not_given_has_none(tmp_path):
-    (found,) = numbers(file(tmp_path, f"{HEAD}\nScratch,Genre 1,n/a,\n")).values()
-    assert found[0] != found[0]
+    assert numbers(file(tmp_path, f"{HEAD}\nScratch,Genre 1,n/a,\n"))["mean"].isna().all()
 
 
-def test_what_has_no_counterpart_is_said():
-    published = {("Scratch", "Drama"): (1.01, 0.1), ("TD", "Drama"): (1.02, 0.1)}
+def test_what_has_no_counterpart_is_said(tmp_path):
+    published = numbers(file(tmp_path, f"{HEAD}\nScratch,Drama,1.01,0.1\nTD,Drama,1.02,0.1\n"))
     (said,) = unmatched(published, ["Scratch", "TD"], ["Genre 1", None])
     assert "None of the published columns (Drama) is one of ours" in said
     (said,) = unmatched(published, ["scratch", "TD"], ["Drama"])
     assert said == "The published table has no row 'scratch'."
     assert unmatched(published, ["Scratch", "TD"], ["Drama"]) == []
-    assert unmatched({}, ["anything"], [None]) == []
+    assert unmatched(numbers(None), ["anything"], [None]) == []
 
 
 def test_the_facts(tmp_path):

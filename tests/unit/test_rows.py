@@ -7,7 +7,7 @@ import torch
 
 from talking_models.models.layers import Layers, Streams
 from talking_models.models.network import Embedding
-from talking_models.training.rows import RowAdamW, settled
+from talking_models.training.optimizer import RowAdamW
 
 ROWS, WIDTH, STEPS = 30, 4, 60
 
@@ -40,13 +40,14 @@ def loss_of(table, ids, step):
 def trained(seeds=(0, 1), decay=0.1, look=lambda rows: None):
     """A table after `STEPS` steps by row."""
     table = table_of(seeds)
-    rows = RowAdamW(table, learning_rate=0.01, weight_decay=decay, steps=STEPS)
+    rows = RowAdamW(table, lr=0.01, decay=decay, steps=STEPS)
     for step, ids in enumerate(ids_of(seeds)):
         table.zero_grad()
+        rows.expect(ids)
         loss_of(table, ids, step).backward()
         rows.step()
         look(rows)
-    rows.finish()
+    rows.settle()
     return table.weight.detach()
 
 
@@ -75,10 +76,8 @@ def test_looking_at_the_settled_weights_changes_nothing():
     seen = []
 
     def look(rows):
-        before = rows.flat.clone()
-        with settled([rows]):
-            seen.append(rows.flat.clone())
-        assert torch.equal(rows.flat, before)
+        rows.settle()
+        seen.append(rows.flat.clone())
 
     last = trained(look=look)
     assert torch.equal(last, trained())
@@ -90,41 +89,42 @@ def test_a_table_that_is_read_twice_in_a_step_gets_the_sum_of_both_gradients():
     once, twice = table_of(), table_of()
     ids = torch.tensor([[8, 9], [9, 9]])
     for table, reads in ((once, [ids]), (twice, [ids[:, :1], ids[:, 1:]])):
-        rows = RowAdamW(table, learning_rate=0.01, weight_decay=0.1, steps=2)
+        rows = RowAdamW(table, lr=0.01, decay=0.1, steps=2)
         for scale in (1.0, -0.1):
             table.zero_grad()
+            rows.expect(ids)
             sum(scale * table(part).square().sum() for part in reads).backward()
             rows.step()
-        rows.finish()
+        rows.settle()
     torch.testing.assert_close(once.weight, twice.weight)
 
 
 def test_a_loss_on_the_whole_table_moves_every_row():
     found, wanted = table_of(), table_of()
-    rows = RowAdamW(found, learning_rate=0.01, weight_decay=0.1, steps=3)
+    rows = RowAdamW(found, lr=0.01, decay=0.1, steps=3)
     optimizer = torch.optim.AdamW(wanted.parameters(), lr=0.01, weight_decay=0.1)
     for step in range(3):
         for table, taker in ((found, rows), (wanted, optimizer)):
             table.zero_grad()
+            rows.expect(torch.tensor([[8], [9]]))
             loss = table(torch.tensor([[8], [9]])).sum()
             (loss + step * table.weight.square().sum()).backward()
             taker.step()
-    rows.finish()
+    rows.settle()
     torch.testing.assert_close(found.weight, wanted.weight)
 
 
 def test_a_step_without_a_gradient_is_no_step():
     table = table_of()
-    rows = RowAdamW(table, learning_rate=0.01, weight_decay=0.1, steps=2)
+    rows = RowAdamW(table, lr=0.01, decay=0.1, steps=2)
     table(torch.tensor([[8], [9]])).sum().backward()
     rows.step()
-    with settled([rows]):
-        before = table.weight.clone()
+    rows.settle()
+    before = table.weight.clone()
     table.zero_grad()
     rows.step()
-    rows.finish()
+    rows.settle()
     assert torch.equal(table.weight, before)
-    assert table.reader is None
 
 
 def test_each_model_of_a_stack_is_trained_as_it_is_alone():
@@ -132,11 +132,12 @@ def test_each_model_of_a_stack_is_trained_as_it_is_alone():
     for i, seed in enumerate((3, 5, 8)):
         alone = table_of((seed,))
         assert torch.equal(alone.weight[0], table_of((3, 5, 8)).weight[i])
-        rows = RowAdamW(alone, learning_rate=0.01, weight_decay=0.1, steps=STEPS)
+        rows = RowAdamW(alone, lr=0.01, decay=0.1, steps=STEPS)
         for step, ids in enumerate(ids_of((3, 5, 8))):
             alone.zero_grad()
+            rows.expect(ids[i : i + 1])
             read = alone(ids[i : i + 1])
             (read[0] * gradient_of((3, *read.shape[1:]), step)[i]).sum().backward()
             rows.step()
-        rows.finish()
+        rows.settle()
         torch.testing.assert_close(alone.weight[0], together[i], rtol=1e-6, atol=1e-8)

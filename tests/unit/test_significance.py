@@ -43,6 +43,11 @@ def write(tmp_path):
             for id, errors in given.items()
             for task, part in zip(TASKS, errors, strict=False)
         ]
+        lines = [file for file in files if file.parent.name == "bias"]
+        for file in lines:  # where the workflow has the reference lines
+            place = file.parent.with_name("references")
+            place.mkdir(exist_ok=True)
+            files[files.index(file)] = file.replace(place / file.name)
         csv, md = tmp_path / "out.csv", tmp_path / "out.md"
         named = {id: entry for table in tables for id, entry in table.items()}
         significance.run(named, files, [], facts, "Made of this.", csv, md)

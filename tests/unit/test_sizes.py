@@ -2,6 +2,7 @@
 
 import pandas as pd
 import pytest
+import vision_toys
 
 from talking_models.data.features import Vocabulary
 from talking_models.evidence.sizes import COLUMNS, measure, run
@@ -52,10 +53,23 @@ def test_a_model_counts_what_is_counted_by_hand(tmp_path, kind, seeds):
     assert found["ms_per_1000"] > 0
 
 
+def test_a_pre_trained_teacher_counts_without_a_classifier(tmp_path):
+    """Its file holds weights alone: what it is stands in its entry."""
+    weights = tmp_path / "backbone.safetensors"
+    MODELS.get("vit").make_backbone(vision_toys.TEACHER, None, weights)
+    net = MODELS.get("vit").net(vision_toys.TEACHER)
+    jobs = [("large", ["digits", "given", "all", "large"])]
+    run(jobs, [weights], tmp_path / "s.csv", tmp_path / "s.md", {"large": vision_toys.TEACHER})
+    (found,) = pd.read_csv(tmp_path / "s.csv").to_dict("records")
+    assert found["parameters"] == sum(p.numel() for p in net.parameters())
+    assert (found["in_tables"], found["batch"]) == (0, 16)
+    assert found["flops"] > 2 * 5 * 4 * 12 * 16**2  # tokens, blocks, weights of a block
+
+
 def test_both_files(tmp_path):
     models = [trained(tmp_path / kind, EXPECTED[kind][0]) for kind in ("mlp", "mf")]
     jobs = [("student", ["shop", "latest", "Drama", "td"]), ("big", ["shop", "latest", "all", "t"])]
-    run(jobs, models, tmp_path / "s.csv", tmp_path / "s.md")
+    run(jobs, models, tmp_path / "s.csv", tmp_path / "s.md", {})
     found = pd.read_csv(tmp_path / "s.csv")
     assert list(found) == COLUMNS
     assert found[COLUMNS[:7]].to_numpy().tolist() == [
@@ -69,6 +83,7 @@ def test_both_files(tmp_path):
 
 
 def test_each_model_has_its_job(tmp_path):
+    jobs = [("student", ["shop", "latest", "Drama", "td"])]
     with pytest.raises(ValueError, match="shorter"):
-        run([("student", ["shop", "latest", "Drama", "td"])], [], tmp_path / "c", tmp_path / "m")
+        run(jobs, [], tmp_path / "c", tmp_path / "m", {})
     assert not list(tmp_path.iterdir())

@@ -13,7 +13,7 @@ from simulated import of_images
 
 from talking_models.evidence.scores import score
 from talking_models.report import tables
-from talking_models.report.paper import Paper
+from talking_models.report.paper import Paper, numbers
 from talking_models.report.tables import COLUMNS, Page, headings, tidy
 
 ROWS = {"Scratch": "scratch", "LD": "ld-2", "TD": "td"}
@@ -46,6 +46,7 @@ PAPER = {
     ("Elsewhere", "Genre 1"): (5.0, 5.0),
 }
 GENRES = ["Drama", "Comedy", "Action", "Thriller", "Romance", "Adventure", "Sci-Fi", "War"]
+PUBLISHED = pd.DataFrame(PAPER, index=["mean", "stderr"]).T
 FACTS = Paper(columns={"ml": {genre: f"Genre {n}" for n, genre in enumerate(GENRES, 1)}})
 LINES = {"Mean": {"Drama": 1.2, "War": 1.2}, "Bias": {"Drama": 1.05, "War": 0.85}}
 ABOUT = {
@@ -66,16 +67,17 @@ def ordered(scores, tasks):
     return metrics({key: v for task in tasks for key, v in scores.items() if key[1] == task})
 
 
-def tidied(scores=SCORES, rows=ROWS, tasks=("Drama", "War"), paper=PAPER):
-    return tidy(ABOUT, rows, ordered(scores, tasks), FACTS, paper or {})
+def tidied(scores=SCORES, rows=ROWS, tasks=("Drama", "War"), paper=PUBLISHED):
+    published = numbers(None) if paper is None else paper
+    return tidy(ABOUT, rows, ordered(scores, tasks), FACTS, published)
 
 
-def made(scores=SCORES, tasks=("Drama", "War"), paper=PAPER, **about):
+def made(scores=SCORES, tasks=("Drama", "War"), paper=PUBLISHED, **about):
     cells = tidied(scores, tasks=tasks, paper=paper)
     lines = {(n, t): [LINES[n].get(t, 1.0)] for t in tasks for n in LINES}
     references = tidied(lines, ABOUT["references"], tasks, None)
-    page = Page(ABOUT | about, cells, references, cells)
-    return "\n\n".join([*page.ours(), page.notes(), *page.beside_paper([])]) + "\n"
+    page = Page(ABOUT | about, cells, references)
+    return "\n\n".join([*page.ours(), page.notes(), *page.beside_paper(cells, [])]) + "\n"
 
 
 def grids(text):
@@ -110,7 +112,9 @@ def test_tidy_has_exactly_the_promised_columns_and_one_line_per_row_and_column()
 
 
 def test_mean_and_standard_error_are_over_seeds():
-    cells = tidy(ABOUT, ROWS, metrics(SCORES, n_eval=77), FACTS, {}).set_index(["row", "task"])
+    cells = tidy(ABOUT, ROWS, metrics(SCORES, n_eval=77), FACTS, numbers(None)).set_index(
+        ["row", "task"]
+    )
     drama = cells.loc[("Scratch", "Drama")]
     assert drama["mean"] == pytest.approx(1.1)
     assert drama["stderr"] == pytest.approx(0.1 / 3**0.5)
@@ -232,7 +236,7 @@ def test_the_papers_numbers_stand_beside_ours_in_a_second_block():
 
 
 def test_there_is_no_second_block_without_published_numbers():
-    for paper in (None, dict([*PAPER.items()][3:])):
+    for paper in (None, PUBLISHED.iloc[3:]):
         text = made(paper=paper)
         assert len(grids(text)) == 1
         assert "the paper's" not in text
@@ -265,12 +269,11 @@ def run(folder, paths, lines=(), **about):
     (folder / "paper.csv").write_text("\n".join([head, *text]) + "\n")
     csv, md = folder / "out/t.csv", folder / "out/t.md"
     tables.run(
-        ABOUT | about,
+        ABOUT | about | {"paper": folder / "paper.csv"},
         paths,
         lines,
         [],
         folder / "facts.yaml",
-        folder / "paper.csv",
         "Made of this.",
         csv,
         md,

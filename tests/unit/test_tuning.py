@@ -14,11 +14,15 @@ from talking_models.data.splits import folds
 from talking_models.methods import METHODS
 from talking_models.models.checkpoint import Checkpoint
 from talking_models.models.mlp import MLPSettings
-from talking_models.tuning.choose import choices, chosen_score, held_out_scores
-from talking_models.tuning.jobs import configs_of_tasks, described, search, train_fold_teachers
-from talking_models.tuning.journal import Journal
-from talking_models.tuning.score import FoldScores, fold_rows
-from talking_models.tuning.search import run_search
+from talking_models.tuning.choose import choices, chosen_score, described, held_out_scores
+from talking_models.tuning.jobs import (
+    FoldScores,
+    configs_of_tasks,
+    fold_rows,
+    search,
+    train_fold_teachers,
+)
+from talking_models.tuning.search import Journal, run_search
 from talking_models.tuning.space import grid, settings_space, trials
 from talking_models.tuning.tuned import read_chosen, with_chosen, write_choice
 
@@ -381,7 +385,7 @@ def test_id_dropout_is_one_choice_whatever_the_scope(scope):
         for rate, share in ((1e-3, 0.1), (2e-3, 0.3))
     ]
     search = {"scope": scope, "steps": 50, "every": 25}
-    chosen = described(TABLE, found, dict.fromkeys("tu", BASE), search, LOG)
+    chosen = described(TABLE, found, dict.fromkeys("tu", BASE), search)
     rates = {task: change["training"]["learning_rate"] for task, change in chosen.items()}
     assert rates == {"t": 2e-3 if scope == "task" else 1e-3, "u": 1e-3}
     assert {c["training"]["id_dropout"] for c in chosen.values()} == {0.1}

@@ -4,11 +4,18 @@ from talking_models.running.job import start
 from talking_models.evidence.predict import run
 
 log = start(snakemake)
-models, tasks = snakemake.input.models, snakemake.input.rows
-if len(models) == 1:  # one teacher for all tasks
-    models = [*models] * len(tasks)
-for files in zip(
-    models, tasks, snakemake.output.predictions, snakemake.output.metrics, strict=True
+files, made, params = snakemake.input, snakemake.output, snakemake.params
+models = [*files.models] * (len(files.rows) // len(files.models))  # or one teacher for all tasks
+for model, rows, predictions, metrics in zip(
+    models, files.rows, made.predictions, made.metrics, strict=True
 ):
-    run(*files, snakemake.input.item_table, snakemake.params.about, snakemake.params.metrics)
-    log.info("%s: done", files[2])
+    run(
+        model,
+        rows,
+        files.item_table,
+        about=params.about,
+        names=params.metrics,
+        predictions=predictions,
+        metrics=metrics,
+    )
+    log.info("%s: done", predictions)

@@ -4,6 +4,15 @@ from talking_models.running.job import start
 from talking_models.evidence.references import run
 
 log = start(snakemake)
-files, made = snakemake.input, snakemake.output
-for task in zip(files.fit, files.val, files.eval, made.predictions, made.metrics, strict=True):
-    run(*task, snakemake.params.about, snakemake.params.metrics, log)
+files, made, params = snakemake.input, snakemake.output, snakemake.params
+for *slices, predictions, metrics in zip(
+    files.fit, files.val, files.eval, made.predictions, made.metrics, strict=True
+):
+    run(
+        *slices,
+        log,
+        about=params.about,
+        names=params.metrics,
+        predictions=predictions,
+        metrics=metrics,
+    )

@@ -11,7 +11,6 @@ run(
     references=files.references,
     predictions=files.predictions,
     facts=params.facts,
-    published=params.table["paper"],
     stamp=params.stamp,
     csv=snakemake.output.csv,
     md=snakemake.output.md,

@@ -9,7 +9,7 @@ run(
     students=snakemake.input.students,
     teacher=snakemake.input.teacher[0],
     rows=snakemake.input.rows,
-    items=snakemake.input.item_table,
+    item_table=snakemake.input.item_table,
     csv=snakemake.output.csv,
     paired=snakemake.params.paired,
 )

@@ -18,63 +18,40 @@ import torch
 from talking_models.data.features import encode
 from talking_models.data.parquet import about, read_items, read_ratings
 from talking_models.io import write_csv
+from talking_models.models.base import States
 from talking_models.models.checkpoint import Checkpoint
 from talking_models.training.batches import RatingData
 from talking_models.training.setup import one_thread
 
 COLUMNS = ["experiment", "task", "seed", "student_state", "teacher_state", "cka", "n_rows"]
-STATES = {"lower": "low", "higher": "high"}
-"""Names of the states with their fields of `States`."""
+STATES = {"lower": "low", "higher": "high"}  # names of the states, fields of `States`
 
 
 def linear_cka(x: np.ndarray, y: np.ndarray) -> float:
-    """Linear CKA of two representations of the same examples.
+    """Linear CKA of two representations of the same examples, (N, p) and (N, q).
 
-    With both centred over the examples, |Y'X|^2 / (|X'X| |Y'Y|) in Frobenius norms.
-
-    Args:
-        x: (N, p) one representation.
-        y: (N, q) the other.
-
-    Returns:
-        A number from 0 to 1; NaN where one of them is the same for all examples.
-
-    Raises:
-        ValueError: they are not matrices with the same number of rows.
+    With both centred over the examples, |Y'X|^2 / (|X'X| |Y'Y|) in Frobenius norms: from 0 to 1,
+    NaN where one of them is the same for all examples.
     """
-    if x.ndim != 2 or y.ndim != 2 or len(x) != len(y):
-        raise ValueError(f"CKA compares (N, p) with (N, q), not {x.shape} with {y.shape}")
     x, y = (z.astype(np.float64) - z.mean(0, dtype=np.float64) for z in (x, y))
     scale = np.linalg.norm(x.T @ x) * np.linalg.norm(y.T @ y)
     return float(np.linalg.norm(y.T @ x) ** 2 / scale) if scale > 0 else float("nan")
 
 
-def similarity(
-    student: Checkpoint,
-    teacher: Checkpoint,
-    rows: pd.DataFrame,
-    items: pd.DataFrame,
-    paired: bool = False,
-) -> pd.DataFrame:
-    """CKA of each model of a checkpoint with the teacher, each state with each.
-
-    Args:
-        student: the students'.
-        teacher: the teacher's.
-        rows: ratings to compare them on; each encodes ids that it does not know as unknown.
-        items: the items' table.
-        paired: whether each student had the teacher of its seed, or all the first.
-
-    Returns:
-        Columns seed, student_state, teacher_state (`lower` or `higher`), cka, n_rows.
-    """
-    models = len(student.seeds)
+def states(trained: Checkpoint, rows: pd.DataFrame, items: pd.DataFrame) -> States:
+    """Of each model of a stack, all on the same rows, ids that it does not know as unknown."""
+    data = RatingData(encode(rows, items, trained.vocabulary))
     with torch.no_grad():
-        data = RatingData(encode(rows, items, teacher.vocabulary))
-        taught = teacher.stack()(data.batch(torch.arange(len(rows)).expand(len(teacher.seeds), -1)))
-        data = RatingData(encode(rows, items, student.vocabulary))
-        learnt = student.stack()(data.batch(torch.arange(len(rows)).expand(models, -1)))
-    found = []
+        return trained.stack()(data.batch(torch.arange(len(rows)).expand(len(trained.seeds), -1)))
+
+
+def similarity(
+    student: Checkpoint, teacher: Checkpoint, rows: pd.DataFrame, items: pd.DataFrame, paired: bool
+) -> pd.DataFrame:
+    """CKA of each student with the teacher, of its seed if `paired` and else the first, each state
+    with each: the columns of `COLUMNS` from seed on.
+    """
+    learnt, taught, found = states(student, rows, items), states(teacher, rows, items), []
     for (own, mine), (other, theirs) in product(STATES.items(), repeat=2):
         targets = getattr(taught, theirs).numpy()
         for i, state in enumerate(getattr(learnt, mine).numpy()):
@@ -88,25 +65,17 @@ def run(
     students: Sequence[str | Path],
     teacher: str | Path,
     rows: Sequence[str | Path],
-    items: str | Path,
+    item_table: str | Path,
     csv: str | Path,
-    paired: bool = False,
+    paired: bool,
 ) -> None:
-    """CKA of one experiment's students of all tasks with a teacher, from files to a file.
-
-    Args:
-        experiment: its id.
-        students: checkpoints, one for each task.
-        teacher: the teacher's checkpoint.
-        rows: the tasks' eval slices, in the same order.
-        items: the items' table.
-        csv: file to write, in the columns `COLUMNS`.
-        paired: see `similarity`.
+    """CKA of an experiment's students, a checkpoint and an eval slice for each task, with a
+    teacher, from files to a file with the columns `COLUMNS`.
     """
     one_thread()
-    taught, item_table = Checkpoint.load(teacher), read_items(items)
+    taught, items = Checkpoint.load(teacher), read_items(item_table)
     frames = [
-        similarity(Checkpoint.load(path), taught, read_ratings(slice), item_table, paired).assign(
+        similarity(Checkpoint.load(path), taught, read_ratings(slice), items, paired).assign(
             experiment=experiment, task=about(slice)["task"]
         )
         for path, slice in zip(students, rows, strict=True)

@@ -15,18 +15,113 @@ would trust one that few seeds estimate: with three, intervals hold the truth in
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
 
 import numpy as np
+import pandas as pd
 from scipy import stats
 
-from talking_models.evidence.store import Evidence
+from talking_models.evidence.scores import JOB
+from talking_models.metrics import METRICS
+from talking_models.metrics.base import Metric
 
 LEVEL, POWER = 0.95, 0.8
 ALPHA = 1 - LEVEL
 WIN, TIE, LOSS = "win", "tie", "loss"
-MEAN = "mean"
-"""The name of what `with_mean` adds to the columns."""
+MEAN = "mean"  # the name of what `with_mean` adds to the columns
+Column = tuple[str, str]  # a data set and the name of a task
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What U units bring to a metric, in E experiments, C columns and S seeds.
+
+    Units of different data sets are different units; one that is not in a column brings nothing.
+    """
+
+    metric: type[Metric]
+    experiments: tuple[str, ...]  # E ids
+    columns: tuple[Column, ...]  # C
+    sums: np.ndarray  # (E, C, S, U, K) evidence
+    rows: np.ndarray  # (C, U) eval examples behind it
+
+    @property
+    def seeds(self) -> int:
+        """S."""
+        return self.sums.shape[2]
+
+    @property
+    def units(self) -> np.ndarray:
+        """(C,) how many units each column has."""
+        return (self.rows > 0).sum(axis=-1)
+
+    @cached_property
+    def per_seed(self) -> np.ndarray:
+        """(E, C, S) the metric of each seed."""
+        return self.metric.value(self.sums.sum(axis=-2))
+
+    @property
+    def values(self) -> np.ndarray:
+        """(E, C) the mean over seeds, as tables print it."""
+        return self.per_seed.mean(axis=-1)
+
+    @property
+    def sign(self) -> int:
+        """1 if more of the metric is better, else -1."""
+        return 1 if self.metric.maximize else -1
+
+    def on(self, columns: Sequence[Column]) -> Evidence:
+        """The same on these columns, in this order."""
+        at = [self.columns.index(column) for column in columns]
+        return replace(self, columns=tuple(columns), sums=self.sums[:, at], rows=self.rows[at])
+
+    def influence(self, experiment: str) -> np.ndarray:
+        """(C, S, U) how much each unit moves the metric of one experiment, to first order: the
+        gradient of the metric at the sums, times what the unit brings.
+        """
+        own = self.sums[self.experiments.index(experiment)]
+        total = own.sum(axis=-2)  # (C, S, K)
+        gradient = np.empty_like(total)
+        for k in range(total.shape[-1]):
+            step = np.zeros_like(total)
+            step[..., k] = 1e-6 * np.maximum(np.abs(total[..., k]), 1)
+            rise = self.metric.value(total + step) - self.metric.value(total - step)
+            gradient[..., k] = rise / (2 * step[..., k])
+        return np.einsum("csk,csuk->csu", gradient, own)
+
+
+def collect(predictions: Iterable[str | Path], metric: str) -> Evidence:
+    """Read `predictions.parquet` files; a file that is named twice counts once. An experiment with
+    a single seed, such as a reference line, stands for all seeds.
+
+    Raises:
+        ValueError: an experiment lacks a column, a seed or eval examples that another one has.
+    """
+    kind, parts = METRICS.get(metric), {}
+    for path in dict.fromkeys(map(str, predictions)):
+        jobs = pd.read_parquet(path).groupby([*JOB, "seed"], sort=False)
+        for (experiment, data, _, task, seed), group in jobs:
+            own = kind.evidence(group).assign(rows=group.groupby(kind.unit_column).size())
+            own.index = [(data, unit) for unit in own.index]
+            parts[experiment, (data, task), seed] = own
+    experiments, columns, seeds = (tuple(dict.fromkeys(each)) for each in zip(*parts, strict=True))
+    units = pd.Index(sorted({unit for own in parts.values() for unit in own.index}))
+    width = max(own.shape[1] for own in parts.values())
+    found = np.zeros((len(experiments), len(columns), len(seeds), len(units), width))
+    for (experiment, column, seed), own in parts.items():
+        place = experiments.index(experiment), columns.index(column), seeds.index(seed)
+        found[(*place, units.get_indexer(own.index))] = own
+    for experiment, own in zip(experiments, found, strict=True):
+        there = own[..., -1].any(axis=(0, 2))
+        if there.sum() == 1:
+            own[:] = own[:, there]
+        if not (own[..., -1] == found[0, :, :1, :, -1]).all():
+            raise ValueError(f"{experiment} was not evaluated on the examples of {experiments[0]}")
+    sums = np.ascontiguousarray(found[..., :-1])
+    return Evidence(kind, experiments, columns, sums, found[0, :, 0, :, -1].copy())
 
 
 def with_mean(values: np.ndarray, axis: int = -1) -> np.ndarray:
@@ -36,26 +131,13 @@ def with_mean(values: np.ndarray, axis: int = -1) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Difference:
-    """A metric of one experiment minus that of another, (C + 1,): the columns, then their mean.
-
-    Attributes:
-        estimate: the difference.
-        error: its standard error.
-        freedom: the degrees of freedom of that standard error.
-        seed_share: the seeds' share of its square.
-        sign: 1 if more of the metric is better, else -1.
-    """
+    """A metric of one experiment minus that of another, (C + 1,): the columns, then their mean."""
 
     estimate: np.ndarray
-    error: np.ndarray
-    freedom: np.ndarray
-    seed_share: np.ndarray
-    sign: int
-
-    @property
-    def _t(self) -> np.ndarray:
-        with np.errstate(divide="ignore", invalid="ignore"):  # equal predictions: 0 / 0
-            return np.nan_to_num(self.estimate / self.error, nan=0.0, posinf=np.inf, neginf=-np.inf)
+    error: np.ndarray  # its standard error
+    freedom: np.ndarray  # the degrees of freedom of that
+    seed_share: np.ndarray  # the seeds' share of its square
+    sign: int  # 1 if more of the metric is better, else -1
 
     def interval(self, level: float = LEVEL) -> tuple[np.ndarray, np.ndarray]:
         """Lower and upper end."""
@@ -65,22 +147,21 @@ class Difference:
     @property
     def p(self) -> np.ndarray:
         """p-value of "there is no difference"."""
-        return 2 * stats.t.sf(np.abs(self._t), self.freedom)
+        with np.errstate(divide="ignore", invalid="ignore"):  # equal predictions: 0 / 0
+            t = np.nan_to_num(np.abs(self.estimate / self.error), nan=0.0, posinf=np.inf)
+        return 2 * stats.t.sf(t, self.freedom)
 
     @property
     def outcomes(self) -> list[str]:
-        """A win where the first is better by the whole interval, a loss where it is worse, else a
-        tie.
-        """
-        ends = zip(*self.interval(), strict=True)
-        signs = [self.sign if low > 0 else -self.sign if high < 0 else 0 for low, high in ends]
-        return [{1: WIN, 0: TIE, -1: LOSS}[sign] for sign in signs]
+        """A win where the first is better by the whole interval, a loss where it is worse."""
+        low, high = self.interval()
+        better = self.sign * ((low > 0) * 1 - (high < 0))
+        return [(TIE, WIN, LOSS)[sign] for sign in better]
 
     def detectable(self, tests: int = 1) -> np.ndarray:
-        """The smallest true difference that such an evaluation finds with a power of 80%.
-
-        Found means by a two-sided test at 5%, or at 5% / `tests`, the strictest step of Holm's
-        correction. NaN where both have the same predictions: there is no difference to find.
+        """The smallest true difference that such an evaluation finds with a power of 80%, by a
+        two-sided test at 5% / `tests`, the strictest step of Holm's correction; NaN where both have
+        the same predictions.
         """
         quantile = stats.t.isf(ALPHA / 2 / tests, self.freedom) + stats.t.ppf(POWER, self.freedom)
         return np.where(self.error > 0, quantile * self.error, np.nan)
@@ -91,26 +172,17 @@ def difference(evidence: Evidence, one: str, other: str) -> Difference:
     a, b = (evidence.experiments.index(id) for id in (one, other))
     per_seed = with_mean(evidence.per_seed[a] - evidence.per_seed[b], axis=0)  # (C + 1, S)
     influence = with_mean(evidence.influence(one) - evidence.influence(other), axis=0)
-    units = with_any(evidence.rows)
+    units = np.concatenate([evidence.rows, evidence.rows.sum(axis=0, keepdims=True)])  # (C + 1, U)
     variance, share = two_way(per_seed, influence, (units > 0).sum(axis=-1))
     freedom = degrees_of_freedom(variance, share, units, evidence.seeds)
     return Difference(per_seed.mean(axis=-1), np.sqrt(variance), freedom, share, evidence.sign)
 
 
-def with_any(rows: np.ndarray) -> np.ndarray:
-    """(C + 1, U): examples of each unit in each column, and in all of them."""
-    return np.concatenate([rows, rows.sum(axis=0, keepdims=True)])
-
-
 def two_way(
     per_seed: np.ndarray, influence: np.ndarray, units: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Variance of the mean over seeds, and the seeds' share of it.
-
-    Args:
-        per_seed: (C, S) a quantity of each seed.
-        influence: (C, S, U) how much each unit moves it.
-        units: (C,) how many there are.
+    """Variance of the mean over seeds of `per_seed` (C, S), which each of the `units` (C,) moves by
+    its `influence` (C, S, U), and the seeds' share of it.
     """
     seeds = per_seed.shape[-1]
     of_units = units / np.maximum(units - 1, 1) * (influence.mean(axis=1) ** 2).sum(axis=-1)
@@ -137,13 +209,3 @@ def holm(p: np.ndarray) -> np.ndarray:
     found = np.empty(len(p))
     found[order] = np.maximum.accumulate(p[order] * np.arange(len(p), 0, -1))
     return np.minimum(found, 1)
-
-
-def average_rank(values: np.ndarray, sign: int) -> np.ndarray:
-    """(M,) mean rank of M rows over C columns, 1 for the best; equals share their ranks.
-
-    Args:
-        values: (M, C).
-        sign: 1 if more is better, else -1.
-    """
-    return stats.rankdata(-sign * values, axis=0).mean(axis=1)

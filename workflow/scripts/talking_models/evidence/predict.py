@@ -2,56 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from talking_models.data import parquet
 from talking_models.data.features import encode
-from talking_models.evidence.scores import labelled, stacked, write
+from talking_models.evidence.scores import stacked, write
 from talking_models.models.checkpoint import Checkpoint
 from talking_models.training.batches import RatingData, predict_all
 from talking_models.training.setup import one_thread
 
 
 def predict(checkpoint: Checkpoint, rows: pd.DataFrame, items: pd.DataFrame) -> np.ndarray:
-    """Ratings that each model of the checkpoint predicts.
-
-    Args:
-        checkpoint: S trained models.
-        rows: N pairs of user and item; ids that the models have not seen are unknown ones.
-        items: the items' table.
-
-    Returns:
-        (S, N) float32, not clipped to the scale.
+    """(S, N) float32, what each model predicts for N pairs of user and item, not clipped to the
+    scale; ids that the models have not seen are unknown ones.
     """
     data = RatingData(encode(rows, items, checkpoint.vocabulary))
     return predict_all(checkpoint.stack(), data, len(checkpoint.seeds)).numpy()
 
 
-def run(
-    models: str | Path,
-    rows: str | Path,
-    predictions: str | Path,
-    metrics: str | Path,
-    items: str | Path,
-    about: Mapping[str, str],
-    names: Iterable[str],
-) -> None:
-    """Evaluate one checkpoint on one task, from files to files.
-
-    Args:
-        models: the checkpoint.
-        rows: the task's eval slice, which says its name.
-        predictions, metrics: files to write, see `scores`.
-        items: the items' table.
-        about: `experiment`, `data` and `split`.
-        names: of the metrics.
-    """
+def run(models: str | Path, rows: str | Path, items: str | Path, **evidence: Any) -> None:
+    """Evaluate one checkpoint on the eval slice of a task; `evidence` is what `write` takes."""
     one_thread()
     checkpoint, eval_rows = Checkpoint.load(models), parquet.read_ratings(rows)
-    found = stacked(eval_rows, predict(checkpoint, eval_rows, parquet.read_items(items)))
-    task = parquet.about(rows)["task"]
-    write(labelled(found, {**about, "task": task}), names, predictions, metrics)
+    found = predict(checkpoint, eval_rows, parquet.read_items(items))
+    write(stacked(eval_rows, found), parquet.about(rows)["task"], **evidence)

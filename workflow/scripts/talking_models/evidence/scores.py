@@ -21,24 +21,19 @@ COLUMNS = [*JOB, "seed", "metric", "n_eval", "value"]
 
 
 def labelled(frame: pd.DataFrame, about: Mapping[str, str]) -> pd.DataFrame:
-    """Predictions with what they are of, its columns `JOB`, in front."""
-    return frame.assign(**{key: about[key] for key in JOB})[
-        [*JOB, *(column for column in frame if column not in JOB)]
-    ]
+    """Predictions with what they are of, `JOB`, in front; other keys of `about` stay out."""
+    frame = frame.assign(**{key: about[key] for key in JOB if key in about})
+    return frame[[*JOB, *frame.columns.difference(JOB, sort=False)]]
 
 
 def stacked(rows: pd.DataFrame, predictions: np.ndarray) -> pd.DataFrame:
     """Eval ratings with the predictions (S, N) of each seed, seed by seed."""
     frame = pd.concat([rows] * len(predictions), ignore_index=True)
-    seeds = np.repeat(np.arange(len(predictions)), len(rows))
-    return pd.DataFrame(
-        {
-            "seed": seeds,
-            **{key: frame[key] for key in ("user", "item", "time")},
-            "target": frame["rating"].astype(np.float64),
-            "prediction": predictions.astype(np.float64).ravel(),
-        }
-    )
+    return frame.assign(
+        seed=np.repeat(np.arange(len(predictions)), len(rows)),
+        target=frame["rating"].astype(float),
+        prediction=predictions.astype(float).ravel(),
+    )[["seed", "user", "item", "time", "target", "prediction"]]
 
 
 def score(predictions: pd.DataFrame, metrics: Iterable[str]) -> pd.DataFrame:
@@ -53,19 +48,20 @@ def score(predictions: pd.DataFrame, metrics: Iterable[str]) -> pd.DataFrame:
 
 
 def write(
-    predictions: pd.DataFrame,
-    metrics: Iterable[str],
-    predictions_path: str | Path,
-    metrics_path: str | Path,
+    frame: pd.DataFrame,
+    task: str,
+    about: Mapping[str, str],
+    names: Iterable[str],
+    predictions: str | Path,
+    metrics: str | Path,
 ) -> None:
-    """Write both files of a job.
-
-    Raises:
-        ValueError: a prediction is not a number.
+    """Write both files of a job on a task: `about` are its experiment, data and split, where the
+    frame does not say them, `names` the metrics'. A ValueError if a prediction is not a number.
     """
-    bad = predictions["prediction"].isna() | predictions["target"].isna()
+    frame = labelled(frame, {**about, "task": task})
+    bad = frame[["prediction", "target"]].isna().any(axis=1)
     if bad.any():
-        row = predictions[bad].iloc[0].to_dict()
+        row = frame[bad].iloc[0].to_dict()
         raise ValueError(f"{int(bad.sum())} predictions or targets are no numbers, first {row}")
-    write_parquet(predictions_path, predictions)
-    write_csv(metrics_path, score(predictions, metrics))
+    write_parquet(predictions, frame)
+    write_csv(metrics, score(frame, names))

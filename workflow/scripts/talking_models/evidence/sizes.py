@@ -5,9 +5,10 @@ Times differ from run to run, so that the bytes of this table are not reproducib
 
 from __future__ import annotations
 
-import time
-from collections.abc import Sequence
+import timeit
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pandas as pd
@@ -16,8 +17,9 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from talking_models.data.features import encode
 from talking_models.io import write_csv, write_text
-from talking_models.models import backbones, checkpoint
+from talking_models.models import MODELS, backbones
 from talking_models.models.base import LayeredModel
+from talking_models.models.checkpoint import KIND, Checkpoint
 from talking_models.models.files import kind_of
 from talking_models.report.markdown import grid
 from talking_models.running.machine import processor
@@ -27,53 +29,48 @@ COLUMNS = [
     "model", "data", "experiment", "parameters", "in_tables", "flops", "bytes",
     "ms_per_1000", "batch",
 ]  # fmt: skip
+HEAD = ["Model", "Parameters", "without tables", "FLOPs a prediction", "MB", "ms per 1,000"]
 REPEATS = 5
 PICTURES = 16  # at once
 
 
-class Pictures:
-    """A batch of grey pictures."""
-
-    def __init__(self, n: int, size: int) -> None:
-        self.images = torch.zeros(n, 3, size, size)
-
-
-def example(path: str | Path) -> tuple[LayeredModel, Any, int]:
-    """A trained model, one of its stack, with a batch and how many predictions that is."""
+def example(path: str | Path, form: Mapping[str, Any] | None) -> tuple[LayeredModel, Any, int]:
+    """A model, one of its stack, with a batch and how many predictions that is; `form` has the
+    settings of pre-trained weights, whose file does not tell them.
+    """
+    if kind_of(path) == KIND:
+        trained = Checkpoint.load(path)
+        items = pd.DataFrame({"item": trained.vocabulary.items, **trained.listing})
+        rows = pd.DataFrame({"item": items["item"].iloc[[0] * 1000].to_numpy()})
+        rows["user"], rows["rating"] = trained.vocabulary.users[0], 0.0
+        data = RatingData(encode(rows, items, trained.vocabulary))
+        return trained.first(), next(data.in_order()), len(rows)
     if kind_of(path) == backbones.KIND:
         model, look, _ = backbones.load_trained(path)
-        return model, Pictures(PICTURES, look.size), PICTURES
-    trained = checkpoint.Checkpoint.load(path)
-    items = pd.DataFrame({"item": trained.vocabulary.items, **trained.listing})
-    rows = pd.DataFrame({"item": items["item"].iloc[[0] * 1000].to_numpy()})
-    rows["user"], rows["rating"] = trained.vocabulary.users[0], 0.0
-    data = RatingData(encode(rows, items, trained.vocabulary))
-    return trained.first(), next(data.in_order()), len(rows)
+    else:
+        backbone = backbones.Backbone.load(path)
+        model, look = MODELS.get(form["kind"]).teacher(form, backbone).eval(), backbone.look
+    grey = torch.zeros(PICTURES, 3, look.size, look.size)
+    return model, SimpleNamespace(images=grey), PICTURES
 
 
-def measure(path: str | Path) -> dict[str, Any]:
+def measure(path: str | Path, form: Mapping[str, Any] | None = None) -> dict[str, Any]:
     """Parameters (`in_tables`: in embedding tables, of which a prediction reads a few rows),
     floating-point operations of a prediction, bytes, and milliseconds for 1,000 predictions.
     """
     torch.set_num_threads(1)
-    model, batch, n = example(path)
-    tables = {id(table.weight) for table in model.tables()}
-    counts = [(p.numel(), id(p) in tables) for p in model.parameters()]
+    model, batch, n = example(path, form)
+    parameters = sum(p.numel() for p in model.parameters())
     with torch.no_grad():
         with FlopCounterMode(display=False) as counter:
             model(batch)
-        took = []
-        for _ in range(REPEATS):
-            began = time.perf_counter()
-            model(batch)
-            took.append(time.perf_counter() - began)
-    total = sum(size for size, _ in counts)
+        seconds = min(timeit.repeat(lambda: model(batch), number=1, repeat=REPEATS))
     return {
-        "parameters": total,
-        "in_tables": sum(size for size, table in counts if table),
+        "parameters": parameters,
+        "in_tables": sum(table.weight.numel() for table in model.tables().values()),
         "flops": counter.get_total_flops() // n,
-        "bytes": 4 * total,
-        "ms_per_1000": 1000 * min(took) * 1000 / n,
+        "bytes": 4 * parameters,
+        "ms_per_1000": 1000 * seconds * 1000 / n,
         "batch": n,
     }
 
@@ -83,39 +80,29 @@ def run(
     models: Sequence[str | Path],
     csv: str | Path,
     md: str | Path,
+    forms: Mapping[str, Mapping[str, Any]],
 ) -> None:
-    """Both files, from trained models.
+    """Both files, from the files of `models`.
 
     Args:
         jobs: for each model its id, and the job that trained it: data, split, task, experiment.
-        models: the files of these jobs.
-        csv, md: files to write.
+        forms: the settings of those that come as pre-trained weights, by id.
     """
     rows = [
-        {"model": id, "data": job[0], "experiment": job[-1], **measure(path)}
+        {"model": id, "data": job[0], "experiment": job[-1], **measure(path, forms.get(id))}
         for (id, job), path in zip(jobs, models, strict=True)
     ]
     found = pd.DataFrame(rows)[COLUMNS]
-    lines = [
-        [
-            row.model,
-            f"{row.parameters:,}",
-            f"{row.parameters - row.in_tables:,}",
-            f"{row.flops:,}",
-            f"{row.bytes / 1e6:.2f}",
-            f"{row.ms_per_1000:.2f}",
-        ]
-        for row in found.itertuples()
-    ]
-    head = ["Model", "Parameters", "without tables", "FLOPs a prediction", "MB", "ms per 1,000"]
+    lines = []
+    for row in found.itertuples():
+        counts = (row.parameters, row.parameters - row.in_tables, row.flops)
+        each = (*map("{:,}".format, counts), f"{row.bytes / 1e6:.2f}", f"{row.ms_per_1000:.2f}")
+        lines.append([row.model, *each])
     note = (
         "One model, of one seed; a student's tables hold what is in its own task's training rows. "
         f"Time on one thread, predictions by {' or '.join(map(str, sorted(set(found['batch']))))}, "
         f"the best of {REPEATS}, on {processor()}."
     )
     write_csv(csv, found)
-    write_text(
-        md,
-        "\n\n".join(["# What students and teachers weigh and cost", grid(head, lines), note])
-        + "\n",
-    )
+    parts = ["# What students and teachers weigh and cost", grid(HEAD, lines), note]
+    write_text(md, "\n\n".join(parts) + "\n")

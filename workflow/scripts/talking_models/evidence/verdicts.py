@@ -41,8 +41,8 @@ class Verdict(StrEnum):
 
 
 GOOD = (Verdict.REPRODUCED, Verdict.SMALLER)
+# from what leaves most of the printed difference to what leaves least
 FAILED = (Verdict.LESS, Verdict.NO_ADVANTAGE, Verdict.EQUIVALENT, Verdict.OPPOSITE)
-"""From what leaves most of the printed difference to what leaves least."""
 
 
 @cache
@@ -52,19 +52,12 @@ def _quantile(level: float, freedom: float) -> float:
 
 @dataclass(frozen=True)
 class Estimate:
-    """Our estimate of a printed difference.
+    """Our estimate of a printed difference."""
 
-    Attributes:
-        value: positive where it is as claimed.
-        error: its standard error.
-        freedom: the degrees of freedom of that.
-        printed: d, positive.
-    """
-
-    value: float
-    error: float
-    freedom: float
-    printed: float
+    value: float  # positive where it is as claimed
+    error: float  # its standard error
+    freedom: float  # the degrees of freedom of that
+    printed: float  # d, positive
 
     def ends(self, level: float = 1 - ALPHA) -> tuple[float, float]:
         """Lower and upper end of an interval."""
@@ -94,24 +87,18 @@ class Estimate:
 
 
 def of_all(estimates: Sequence[Estimate]) -> Verdict:
-    """The verdict on a claim that needs every one of its differences.
-
-    It is reproduced if each is. That some one is opposite, or smaller than claimed, is said with
-    Holm's correction for their number.
+    """The verdict on a claim that needs every one of its differences: reproduced if each is. That
+    some one is opposite, or smaller than claimed, is said with Holm's correction for their number.
     """
     each = [estimate.verdict for estimate in estimates]
     if len(set(each)) == 1 and (len(each) == 1 or each[0] in (*GOOD, Verdict.NOT_TESTED)):
         return each[0]
     if set(each) == set(GOOD):
         return Verdict.SMALLER
-    tested = [estimate for estimate in estimates if estimate.verdict is not Verdict.NOT_TESTED]
-    bounds = {
-        Verdict.OPPOSITE: lambda e: 0.0,
-        Verdict.NO_ADVANTAGE: lambda e: e.printed / 2,
-        Verdict.LESS: lambda e: e.printed,
-    }
-    for verdict, bound in bounds.items():
-        p = holm(np.array([estimate.p_below(bound(estimate)) for estimate in tested]))
+    tested = [e for e in estimates if e.verdict is not Verdict.NOT_TESTED]
+    bounds = {Verdict.OPPOSITE: 0, Verdict.NO_ADVANTAGE: 0.5, Verdict.LESS: 1}
+    for verdict, share in bounds.items():
+        p = holm(np.array([e.p_below(share * e.printed) for e in tested]))
         if (p <= ALPHA / 2).any():
             same = verdict is Verdict.NO_ADVANTAGE and set(each) == {Verdict.EQUIVALENT}
             return Verdict.EQUIVALENT if same else verdict
@@ -119,16 +106,15 @@ def of_all(estimates: Sequence[Estimate]) -> Verdict:
 
 
 def of_some(estimates: Sequence[Estimate]) -> Verdict:
-    """The verdict on a claim that one of its differences is enough for.
-
-    It is reproduced if one is, at a level corrected for having looked at all; that it fails needs
-    all to fail, and is said as mildly as of the one that leaves most of the claim.
+    """The verdict on a claim that one of its differences is enough for: reproduced if one is, at a
+    level corrected for having looked at all. That it fails needs all to fail, and is said as mildly
+    as of the one that leaves most of the claim.
     """
     each = [estimate.verdict for estimate in estimates]
-    tested = [estimate for estimate in estimates if estimate.verdict is not Verdict.NOT_TESTED]
+    tested = [e for e in estimates if e.verdict is not Verdict.NOT_TESTED]
     if not tested:
         return Verdict.NOT_TESTED
-    p = holm(np.array([1 - estimate.p_below(0.0) for estimate in tested]))
+    p = holm(np.array([1 - e.p_below(0.0) for e in tested]))
     sure = {e.verdict for e, own in zip(tested, p, strict=True) if own <= ALPHA / 2}
     if sure:
         return Verdict.REPRODUCED if Verdict.REPRODUCED in sure else Verdict.SMALLER
@@ -140,19 +126,11 @@ def of_some(estimates: Sequence[Estimate]) -> Verdict:
 def power(
     error: float, freedom: float, printed: float, truth: float, draws: int = 2_000
 ) -> dict[Verdict, float]:
-    """How often each verdict comes of a true difference, simulated.
-
-    Args:
-        error, freedom: of our estimate.
-        printed: d.
-        truth: the true difference.
-        draws: how many there are.
+    """How often each verdict comes of a true difference, simulated; `error` and `freedom` are those
+    of our estimate.
     """
     random = np.random.default_rng(0)
     values = truth + error * random.standard_normal(draws)
     errors = error * np.sqrt(random.chisquare(freedom, draws) / freedom)
-    found = [
-        Estimate(value, own, freedom, printed).verdict
-        for value, own in zip(values, errors, strict=True)
-    ]
+    found = [Estimate(*each, freedom, printed).verdict for each in zip(values, errors, strict=True)]
     return {verdict: found.count(verdict) / len(found) for verdict in Verdict if verdict in found}

@@ -8,15 +8,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from talking_models.methods.base import Method, MethodSettings
+from talking_models.methods.base import Method
 from talking_models.registry import Registry
 
 if TYPE_CHECKING:
     from talking_models.models.base import WithWidths
     from talking_models.models.layers import Layers
     from talking_models.objectives import Objective
-
-__all__ = ["METHODS", "Method", "MethodSettings", "build"]
 
 METHODS = Registry("talking_models.methods", "Method")
 
@@ -28,7 +26,7 @@ def build(
     student: WithWidths,
     teachers: Mapping[str, WithWidths],
 ) -> Method:
-    """The method of a job, `config` being its effective config: `method` and `settings`."""
+    """The method of a job, by `method` and `settings` of its effective config."""
     cls = METHODS.get(config["method"])
     settings = cls.Settings(**config["settings"])
     widths = {name: teacher.widths for name, teacher in teachers.items()}

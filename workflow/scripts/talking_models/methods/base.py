@@ -7,8 +7,8 @@ it builds its DAG, where torch would cost seconds on every call. Tensors bring t
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from talking_models.models.base import LayeredModel, States, Widths
     from talking_models.models.layers import Layers
     from talking_models.objectives import Objective
-
-T = TypeVar("T")
 
 
 class MethodSettings(BaseModel):
@@ -53,16 +51,10 @@ def tuned(
 
 @dataclass(frozen=True)
 class Loss:
-    """The loss of one step.
+    """The loss of one step; values have one number per model of the stack, (S,), or are scalars."""
 
-    Attributes:
-        parts: named terms, already weighted, whose sum is minimised; each has one value per model
-            of the stack, shape (S,), or none (a scalar) for a single model.
-        monitors: other values of that shape, worth a look in the log.
-    """
-
-    parts: dict[str, Tensor]
-    monitors: dict[str, Tensor]
+    parts: dict[str, Tensor]  # named terms, already weighted, whose sum is minimised
+    monitors: dict[str, Tensor] = field(default_factory=dict)  # others, worth a look in the log
 
     @property
     def total(self) -> Tensor:
@@ -83,15 +75,10 @@ class Parts:
 
 
 class Method(Parts):
-    """Base of every method: builds its modules in `__init__`, returns a `Loss` from `loss`.
+    """Base of every method: its modules come from `build`, its loss from `terms` or `loss`.
 
-    Args:
-        settings: the method's hyper-parameters.
-        objective: the label loss and the logit distance, rating or classification.
-        layers: makes the layers that the method trains besides the student; its `mean_squared`
-            is the distance d(a, b) of all losses, one value per model of the stack.
-        student: widths of the student's states.
-        teachers: widths of each teacher's states, by its id; none for a method without a teacher.
+    `objective` has the label loss and the logit distance, `d` is the distance of all losses, one
+    value per model of the stack. `layers` makes what is trained besides the student.
     """
 
     Settings: ClassVar[type[MethodSettings]] = MethodSettings
@@ -105,19 +92,13 @@ class Method(Parts):
         student: Widths,
         teachers: Mapping[str, Widths],
     ) -> None:
-        self.settings = settings
-        self.objective = objective
-        self.d = layers.mean_squared
-        self.spread = layers.spread
+        self.settings, self.objective = settings, objective
+        self.d, self.spread = layers.mean_squared, layers.spread
         self.build(layers, student, teachers)
 
     @staticmethod
-    def only(teachers: Mapping[str, T]) -> T:
-        """The teacher of a method that has one.
-
-        Raises:
-            ValueError: there are none, or several.
-        """
+    def only(teachers: Mapping[str, Any]) -> Any:
+        """The teacher of a method that has one; a ValueError where there are none, or several."""
         if len(teachers) != 1:
             raise ValueError(f"this method has one teacher, not {', '.join(teachers) or 'none'}")
         return next(iter(teachers.values()))
@@ -135,16 +116,24 @@ class Method(Parts):
         """Whether the student and the method's own modules are trained at `step` (0, 1, ...)."""
         return True, True
 
+    def terms(self, student: States, teacher: States) -> dict[str, Tensor]:
+        """What the states of student and only teacher add to the label loss, weighted."""
+        raise NotImplementedError
+
     def loss(
         self, batch: Any, student: LayeredModel, teachers: Mapping[str, LayeredModel], step: int
     ) -> Loss:
-        """The loss on one batch.
+        """The loss on one batch: L_label(y, y_g), and where there is a teacher, `terms`.
 
         Args:
-            batch: inputs and `target`; what is in it is the models' business.
+            batch: inputs, which are the models' business, and `target`.
             student: `student(batch)` gives its `States`; gradients flow.
             teachers: by id; `teacher(batch)` gives its `States` without gradient,
                 `teacher.upper(low)` lets gradients through to `low`. Its weights are frozen.
             step: number of steps taken before.
         """
-        raise NotImplementedError
+        states = student(batch)
+        parts = {"label": self.objective.label_loss(states.output, batch.target)}
+        if self.has_teacher:
+            parts |= self.terms(states, self.only(teachers)(batch))
+        return Loss(parts)

@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from talking_models.methods.base import Loss, Method, MethodSettings, tuned
+from talking_models.methods.base import Method, MethodSettings, tuned
 
 
 class FDSettings(MethodSettings):
@@ -17,33 +17,6 @@ class FDSettings(MethodSettings):
         "partial_l2",
         description="`partial_l2` with a margin ReLU on the teacher, or plain `l2` without.",
     )
-
-
-class NegativeMean:
-    """The mean of each channel's negative values, over batches of features ([S,] ..., C).
-
-    Args:
-        stacked: whether the first axis is a stack's, each of whose models has its own.
-    """
-
-    def __init__(self, stacked=False):
-        self.stacked, self.sums, self.counts = stacked, 0, 0
-
-    def add(self, features):
-        """Count one batch."""
-        flat = features.flatten(int(self.stacked), -2)
-        self.dtype = flat.dtype
-        self.sums = self.sums + flat.clamp(max=0).double().sum(-2, keepdim=self.stacked)
-        self.counts = self.counts + (flat < 0).sum(-2, keepdim=self.stacked)
-
-    def value(self):
-        """(C,) or (S, 1, C); 0 for a channel that was never negative."""
-        return (self.sums / self.counts.clamp(min=1)).to(self.dtype)
-
-
-def margin_relu(features, margin):
-    """max(F, m) per channel: features (..., C), negative margins (C,)."""
-    return features.maximum(margin)
 
 
 def counted(target, response):
@@ -66,20 +39,30 @@ class FD(Method):
     def build(self, layers, student, teachers):
         """Connectors 128 -> 512 and 64 -> 256 on MovieLens."""
         teacher = self.only(teachers)
-        self.stacked, self.margin_low, self.margin_high = teacher.stacked, None, None
+        self.stacked, self.margins = teacher.stacked, (None, None)
         self.connect_low = layers.linear(student.low, teacher.low, bias=False)
         self.connect_high = layers.linear(student.high, teacher.high, bias=False)
         self.norm_low = layers.batch_norm(teacher.low)
         self.norm_high = layers.batch_norm(teacher.high)
 
     def prepare(self, states):
-        """m_c = E[F_c | F_c < 0] over the training rows; 0 for a channel that is never negative."""
-        if self.settings.distance == "partial_l2":
-            low, high = NegativeMean(self.stacked), NegativeMean(self.stacked)
-            for taught in self.only(states):
-                low.add(taught.low_pre)
-                high.add(taught.high_pre)
-            self.margin_low, self.margin_high = low.value(), high.value()
+        """m_c = E[F_c | F_c < 0] over the training rows; 0 for a channel that is never negative.
+
+        (C,), or (S, 1, C) of a stack of teachers, at the lower state and at the higher.
+        """
+        if self.settings.distance == "l2":
+            return
+        sums, counts = [0, 0], [0, 0]
+        for taught in self.only(states):
+            pair = taught.low_pre, taught.high_pre
+            for i, features in enumerate(pair):
+                flat = features.flatten(int(self.stacked), -2)
+                sums[i] += flat.clamp(max=0).double().sum(-2, keepdim=self.stacked)
+                counts[i] += (flat < 0).sum(-2, keepdim=self.stacked)
+        self.margins = [
+            (total / n.clamp(min=1)).to(features.dtype)
+            for total, n, features in zip(sums, counts, pair, strict=True)
+        ]
 
     def distance(self, target, margin, response):
         """Distance of one connected student feature to one teacher feature."""
@@ -87,25 +70,14 @@ class FD(Method):
             return self.d(target, response)
         if margin is None:
             raise RuntimeError("call `prepare` with the teacher's states before the first step")
-        target = margin_relu(target, margin)
+        target = target.maximum(margin)
         return self.d(target, counted(target, response))
 
-    def feature_loss(self, student, teacher):
-        """L_feature between two models' states."""
+    def terms(self, student, teacher):
+        """See the class."""
+        margin_low, margin_high = self.margins
         low = self.norm_low(self.connect_low(student.low_pre))
         high = self.norm_high(self.connect_high(student.high_pre))
-        return 0.5 * self.distance(teacher.low_pre, self.margin_low, low) + self.distance(
-            teacher.high_pre, self.margin_high, high
-        )
-
-    def loss(self, batch, student, teachers, step):
-        """See `Method.loss`."""
-        states = student(batch)
-        return Loss(
-            {
-                "label": self.objective.label_loss(states.output, batch.target),
-                "feature": self.settings.weight
-                * self.feature_loss(states, self.only(teachers)(batch)),
-            },
-            {},
-        )
+        low = self.distance(teacher.low_pre, margin_low, low)
+        high = self.distance(teacher.high_pre, margin_high, high)
+        return {"feature": self.settings.weight * (0.5 * low + high)}

@@ -6,7 +6,7 @@ tunes "the weight of L_fitnet".
 
 from __future__ import annotations
 
-from talking_models.methods.base import Loss, Method, MethodSettings, tuned
+from talking_models.methods.base import Method, MethodSettings, tuned
 
 
 class FitNetSettings(MethodSettings):
@@ -30,20 +30,9 @@ class FitNet(Method):
         self.regressor = layers.linear(student.low, teacher.low)
         self.nonnegative = teacher.nonnegative
 
-    def hint_loss(self, student, teacher):
-        """L_fitnet between two models' states."""
+    def terms(self, student, teacher):
+        """See the class."""
         predicted = self.regressor(student.low)
         if self.nonnegative:
             predicted = predicted.relu()
-        return self.d(predicted, teacher.low)
-
-    def loss(self, batch, student, teachers, step):
-        """See `Method.loss`."""
-        states = student(batch)
-        return Loss(
-            {
-                "label": self.objective.label_loss(states.output, batch.target),
-                "hint": self.settings.weight * self.hint_loss(states, self.only(teachers)(batch)),
-            },
-            {},
-        )
+        return {"hint": self.settings.weight * self.d(predicted, teacher.low)}

@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from talking_models.methods.base import Loss, Method, MethodSettings, tuned
+from talking_models.methods.base import Method, MethodSettings, tuned
 from talking_models.methods.fd import FD, FDSettings
 from talking_models.methods.ld import LD, LDSettings
 
@@ -46,32 +46,25 @@ class Hybrid(Method):
         """FD's margins."""
         self.fd.prepare(states)
 
+    def terms(self, student, teacher):
+        """Those of LD and of FD."""
+        return self.ld.terms(student, teacher) | self.fd.terms(student, teacher)
+
     def loss(self, batch, student, teachers, step):
         """See `Method.loss`."""
-        states, taught = student(batch), self.only(teachers)(batch)
-        label = self.objective.label_loss(states.output, batch.target)
-        terms = {
-            "logit": self.settings.logit_weight * self.ld.logit_loss(states, taught),
-            "feature": self.settings.feature_weight * self.fd.feature_loss(states, taught),
-        }
-        monitors = {}
+        loss = super().loss(batch, student, teachers, step)
         if self.settings.gate == "grad_cos":
-            for name, term in terms.items():
-                cosine = gradient_cosine(label, term, student.backbone())
-                monitors[f"{name}_cosine"] = cosine
-                terms[name] = term * (cosine >= self.settings.phi)
-        return Loss({"label": label, **terms}, monitors)
+            label = loss.parts["label"]
+            for name in ("logit", "feature"):
+                cosine = gradient_cosine(label, loss.parts[name], student.backbone())
+                loss.monitors[f"{name}_cosine"] = cosine
+                loss.parts[name] = loss.parts[name] * (cosine >= self.settings.phi)
+        return loss
 
 
 def gradient_cosine(a, b, parameters):
-    """Cosine between the gradients of two losses over the student's backbone.
-
-    Args:
-        a, b: losses of shape (S,), or scalars.
-        parameters: tensors whose first axis is the stack's, if a and b have one.
-
-    Returns:
-        Shape of `a`; 0 where a gradient vanishes.
+    """Cosine between the gradients of two losses (S,), or scalars, over `parameters`, tensors
+    whose first axis is the stack's if a and b have one: as `a`; 0 where a gradient vanishes.
     """
     import torch
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from talking_models.methods.base import Loss, Method, MethodSettings, tuned
+from talking_models.methods.base import Method, MethodSettings, tuned
 
 
 class LDSettings(MethodSettings):
@@ -19,21 +19,15 @@ class LDSettings(MethodSettings):
 
 
 class LD(Method):
-    """L = L_label(y, y_g) + weight * L_logit(y_g, y_h)."""
+    """L = L_label(y, y_g) + weight * L_logit(y_g, y_h).
+
+    L_logit is the squared difference of ratings, or T^2 KL of softened classes.
+    """
 
     Settings = LDSettings
 
-    def logit_loss(self, student, teacher):
-        """L_logit: squared difference of ratings, or T^2 KL of softened classes."""
-        return self.objective.logit_loss(student.output, teacher.output, self.settings.temperature)
-
-    def loss(self, batch, student, teachers, step):
-        """See `Method.loss`."""
-        states = student(batch)
-        return Loss(
-            {
-                "label": self.objective.label_loss(states.output, batch.target),
-                "logit": self.settings.weight * self.logit_loss(states, self.only(teachers)(batch)),
-            },
-            {},
-        )
+    def terms(self, student, teacher):
+        """See the class."""
+        s = self.settings
+        logit = self.objective.logit_loss(student.output, teacher.output, s.temperature)
+        return {"logit": s.weight * logit}

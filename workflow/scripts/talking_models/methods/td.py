@@ -5,12 +5,12 @@ Subscripts: g is the student, h the teacher. A state is the pair {s; e} of lower
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Literal
 
 from pydantic import Field, model_validator
 
-from talking_models.methods.base import Loss, Method, MethodSettings, tuned
-from talking_models.methods.communication import Decoder, Encoder
+from talking_models.methods.base import Loss, Method, MethodSettings, Parts, tuned
 
 
 class TDSettings(MethodSettings):
@@ -62,11 +62,9 @@ class TDSettings(MethodSettings):
 
     @model_validator(mode="after")
     def _modules_have_a_loss(self):
-        talks = self.w1 > 0 and self.rounds > 0
-        consistent = self.w2 > 0 or self.w3 > 0
-        until = self.consistency_until_step
-        if until is not None and until < self.student_steps + self.module_steps:
-            consistent = False
+        talks, until = self.w1 > 0 and self.rounds > 0, self.consistency_until_step
+        lasts = until is None or until >= self.student_steps + self.module_steps
+        consistent = lasts and (self.w2 > 0 or self.w3 > 0)
         if self.module_steps > 0 and not (talks or consistent):
             raise ValueError("module_steps needs a loss for the modules to learn from")
         return self
@@ -82,6 +80,70 @@ class TDSettings(MethodSettings):
         return None
 
 
+def trunk(layers, inputs, settings):
+    """Drop(ReLU(W LN(x) + b)), what encoders and decoders begin with (paper section 6.2)."""
+    return layers.sequential(
+        layers.layer_norm(),
+        layers.linear(inputs, settings.hidden),
+        layers.relu_dropout(settings.dropout),
+    )
+
+
+class Encoder(Parts):
+    """E(s, e) = W2 Drop(ReLU(W1 LN([s; e]) + b1)) + b2, a message from both states of one model."""
+
+    def __init__(self, layers, states, settings):
+        self.net = trunk(layers, states.low + states.high, settings)
+        self.net.append(layers.linear(settings.hidden, settings.message))
+
+    def __call__(self, low, high):
+        """(..., low) and (..., high) -> (..., message)."""
+        import torch
+
+        return self.net(torch.cat((low, high), -1))
+
+
+class Decoder(Parts):
+    """D(m) = V2 Drop(ReLU(V1 LN(m) + c1)) + c2, both states of one model from a message.
+
+    The two halves of V2 are layers of their own, so that a half that nobody reads costs nothing.
+    """
+
+    def __init__(self, layers, states, settings):
+        self.trunk = trunk(layers, settings.message, settings)
+        self.to_low = layers.linear(settings.hidden, states.low)
+        self.to_high = layers.linear(settings.hidden, states.high)
+
+    def __call__(self, message):
+        """(..., message) -> {s'; e'}."""
+        return Decoded(self, message)
+
+
+class Decoded:
+    """{s'; e'}, (..., low) and (..., high); each is computed when it is first read, and once."""
+
+    def __init__(self, decoder, message):
+        self.decoder, self.message = decoder, message
+
+    def __iter__(self):
+        yield self.low
+        yield self.high
+
+    @cached_property
+    def _hidden(self):
+        return self.decoder.trunk(self.message)
+
+    @cached_property
+    def low(self):
+        """s'."""
+        return self.decoder.to_low(self._hidden)
+
+    @cached_property
+    def high(self):
+        """e'."""
+        return self.decoder.to_high(self._hidden)
+
+
 class TD(Method):
     """L = L_label + w2 L_SC + w3 L_MC + w1 sum over rounds of L_interact (Algorithm 1).
 
@@ -94,10 +156,8 @@ class TD(Method):
     def build(self, layers, student, teachers):
         """E_g, D_g for the student, E_h, D_h for the teacher: same design, separate weights."""
         s, teacher = self.settings, self.only(teachers)
-        self.encoder_g = Encoder(layers, student, s.hidden, s.message, s.dropout)
-        self.encoder_h = Encoder(layers, teacher, s.hidden, s.message, s.dropout)
-        self.decoder_g = Decoder(layers, student, s.hidden, s.message, s.dropout)
-        self.decoder_h = Decoder(layers, teacher, s.hidden, s.message, s.dropout)
+        self.encoder_g, self.encoder_h = (Encoder(layers, m, s) for m in (student, teacher))
+        self.decoder_g, self.decoder_h = (Decoder(layers, m, s) for m in (student, teacher))
         self.noise = layers.relative_noise(s.noise)
 
     def trains(self, step):
@@ -112,19 +172,17 @@ class TD(Method):
         s, teacher = self.settings, self.only(teachers)
         train_student, train_modules = self.trains(step)
         states = student(batch)  # y_g, {s_g; e_g}
-        parts, monitors = {}, {}
-        if train_student:
-            parts["label"] = self.objective.label_loss(states.output, batch.target)
+        label = self.objective.label_loss(states.output, batch.target)
+        parts = {"label": label} if train_student else {}
         rounds = s.rounds if s.w1 > 0 else 0
         consistent = s.consistency_until_step is None or step < s.consistency_until_step
         w2, w3 = (s.w2, s.w3) if consistent else (0, 0)
         if not train_modules or not (rounds or w2 or w3):
-            return Loss(parts, monitors)
+            return Loss(parts)
 
         state = (states.low, states.high)
         message = self.encoder_g(*state)  # m_g^0
         decoded = self.decoder_h(message)  # {s'_h; e'_h}, for L_SC and for the first round
-        monitors["message_std"] = self.spread(message)
         if w2 or w3:
             taught = teacher(batch)  # the only place where the teacher sees x
             teacher_state = (taught.low, taught.high)
@@ -137,7 +195,7 @@ class TD(Method):
             parts["message_consistency"] = w3 * self.d(message, teacher_message)
         if rounds:
             parts["interact"] = s.w1 * self.interact(student, teacher, state, decoded, rounds)
-        return Loss(parts, monitors)
+        return Loss(parts, {"message_std": self.spread(message)})
 
     def state_distance(self, a, b):
         """d_S({s; e}, {s'; e'}) = d(s, s') + d(e, e'), d the mean squared error."""

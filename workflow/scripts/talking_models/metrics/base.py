@@ -17,36 +17,30 @@ if TYPE_CHECKING:
 class Metric:
     """Base of every metric; a subclass in a file of its own is one, under the file's name.
 
-    Attributes:
-        family: the data that it is for: `ratings` or `images`.
-        title: its name on pages: "RMSE".
-        maximize: whether more is better.
-        unit: what it counts in: "stars"; None where that is the data set's unit, "" for none.
-        unit_column: the column of the predictions whose values are drawn again.
-        digits: decimals that pages print.
+    As it stands it is the mean over predictions of what `per_row` gives.
     """
 
-    family: ClassVar[Literal["ratings", "images"]]
-    title: ClassVar[str]
-    maximize: ClassVar[bool]
-    unit: ClassVar[str | None] = None
-    unit_column: ClassVar[str]
-    digits: ClassVar[int] = 4
+    family: ClassVar[Literal["ratings", "images"]]  # the data that it is for
+    title: ClassVar[str]  # its name on pages: "RMSE"
+    maximize: ClassVar[bool]  # whether more is better
+    unit: ClassVar[str | None] = None  # "stars"; None: the data set's unit, "": none
+    unit_column: ClassVar[str] = "user"  # whose values are drawn again
+    digits: ClassVar[int] = 4  # decimals that pages print
 
     @staticmethod
-    def evidence(predictions: pd.DataFrame) -> pd.DataFrame:
-        """What each unit brings.
-
-        Args:
-            predictions: of one experiment, task and seed: `target`, `prediction`, the column
-                `unit_column`, and the other columns of predictions.parquet.
-
-        Returns:
-            One row per unit, its index `unit_column`'s values, with K columns of numbers.
-        """
+    def per_row(predictions: pd.DataFrame) -> pd.Series:
+        """A number for each prediction; not needed beside an `evidence` of the metric's own."""
         raise NotImplementedError
+
+    @classmethod
+    def evidence(cls, predictions: pd.DataFrame) -> pd.DataFrame:
+        """What each unit brings, of one experiment, task and seed's rows of predictions.parquet:
+        K numbers, one row for each value of `unit_column`.
+        """
+        rows = cls.per_row(predictions)
+        return rows.groupby(predictions[cls.unit_column], sort=False).agg(["sum", "size"])
 
     @staticmethod
     def value(sums: np.ndarray) -> np.ndarray:
         """The metric from sums of evidence, (..., K) -> (...)."""
-        raise NotImplementedError
+        return sums[..., 0] / sums[..., 1]

@@ -1,7 +1,5 @@
 """NDCG@10: how well the order of a user's items is predicted."""
 
-from __future__ import annotations
-
 from talking_models.metrics.base import Metric
 
 TOP = 10
@@ -16,15 +14,11 @@ class NDCG(Metric):
     left out.
     """
 
-    family = "ratings"
-    title = "NDCG@10"
-    maximize = True
-    unit = ""
-    unit_column = "user"
+    family, title, maximize, unit = "ratings", "NDCG@10", True, ""
 
-    @staticmethod
-    def evidence(predictions):
-        """See `Metric.evidence`."""
+    @classmethod
+    def evidence(cls, predictions):
+        """(NDCG, 1) of a user, (0, 0) of one who is left out."""
         import pandas as pd
         from sklearn.metrics import ndcg_score
 
@@ -36,8 +30,3 @@ class NDCG(Metric):
             score = ndcg_score([gains], [rows["prediction"].to_numpy()], k=TOP) if ordered else 0
             found[user] = (float(score), float(ordered))
         return pd.DataFrame.from_dict(found, orient="index", columns=["sum", "size"])
-
-    @staticmethod
-    def value(sums):
-        """See `Metric.value`."""
-        return sums[..., 0] / sums[..., 1]

@@ -1,25 +1,19 @@
 """Root mean squared error of ratings."""
 
-from __future__ import annotations
-
 from talking_models.metrics.base import Metric
 
 
 class RMSE(Metric):
     """sqrt(mean (y - y')^2) over all ratings; a user brings the sum of squares and the count."""
 
-    family = "ratings"
-    title = "RMSE"
-    maximize = False
-    unit_column = "user"
+    family, title, maximize = "ratings", "RMSE", False
 
     @staticmethod
-    def evidence(predictions):
-        """See `Metric.evidence`."""
-        squared = (predictions["target"] - predictions["prediction"]) ** 2
-        return squared.groupby(predictions["user"], sort=False).agg(["sum", "size"])
+    def per_row(predictions):
+        """(y - y')^2."""
+        return (predictions["target"] - predictions["prediction"]) ** 2
 
     @staticmethod
     def value(sums):
-        """See `Metric.value`."""
-        return (sums[..., 0] / sums[..., 1]) ** 0.5
+        """The root of their mean."""
+        return Metric.value(sums) ** 0.5

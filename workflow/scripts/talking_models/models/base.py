@@ -76,9 +76,9 @@ class LayeredModel(nn.Module):
         high = self.upper(low)
         return States(low, high, self.head(high), low_pre=low, high_pre=high)
 
-    def tables(self) -> list[Any]:
-        """The `network.Embedding`s of which a batch reads a few rows; a ViT has none."""
-        return []
+    def tables(self) -> dict[str, Any]:
+        """The `network.Embedding`s of which a batch reads a few rows, by its field of their ids."""
+        return {}
 
     def backbone(self) -> list[nn.Parameter]:
         """The parameters that the states depend on; gradients are compared over these."""

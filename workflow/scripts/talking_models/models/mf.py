@@ -90,7 +90,7 @@ def network() -> type:
             self.output = Linear(states, 1, layers.init)
             self.dropout = Dropout(dropout, layers.draw)
             with torch.no_grad():
-                for table in self.tables():
+                for table in self.embeddings.values():
                     table.weight[..., -1] = 0
                 self.mix.weight.zero_()
                 self.output.weight.fill_(1)
@@ -98,7 +98,7 @@ def network() -> type:
 
         def tables(self):
             """The users' and the items'."""
-            return list(self.embeddings.values())
+            return dict(self.embeddings.items())
 
         def lower(self, batch):
             """s, (*stack, B, k + 2)."""

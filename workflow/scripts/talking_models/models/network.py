@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -33,19 +34,29 @@ class RatingBatch:
     target: Tensor
 
 
-class Reader(Protocol):
-    """What an optimizer puts between a table and its readers."""
+class _Rows(torch.autograd.Function):
+    """Some rows of a table or a stack of them; the gradient is sparse, of these rows alone."""
 
-    def read(self, places: Tensor) -> tuple[Tensor, Tensor]:
-        """A table of the rows at `places`, and where the places are in it."""
-        ...
+    @staticmethod
+    def forward(ctx, weight: Tensor, rows: Tensor) -> Tensor:
+        ctx.rows, ctx.shape = rows, weight.shape
+        return weight.flatten(0, -2).index_select(0, rows)
+
+    @staticmethod
+    def backward(ctx, gradient: Tensor) -> tuple[Tensor, None]:
+        # NumPy's, as torch's unravel_index imports sympy: half a second and 40 MB
+        places = np.stack(np.unravel_index(ctx.rows.numpy(), ctx.shape[:-1]))
+        sparse = torch.sparse_coo_tensor(
+            torch.from_numpy(places), gradient, ctx.shape, is_coalesced=True, check_invariants=False
+        )
+        return sparse, None
 
 
 class Embedding(nn.Module):
     """A table of rows for each model, whose row 0 stands for every unknown id.
 
     In training an id is replaced by 0 with probability `id_dropout`, which is what trains row 0,
-    and where there is a `reader`, it reads.
+    and the gradient holds only the rows read if the table is `sparse`.
     """
 
     def __init__(
@@ -54,7 +65,7 @@ class Embedding(nn.Module):
         super().__init__()
         self.id_dropout, self.draw = id_dropout, layers.draw
         self.weight = nn.Parameter(layers.init.normal((rows, width)).mul_(std))
-        self.reader: Reader | None = None
+        self.sparse = False
 
     def places(self, ids: Tensor) -> tuple[Tensor, Tensor]:
         """The tables of all models as one, or the rows of it that `ids` (*stack, ...) name, and
@@ -65,8 +76,9 @@ class Embedding(nn.Module):
         if self.weight.dim() == 3:
             stack, rows, _ = self.weight.shape
             ids = ids + torch.arange(0, stack * rows, rows).view(-1, *(1,) * (ids.dim() - 1))
-        if self.training and self.reader is not None:
-            return self.reader.read(ids)
+        if self.training and self.sparse:
+            rows, ids = ids.unique(return_inverse=True)
+            return _Rows.apply(self.weight, rows), ids
         return self.weight.flatten(0, -2), ids
 
     def forward(self, ids: Tensor) -> Tensor:
@@ -139,9 +151,9 @@ class RatingMLP(LayeredModel):
         self.output.bias.data.fill_(mean_rating)
         self.dropout = Dropout(dropout, layers.draw)
 
-    def tables(self) -> list[Embedding]:
+    def tables(self) -> dict[str, Embedding]:
         """All but the categories', of which every batch reads every row."""
-        return [self.embeddings[name] for name in ("user", "item", "title")]
+        return {name: self.embeddings[name] for name in ("user", "item", "title")}
 
     def inputs(self, batch: RatingBatch) -> Tensor:
         """The embedded features, (*stack, B, 300)."""

@@ -7,7 +7,7 @@ that the paper has, by the rule of `evidence.verdicts`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import product
 from pathlib import Path
@@ -20,68 +20,55 @@ from scipy import stats
 
 from talking_models.evidence import verdicts
 from talking_models.evidence.intervals import Difference, difference
-from talking_models.evidence.store import Evidence, collect
 from talking_models.evidence.verdicts import Estimate, Verdict
-from talking_models.io import write_csv, write_text
-from talking_models.report.markdown import grid
-from talking_models.report.paper import Paper, numbers
+from talking_models.io import write_csv
+from talking_models.report.markdown import grid, interval, write
+from talking_models.report.paper import Paper, means, numbers
+from talking_models.report.significance import evidence_of
 
 COLUMNS = [
     "claim", "text", "verdict", "verdict_sqrt2", "quantity", "metric", "estimate", "low", "high",
     "p", "detectable", "paper", "holds_in", "paper_holds_in", "of",
 ]  # fmt: skip
 RULE = verdicts.__doc__.split("\n\n", 1)[1]
+Row = tuple[str, str]
+"""A table and a row of it."""
 
 
 @dataclass(frozen=True)
 class Claim:
-    """A claim that some rows of published tables are better than others.
-
-    Attributes:
-        id, text: its number and what is claimed.
-        quote: the paper's words.
-        better, worse: rows as TABLE/ROW; each of `better` is compared with each of `worse`.
-        needs: whether it takes all comparisons or some.
-    """
+    """A claim that some rows of published tables are better than others."""
 
     id: str
     text: str
     quote: str
+    """The paper's words."""
     better: Sequence[str]
     worse: Sequence[str]
+    """Rows as TABLE/ROW; each of `better` is compared with each of `worse`."""
     needs: Literal["all", "some"] = "all"
+    """Whether it takes all comparisons or some."""
 
     @property
-    def pairs(self) -> list[tuple[tuple[str, str], tuple[str, str]]]:
-        """The comparisons, as (table, row) each."""
-        return [
-            tuple((table, row) for table, _, row in (ref.partition("/") for ref in pair))
-            for pair in product(self.better, self.worse)
-        ]
+    def pairs(self) -> list[tuple[Row, Row]]:
+        """The comparisons."""
+        better, worse = ([tuple(r.split("/", 1)) for r in s] for s in (self.better, self.worse))
+        return list(product(better, worse))
 
 
 @dataclass
 class Judged:
-    """A claim with its verdict and what it rests on.
-
-    Attributes:
-        verdict, loose: by our standard errors, and by theirs times the square root of two, as if
-            the paper's rows were another sample.
-        why: why there is nothing to judge, or "".
-        pairs: for each comparison its name, estimate, difference over columns, printed numbers.
-    """
+    """A claim with its verdict and what it rests on."""
 
     claim: Claim
     verdict: Verdict
     loose: Verdict
+    """The verdict, had the paper's rows been another sample: errors times the root of two."""
     why: str = ""
+    """Why there is nothing to judge, or ""."""
     metric: str = ""
-    pairs: list[tuple[str, Estimate, Difference, np.ndarray]] = field(default_factory=list)
-
-    @classmethod
-    def without(cls, claim: Claim, why: str, verdict: Verdict = Verdict.NOT_RUN) -> Judged:
-        """One that there are no numbers for."""
-        return cls(claim, verdict, verdict, why)
+    pairs: list[dict[str, Any]] = field(default_factory=list)
+    """See `compared`."""
 
 
 def read(path: str | Path) -> list[Claim]:
@@ -89,130 +76,74 @@ def read(path: str | Path) -> list[Claim]:
     return [Claim(**each) for each in yaml.safe_load(Path(path).read_text(encoding="utf-8"))]
 
 
-class Judge:
-    """What claims are judged by.
+def judge(
+    claim: Claim,
+    tables: Mapping[str, Mapping[str, Any]],
+    predictions: Sequence[str | Path],
+    paper: Paper,
+) -> Judged:
+    """The verdict on a claim; see `run`."""
 
-    Args:
-        tables: what is to be known of each table (`Plan.about`), by id.
-        predictions: of all their experiments.
-        paper: what is known of the paper.
-    """
+    def without(why: str, verdict: Verdict = Verdict.NOT_RUN) -> Judged:
+        return Judged(claim, verdict, verdict, why)
 
-    def __init__(
-        self,
-        tables: Mapping[str, Mapping[str, Any]],
-        predictions: Iterable[str | Path],
-        paper: Paper,
-    ) -> None:
-        self.tables, self.files, self.paper = tables, list(predictions), paper
-        self.published = {id: numbers(about["paper"]) for id, about in tables.items()}
-        self.evidence: dict[Any, Evidence] = {}
-
-    def on(self, about: Mapping[str, Any]) -> Evidence:
-        """The evidence of all tables on the columns of one, by its metric."""
-        key = about["metric"], str(about["columns"])
-        if key not in self.evidence:
-            alike = [t for t in self.tables.values() if t["columns"] == about["columns"]]
-            ids = {id for t in alike for id in t["rows"].values()}
-            columns = product((tuple(c) for c in about["columns"]), ids)
-            places = [f"/{'/'.join((*column, id))}/" for column, id in columns]
-            own = [file for file in self.files if any(place in str(file) for place in places)]
-            self.evidence[key] = collect(own, about["metric"])
-        return self.evidence[key]
-
-    def missing(self, claim: Claim) -> str:
-        """Why a claim cannot be judged at all, or ""."""
-        refs = dict.fromkeys(ref for pair in claim.pairs for ref in pair)
-        lost = [t for t in dict.fromkeys(t for t, _ in refs) if t not in self.tables]
-        if lost:
-            return f"The run has no {' or '.join(lost)}."
-        rows = [f"{t}/{r}" for t, r in refs if r not in self.tables[t]["rows"]]
-        if rows:
-            return f"The configuration has no row {', '.join(rows)}."
-        alike = {str(self.tables[t]["columns"]) for t, _ in refs}
-        return "Its tables were not run on the same tasks." if len(alike) > 1 else ""
-
-    def judge(self, claim: Claim) -> Judged:
-        """The verdict on a claim."""
-        why = self.missing(claim)
-        if why:
-            return Judged.without(claim, why)
-        about = self.tables[claim.pairs[0][0][0]]
-        evidence = self.on(about)
-        columns = [c for c in evidence.columns if self.paper.column(*c)]
-        if not columns:
-            return Judged.without(claim, "The paper has none of the tasks that were run.")
-        evidence, found = evidence.on(columns), []
-        for one, other in claim.pairs:
-            printed = self.printed(one, other, columns, evidence.sign)
-            if not printed.mean() > 0:
-                continue  # the paper's own numbers do not show it
-            ids = [self.tables[table]["rows"][row] for table, row in (one, other)]
-            change = difference(evidence, *ids)
-            value = evidence.sign * change.estimate[-1]
-            own = Estimate(value, change.error[-1], change.freedom[-1], printed.mean())
-            found.append((f"{one[1]} over {other[1]}", own, change, printed))
-        if not found:
-            why = "The paper's own numbers do not show it, as a mean over the tasks that were run."
-            return Judged.without(claim, why, Verdict.NOT_SHOWN)
-        combine = verdicts.of_all if claim.needs == "all" else verdicts.of_some
-        each = [own for _, own, _, _ in found]
-        loose = [Estimate(e.value, e.error * 2**0.5, e.freedom, e.printed) for e in each]
-        return Judged(claim, combine(each), combine(loose), "", about["metric"], found)
-
-    def printed(
-        self, one: tuple[str, str], other: tuple[str, str], columns: Sequence, sign: int
-    ) -> np.ndarray:
-        """How much better the paper's first row is than its second, by column."""
-        theirs = [self.paper.column(*column) for column in columns]
-        a, b = (
-            np.array([self.published[t].get((row, c), (np.nan,))[0] for c in theirs], float)
-            for t, row in (one, other)
-        )
-        return sign * (a - b)
-
-
-def lines(judged: Judged) -> list[dict[str, Any]]:
-    """A claim's rows of `claims.csv`."""
-    claim = judged.claim
-    common = {
-        "claim": claim.id,
-        "text": claim.text,
-        "verdict": str(judged.verdict),
-        "verdict_sqrt2": str(judged.loose),
-        "metric": judged.metric,
+    refs = dict.fromkeys(ref for pair in claim.pairs for ref in pair)
+    lost = dict.fromkeys(table for table, _ in refs if table not in tables)
+    if lost:
+        return without(f"The run has no {' or '.join(lost)}.")
+    rows = [f"{table}/{row}" for table, row in refs if row not in tables[table]["rows"]]
+    if rows:
+        return without(f"The configuration has no row {', '.join(rows)}.")
+    if len({str(tables[table]["columns"]) for table, _ in refs}) > 1:
+        return without("Its tables were not run on the same tasks.")
+    about = tables[claim.pairs[0][0][0]]
+    ids = {(table, row): tables[table]["rows"][row] for table, row in refs}
+    evidence = evidence_of(about, set(ids.values()), predictions)
+    columns = [column for column in evidence.columns if paper.column(*column)]
+    if not columns:
+        return without("The paper has none of the tasks that were run.")
+    evidence, theirs = evidence.on(columns), [paper.column(*column) for column in columns]
+    printed = {
+        (table, row): evidence.sign * means(numbers(tables[table]["paper"]), row, theirs)
+        for table, row in refs
     }
-    found = []
-    for name, own, change, printed in judged.pairs:
-        low, high = own.ends()
-        signed = change.sign * change.estimate[:-1]
-        found.append(
-            common
-            | {
-                "quantity": name,
-                "estimate": own.value,
-                "low": low,
-                "high": high,
-                "p": change.p[-1],
-                "detectable": change.detectable()[-1],
-                "paper": own.printed,
-                "holds_in": int((signed > 0).sum()),
-                "paper_holds_in": int((printed > 0).sum()),
-                "of": len(signed),
-            }
-        )
-    return found or [common]
+    found = [
+        {"quantity": f"{one[1]} over {other[1]}"}
+        | compared(difference(evidence, ids[one], ids[other]), printed[one] - printed[other])
+        for one, other in claim.pairs
+        if (printed[one] - printed[other]).mean() > 0
+    ]
+    if not found:
+        why = "The paper's own numbers do not show it, as a mean over the tasks that were run."
+        return without(why, Verdict.NOT_SHOWN)
+    combine = verdicts.of_all if claim.needs == "all" else verdicts.of_some
+    each = [pair["own"] for pair in found]
+    loose = [Estimate(e.value, e.error * 2**0.5, e.freedom, e.printed) for e in each]
+    return Judged(claim, combine(each), combine(loose), "", about["metric"], found)
 
 
-def expected_wins(error: np.ndarray, printed: np.ndarray) -> tuple[float, float]:
-    """In how many columns a comparison holds by the sign, on average: by chance, and if the
-    paper's differences were exactly true.
+def compared(change: Difference, printed: np.ndarray) -> dict[str, Any]:
+    """What `COLUMNS` say of a comparison, its `Estimate` as `own`, and as `expected` in how many
+    columns it would hold by the sign if the paper's differences were exactly true.
     """
-    sure = printed / np.maximum(error, np.finfo(float).tiny)
-    return len(printed) / 2, float(stats.norm.cdf(sure).sum())
+    better = change.sign * change.estimate
+    own = Estimate(better[-1], change.error[-1], change.freedom[-1], printed.mean())
+    sure = printed / np.maximum(change.error[:-1], np.finfo(float).tiny)
+    return {
+        "own": own,
+        "estimate": own.value,
+        **dict(zip(("low", "high"), own.ends(), strict=True)),
+        "p": change.p[-1],
+        "detectable": change.detectable()[-1],
+        "paper": own.printed,
+        "holds_in": (better[:-1] > 0).sum(),
+        "paper_holds_in": (printed > 0).sum(),
+        "of": len(printed),
+        "expected": stats.norm.cdf(sure).sum(),
+    }
 
 
-def page(found: Sequence[Judged], trial: bool, stamp: str) -> str:
+def page(found: Sequence[Judged], trial: bool, stamp: str) -> list[str]:
     """The page: all verdicts at a glance, the rule, then the evidence claim by claim."""
 
     def said(verdict: Verdict) -> str:
@@ -242,70 +173,46 @@ def page(found: Sequence[Judged], trial: bool, stamp: str) -> str:
         "where the claim holds. Counts of columns are descriptive: beside ours stand what chance "
         "would give and what the paper's differences would give if they were exactly true.",
     ]
-    for judged in found:
-        claim = judged.claim
-        parts += [
-            f"## {claim.id}. {claim.text}",
-            f"Verdict: {said(judged.verdict)}. The paper: “{claim.quote}”.",
-            judged.why or evidence_of(judged),
-        ]
-        if judged.verdict is Verdict.UNDECIDED and any(e.error for _, e, _, _ in judged.pairs):
-            size = np.nanmax([change.detectable()[-1] for _, _, change, _ in judged.pairs])
-            parts.append(f"A true difference of {size:.4f} would have been told from none.")
-    powers = power_table(found)
-    if powers:
-        parts += ["## What this rule can say", *powers]
-    return "\n\n".join(parts) + "\n"
-
-
-def evidence_of(judged: Judged) -> str:
-    """The comparisons of a claim as a table."""
-    rows = []
-    for name, own, change, printed in judged.pairs:
-        low, high = own.ends()
-        holds = int((change.sign * change.estimate[:-1] > 0).sum())
-        chance, theirs = expected_wins(change.error[:-1], printed)
-        rows.append(
-            [
-                name,
-                f"{own.value:+.4f} [{low:+.4f}, {high:+.4f}]",
-                f"{own.printed:+.4f}",
-                str(own.verdict),
-                f"{holds} of {len(printed)} ({chance:.1f}; {theirs:.1f})",
-            ]
-        )
     head = ["Mean over columns", "Ours", "The paper", "Alone", "Holds in (chance; the paper's)"]
-    return grid(head, rows)
+    for judged in found:
+        lines = []
+        for pair in judged.pairs:
+            ours = interval(pair["estimate"], pair["low"], pair["high"])
+            theirs, alone = f"{pair['paper']:+.4f}", str(pair["own"].verdict)
+            holds = f"{pair['holds_in']} of {pair['of']}"
+            holds += f" ({pair['of'] / 2:.1f}; {pair['expected']:.1f})"
+            lines.append([pair["quantity"], ours, theirs, alone, holds])
+        parts += [
+            f"## {judged.claim.id}. {judged.claim.text}",
+            f"Verdict: {said(judged.verdict)}. The paper: “{judged.claim.quote}”.",
+            judged.why or grid(head, lines),
+        ]
+        size = max((p["detectable"] for p in judged.pairs if p["own"].error), default=None)
+        if judged.verdict is Verdict.UNDECIDED and size:
+            parts.append(f"A true difference of {size:.4f} would have been told from none.")
+    return parts + power_table(found)
 
 
 def power_table(found: Sequence[Judged]) -> list[str]:
     """How often each claim's first comparison would get each verdict, if the truth were known."""
     rows = []
     for judged in found:
-        first = next(((name, e) for name, e, _, _ in judged.pairs if e.error), None)
-        if first is None:
-            continue
-        name, own = first
-        cells = []
-        for truth in (0.0, own.printed / 2, own.printed, -own.printed):
-            each = verdicts.power(own.error, own.freedom, own.printed, truth)
-            best = max(each, key=each.__getitem__)
-            cells.append(f"{best} {each[best]:.0%}")
-        rows.append([f"{judged.claim.id}: {name}", *cells])
-    if not rows:
-        return []
-    head = [
-        "The most frequent verdict, if the truth were",
-        "nothing",
-        "half",
-        "the paper's",
-        "its opposite",
-    ]
-    return [grid(head, rows, words=5), "By simulation with the standard errors above."]
+        pair = next((pair for pair in judged.pairs if pair["own"].error), None)
+        if pair:
+            own, line = pair["own"], [f"{judged.claim.id}: {pair['quantity']}"]
+            for truth in (0.0, own.printed / 2, own.printed, -own.printed):
+                each = verdicts.power(own.error, own.freedom, own.printed, truth)
+                best = max(each, key=each.__getitem__)
+                line.append(f"{best} {each[best]:.0%}")
+            rows.append(line)
+    truths = ["nothing", "half", "the paper's", "its opposite"]
+    table = grid(["The most frequent verdict, if the truth were", *truths], rows, words=5)
+    said = ["## What this rule can say", table, "By simulation with the standard errors above."]
+    return said if rows else []
 
 
 def run(
-    predictions: Iterable[str | Path],
+    predictions: Sequence[str | Path],
     tables: Mapping[str, Mapping[str, Any]],
     claims: str | Path,
     facts: str | Path | None,
@@ -319,14 +226,24 @@ def run(
     Args:
         predictions: of the experiments of `tables`.
         tables: what is to be known of each table (`Plan.about`), by id.
-        claims: the file of claims.
-        facts: see `report.paper.Paper`.
+        claims, facts: see `read` and `report.paper.Paper`.
         trial: whether the run is no result.
         stamp: what the results were made from.
         csv, md: files to write.
     """
-    judge = Judge(tables, predictions, Paper.read(facts))
-    found = [judge.judge(claim) for claim in read(claims)]
-    rows = [line for judged in found for line in lines(judged)]
+    paper = Paper.read(facts)
+    found = [judge(claim, tables, predictions, paper) for claim in read(claims)]
+    rows = [
+        {
+            "claim": judged.claim.id,
+            "text": judged.claim.text,
+            "verdict": str(judged.verdict),
+            "verdict_sqrt2": str(judged.loose),
+            "metric": judged.metric,
+            **pair,
+        }
+        for judged in found
+        for pair in judged.pairs or [{}]
+    ]
     write_csv(csv, pd.DataFrame(rows).reindex(columns=COLUMNS))
-    write_text(md, page(found, trial, stamp))
+    write(md, page(found, trial, stamp))

@@ -1,13 +1,18 @@
-"""Tables in Markdown."""
+"""Tables in Markdown, and pages of them."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import TypeVar
+from pathlib import Path
+from typing import TYPE_CHECKING
 
-T = TypeVar("T")
+from talking_models.io import write_text
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 PER_BLOCK = 4  # columns side by side
+MEAN = "Mean of all"
 
 
 def grid(header: Sequence[str], rows: Iterable[Sequence[str]], words: int = 1) -> str:
@@ -16,6 +21,27 @@ def grid(header: Sequence[str], rows: Iterable[Sequence[str]], words: int = 1) -
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
-def blocks(columns: Sequence[T]) -> list[Sequence[T]]:
-    """Columns by the table that they stand in, one under the other."""
-    return [columns[i : i + PER_BLOCK] for i in range(0, len(columns), PER_BLOCK)]
+def blocks(first: str, cells: pd.DataFrame, means: Sequence[str] = ()) -> list[str]:
+    """Words as tables of a few columns each, one under the other.
+
+    Args:
+        first: heading of the rows' names, which are the index of `cells`.
+        means: what stands behind the last columns, if anything.
+    """
+    found = []
+    for start in range(0, cells.shape[1], PER_BLOCK):
+        part = cells.iloc[:, start : start + PER_BLOCK]
+        if len(means) and start + PER_BLOCK >= cells.shape[1]:
+            part = part.assign(**{MEAN: list(means)})
+        found.append(grid([first, *part], part.itertuples(name=None)))
+    return found
+
+
+def interval(value: float, low: float, high: float) -> str:
+    """A difference with the ends of its interval."""
+    return f"{value:+.4f} [{low:+.4f}, {high:+.4f}]"
+
+
+def write(path: str | Path, parts: Iterable[str]) -> None:
+    """A page of paragraphs, headings and tables."""
+    write_text(path, "\n\n".join(parts) + "\n")

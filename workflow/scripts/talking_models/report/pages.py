@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import html
+import html as text
 import re
 from pathlib import Path
 
@@ -22,18 +22,17 @@ tr:nth-child(even) td { background: #f6f6f6; }
 """
 
 
-def page(markdown: str) -> str:
-    """A whole HTML document; its title is the first heading. HTML in the text is shown, not run."""
+def run(md: str | Path, html: str | Path) -> None:
+    """From a Markdown file to a whole HTML document, entitled by the first heading.
+
+    HTML in the text is shown, not run.
+    """
+    markdown = Path(md).read_text(encoding="utf-8")
     reader = MarkdownIt("commonmark", {"html": False}).enable("table")
     heading = re.search(r"^# (.+)$", markdown, re.MULTILINE)
-    title = html.escape(heading[1] if heading else "Table")
-    return (
+    write_text(
+        html,
         '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-        f"<title>{title}</title>\n<style>{STYLE}</style>\n</head>\n"
-        f"<body>\n{reader.render(markdown)}</body>\n</html>\n"
+        f"<title>{text.escape(heading[1] if heading else 'Table')}</title>\n"
+        f"<style>{STYLE}</style>\n</head>\n<body>\n{reader.render(markdown)}</body>\n</html>\n",
     )
-
-
-def run(md: str | Path, html: str | Path) -> None:
-    """From a Markdown file to an HTML file."""
-    write_text(html, page(Path(md).read_text(encoding="utf-8")))

@@ -7,35 +7,33 @@ of facts (`config/paper/facts.yaml`), its numbers in one CSV file for each table
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import yaml
 
-from talking_models.errors import SourceError
+from talking_models.errors import SourceError, explained
 
-ROW, COLUMN = "method", "genre_or_dataset"
-NEEDED = (ROW, COLUMN, "mean")
-Numbers = Mapping[tuple[str, str], tuple[float, float]]
-"""Mean and standard error (NaN where none is given) by row and column."""
+KEY = ["method", "genre_or_dataset"]
+NEEDED = [*KEY, "mean"]
+WRONG = "{} holds no published numbers that can be read"
+ADVICE = "correct the file, or leave `paper` out of the table"
 
 
 @dataclass(frozen=True)
 class Paper:
-    """What is known of the paper's tables.
-
-    Attributes:
-        columns: by data set, the paper's column for the name of a task.
-        first: by data set, how many eval examples, the first ones, its numbers count.
-        quotes: other facts, by name.
-    """
+    """What is known of the paper's tables."""
 
     columns: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    """By data set, the paper's column for the name of a task."""
     first: Mapping[str, int] = field(default_factory=dict)
+    """By data set, how many eval examples, the first ones, its numbers count."""
     quotes: Mapping[str, Any] = field(default_factory=dict)
+    """Other facts, by name."""
 
     @classmethod
     def read(cls, path: str | Path | None) -> Paper:
@@ -46,59 +44,53 @@ class Paper:
         """
         if path is None:
             return cls()
-        try:
+        expected = "a YAML mapping with columns, first and quotes"
+        with explained(WRONG.format(path), expected, ADVICE):
             return cls(**yaml.safe_load(Path(path).read_text(encoding="utf-8")))
-        except (yaml.YAMLError, TypeError, UnicodeDecodeError) as error:
-            raise _error(path, "a YAML mapping with columns, first and quotes", error) from error
 
     def column(self, data: str, task: str) -> str | None:
         """The paper's column for a task of a data set, None if it has none."""
         return self.columns.get(data, {}).get(task)
 
 
-def _error(path: str | Path, expected: str, found: Any) -> SourceError:
-    advice = "correct the file, or leave `paper` out of the table"
-    what = f"{path} holds no published numbers that can be read"
-    return SourceError(what, expected=expected, found=str(found), advice=advice)
-
-
-def numbers(path: str | Path | None) -> Numbers:
-    """The published numbers of one table.
+def numbers(path: str | Path | None) -> pd.DataFrame:
+    """The published mean and stderr (NaN where none is given) of a table, by row and column.
 
     Raises:
         SourceError: the file is empty, not UTF-8, lacks a column, or holds a row twice, or a mean
             that is no number.
     """
     if path is None:
-        return {}
-    try:
-        frame = pd.read_csv(path, encoding="utf-8-sig")
-    except (pd.errors.EmptyDataError, UnicodeDecodeError, pd.errors.ParserError) as error:
-        raise _error(path, "a CSV file in UTF-8, with a head", error) from error
+        return pd.DataFrame(columns=[*NEEDED, "stderr"]).set_index(KEY).astype(float)
+    wrong = WRONG.format(path)
+    with explained(wrong, "a CSV file in UTF-8, with a head, its numbers with a point", ADVICE):
+        frame = pd.read_csv(path, encoding="utf-8-sig", dtype={"mean": float})
     for name in NEEDED:
         if name not in frame:
-            there = ", ".join(map(repr, frame))
             near = difflib.get_close_matches(name, map(str, frame), n=1, cutoff=0.4)
-            hint = f"; nearest: {near[0]}" if near else ""
-            raise _error(path, f"the columns {', '.join(NEEDED)}, between commas", there + hint)
-    twice = frame.duplicated([ROW, COLUMN])
+            found = ", ".join(map(repr, frame)) + (f"; nearest: {near[0]}" if near else "")
+            expected = f"the columns {', '.join(NEEDED)}, between commas"
+            raise SourceError(wrong, expected, found, ADVICE)
+    twice = frame.duplicated(KEY)
     if twice.any():
-        row, column = frame.loc[twice, [ROW, COLUMN]].iloc[0]
-        raise _error(path, "each row and column once", f"{row}, {column} more than once")
-    if frame["mean"].dtype.kind not in "if":
-        raise _error(path, "means that are numbers, with a point", frame["mean"].iloc[0])
-    frame["stderr"] = frame["stderr"] if "stderr" in frame else float("nan")
-    return {
-        (row, column): (mean, stderr)
-        for row, column, mean, stderr in frame[[*NEEDED, "stderr"]].itertuples(index=False)
-    }
+        row, column = frame.loc[twice, KEY].iloc[0]
+        found = f"{row}, {column} more than once"
+        raise SourceError(wrong, "each row and column once", found, ADVICE)
+    return frame.set_index(KEY).reindex(columns=["mean", "stderr"])
 
 
-def unmatched(published: Numbers, rows: Iterable[str], columns: Iterable[str | None]) -> list[str]:
+def means(published: pd.DataFrame, row: str | None, columns: Sequence[str | None]) -> np.ndarray:
+    """A row's published means, NaN where one is not given."""
+    return published["mean"].reindex([(row, column) for column in columns]).to_numpy()
+
+
+def unmatched(
+    published: pd.DataFrame, rows: Iterable[str], columns: Iterable[str | None]
+) -> list[str]:
     """Remarks on what of the published numbers, or of our rows, has no counterpart."""
-    if not published:
+    if published.empty:
         return []
-    theirs_rows, theirs = ({key[i] for key in published} for i in range(2))
+    theirs_rows, theirs = (set(level) for level in published.index.levels)
     lost = [row for row in rows if row not in theirs_rows]
     remarks = [f"The published table has no row {', '.join(map(repr, lost))}."] if lost else []
     if not theirs & set(columns):

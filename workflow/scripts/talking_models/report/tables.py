@@ -14,10 +14,10 @@ from typing import Any
 import pandas as pd
 
 from talking_models.evidence.scores import score
-from talking_models.io import write_csv, write_text
+from talking_models.io import write_csv
 from talking_models.metrics import METRICS
-from talking_models.report.markdown import blocks, grid
-from talking_models.report.paper import Numbers, Paper, numbers, unmatched
+from talking_models.report.markdown import blocks, write
+from talking_models.report.paper import Paper, numbers, unmatched
 
 log = logging.getLogger(__name__)
 
@@ -33,41 +33,39 @@ def tidy(
     rows: Mapping[str, str],
     metrics: pd.DataFrame,
     paper: Paper,
-    published: Numbers,
+    published: pd.DataFrame,
 ) -> pd.DataFrame:
-    """One line per row and column.
+    """One line per row and column: `COLUMNS`; `mean` and `stderr` are over seeds.
 
     Args:
         about: of the table.
         rows: row names with the experiment ids that fill them.
         metrics: as `evidence.scores.score` gives them, of all jobs, column by column.
         paper, published: what is known of the paper's table.
-
-    Returns:
-        The columns `COLUMNS`; `mean` and `stderr` are over seeds.
     """
     metrics = metrics[metrics["metric"] == about["metric"]]
     groups = metrics.groupby(["experiment", *KEY])
-    found = groups["value"].agg(["mean", "sem", "count"]).join(groups["n_eval"].first())
-    columns = list(dict.fromkeys(metrics[KEY].itertuples(index=False, name=None)))
-    lines = []
-    for row, experiment in rows.items():
-        for data, split, task in columns:
-            cell, theirs = found.loc[(experiment, data, split, task)], paper.column(data, task)
-            own = (cell["mean"], cell["sem"], int(cell["count"]), int(cell["n_eval"]))
-            printed = published.get((row, theirs), (None, None))
-            place = (about["id"], row, experiment, data, split, task, about["metric"])
-            lines.append((*place, *own, theirs, *printed))
-    return pd.DataFrame(lines, columns=COLUMNS)
+    found = groups["value"].agg(mean="mean", stderr="sem", n_seeds="count")
+    found = found.join(groups["n_eval"].first())
+    cells = pd.DataFrame(
+        [
+            (about["id"], row, id, *column, about["metric"], *found.loc[(id, *column)])
+            for row, id in rows.items()
+            for column in metrics[KEY].drop_duplicates().itertuples(index=False, name=None)
+        ],
+        columns=COLUMNS[:11],
+    ).astype({"n_seeds": int, "n_eval": int})
+    places = zip(cells["data"], cells["task"], strict=True)
+    cells["paper_column"] = pd.Series([paper.column(*place) for place in places], dtype=object)
+    return cells.join(published.add_prefix("paper_"), on=["row", "paper_column"])
 
 
 def headings(cells: pd.DataFrame, names: Mapping[str, str]) -> dict[tuple[str, str], str]:
     """Titles of columns, by data and task: the paper's name first, if it has one."""
     several = cells["data"].nunique() > 1
     found = {}
-    for data, task, theirs in (
-        cells[["data", "task", "paper_column"]].drop_duplicates().itertuples(index=False)
-    ):
+    columns = cells[["data", "task", "paper_column"]].drop_duplicates()
+    for data, task, theirs in columns.itertuples(index=False):
         own = names[data] if task == "all" else f"{names[data]}: {task}" if several else task
         found[data, task] = own if pd.isna(theirs) or theirs == own else f"{theirs}: {own}"
     return found
@@ -76,141 +74,91 @@ def headings(cells: pd.DataFrame, names: Mapping[str, str]) -> dict[tuple[str, s
 class Page:
     """A table for people: ours in the published layout, then ours beside the paper's."""
 
-    def __init__(
-        self,
-        about: Mapping[str, Any],
-        cells: pd.DataFrame,
-        references: pd.DataFrame,
-        like_theirs: pd.DataFrame,
-    ) -> None:
-        """See `tidy`; `like_theirs` are the cells on the examples that the paper counts."""
+    def __init__(self, about: Mapping[str, Any], cells: pd.DataFrame, lines: pd.DataFrame) -> None:
+        """See `tidy`; `lines` are the cells of the reference lines."""
         self.about, self.metric = about, METRICS.get(about["metric"])
         self.heads = headings(cells, about["names"])
-        self.cells, self.lines, self.theirs = map(_frames, (cells, references, like_theirs))
-        self.rows, self.references = (
-            list(dict.fromkeys(frame["row"])) for frame in (cells, references)
-        )
-        self.several = len(self.heads) > 1 and cells["data"].nunique() == 1
+        self.mean, self.stderr = self.wide(cells, "mean"), self.wide(cells, "stderr")
+        self.lines = self.wide(lines, "mean")
+        sign = 1 if self.metric.maximize else -1
+        self.bold = [row for row in self.mean.index if row in about["bold"]]
+        candidates = sign * self.mean.loc[self.bold]
+        self.best = candidates.eq(candidates.max()).reindex(self.mean.index, fill_value=False)
+        self.lost = self.mean.isna()
+        if len(lines):
+            self.lost = (sign * self.mean).lt(sign * self.lines.iloc[-1])
+
+    def wide(self, cells: pd.DataFrame, key: str) -> pd.DataFrame:
+        """A number of some cells, rows by (data, task)."""
+        wide = cells.set_index(["row", "data", "task"])[key].astype(float).unstack([1, 2])
+        return wide.reindex(index=cells["row"].unique(), columns=list(self.heads))
 
     def number(self, value: float) -> str:
         """A value of the metric."""
         return f"{value:.{self.metric.digits}f}"
 
-    def worse(self, a: float, b: float) -> bool:
-        """Whether a is worse than b."""
-        return a < b if self.metric.maximize else a > b
-
-    def cell(self, row: str, column: tuple[str, str]) -> str:
-        """Mean and standard error, marked."""
-        mean, stderr = (self.cells[key].loc[row, column] for key in ("mean", "stderr"))
-        text = self.number(mean) + ("" if pd.isna(stderr) else f" ± {self.number(stderr)}")
-        candidates = [name for name in self.rows if name in self.about["bold"]]
-        if row in candidates:
-            values = self.cells["mean"].loc[candidates, column]
-            best = values.max() if self.metric.maximize else values.min()
-            text = f"**{text}**" if mean == best else text
-        mark = self.references[-1] if self.references else None
-        lost = mark is not None and self.worse(mean, self.lines["mean"].loc[mark, column])
-        return f"{text} †" if lost else text
-
-    def blocks(self, rows: Sequence[tuple[str, Any, Any]]) -> list[str]:
-        """Some columns side by side, the mean of all behind the last ones.
-
-        Args:
-            rows: name, a function from column to cell, the mean of all as text.
-        """
-        parts, parted = [], blocks(list(self.heads))
-        for block in parted:
-            last = self.several and block is parted[-1]
-            head = ["Method", *(self.heads[c] for c in block), *(["Mean of all"] if last else [])]
-            lines = [
-                [name, *(cell(c) for c in block), *([mean] if last else [])]
-                for name, cell, mean in rows
-            ]
-            parts.append(grid(head, lines))
-        return parts
+    def blocks(self, cells: pd.DataFrame, means: Sequence[str]) -> list[str]:
+        """Some columns side by side, the mean of all behind the last ones."""
+        several = len(self.heads) > 1 and len({data for data, _ in self.heads}) == 1
+        return blocks(
+            "Method", cells.set_axis(list(self.heads.values()), axis=1), means if several else ()
+        )
 
     def ours(self) -> list[str]:
         """Our numbers, with the reference lines."""
-        untuned = self.about["untuned"]
-        mean = self.cells["mean"].mean(axis=1)
-        rows = [
-            (
-                f"{row} ‡" if row in untuned else row,
-                lambda c, row=row: self.cell(row, c),
-                self.number(mean[row]),
-            )
-            for row in self.rows
-        ]
-        rows += [
-            (
-                f"_{name}_",
-                lambda c, name=name: self.number(self.lines["mean"].loc[name, c]),
-                self.number(self.lines["mean"].loc[name].mean()),
-            )
-            for name in self.references
-        ]
-        return self.blocks(rows)
+        text = self.mean.map(self.number)
+        text += self.stderr.map(lambda e: "" if pd.isna(e) else f" ± {self.number(e)}")
+        text = text.mask(self.best, "**" + text + "**")
+        text = text.mask(self.lost, text + " †")
+        text = text.rename(index={row: f"{row} ‡" for row in self.about["untuned"]})
+        lines = self.lines.map(self.number).rename(index="_{}_".format)
+        means = pd.concat([self.mean, self.lines]).mean(axis=1)
+        return self.blocks(pd.concat([text, lines]), means.map(self.number))
 
     def notes(self) -> str:
         """What the marks mean."""
-        metric, about = self.metric, self.about
-        better = "higher" if metric.maximize else "lower"
-        units = {unit for unit in about["units"].values() if unit}
-        unit = metric.unit if metric.unit is not None else " or ".join(sorted(units))
-        several = not self.cells["stderr"].isna().all(axis=None)
+        metric, one = self.metric, self.stderr.isna().all(axis=None)
+        better, best = ("higher", "highest") if metric.maximize else ("lower", "lowest")
+        unit = unit_of(self.about)
         found = [
             f"{metric.title}{f' in {unit}' if unit else ''}, {better} is better"
-            + ("; mean ± standard error over seeds." if several else ", of one seed.")
+            + (", of one seed." if one else "; mean ± standard error over seeds.")
         ]
-        candidates = [name for name in self.rows if name in about["bold"]]
-        if candidates:
-            best = "highest" if metric.maximize else "lowest"
-            found.append(f"**Bold**: the {best} mean among {', '.join(candidates)}.")
-        if self.references:
-            mark = self.references[-1]
-            mean, line = self.cells["mean"], self.lines["mean"].loc[mark]
-            losing = int((mean.lt(line) if metric.maximize else mean.gt(line)).to_numpy().sum())
+        if self.bold:
+            found.append(f"**Bold**: the {best} mean among {', '.join(self.bold)}.")
+        if len(self.lines):
             found.append(
-                f"_Italic_: reference lines without a network. † worse than _{mark}_, which holds "
-                f"for {losing} of {mean.size} cells."
+                "_Italic_: reference lines without a network. † worse than "
+                f"_{self.lines.index[-1]}_, which holds for {self.lost.to_numpy().sum()} of "
+                f"{self.lost.size} cells."
             )
-        if about["untuned"]:
+        if self.about["untuned"]:
             found.append("‡ its settings are the configuration's, beside rows that were tuned.")
         return " ".join(found)
 
-    def beside_paper(self, remarks: Sequence[str]) -> list[str]:
-        """The second block: each mean of ours with the paper's behind it."""
-        theirs = self.theirs["paper_mean"]
+    def beside_paper(self, cells: pd.DataFrame, remarks: Sequence[str]) -> list[str]:
+        """The second block: each mean of ours, on what the paper counts, with the paper's."""
+        ours, theirs = self.wide(cells, "mean"), self.wide(cells, "paper_mean")
         if theirs.isna().all(axis=None):
             return [" ".join(remarks)] if remarks else []
-        ours = self.theirs["mean"]
-
-        def beside(mean: float, published: float) -> str:
-            printed = "not given" if pd.isna(published) else self.number(published)
-            return f"{self.number(mean)} / {printed}"
-
-        rows = [
-            (
-                row,
-                lambda c, row=row: beside(ours.loc[row, c], theirs.loc[row, c]),
-                beside(ours.loc[row].mean(), theirs.loc[row].mean(skipna=False)),
+        both = [
+            mean.map(self.number) + " / " + paper.map(self.number).where(paper.notna(), "not given")
+            for mean, paper in (
+                (ours, theirs),
+                (ours.mean(axis=1), theirs.mean(axis=1, skipna=False)),
             )
-            for row in self.rows
         ]
         why = (
             "The paper names neither its tasks nor its cut of the data, so that a difference "
             "between columns may come from there; compare methods within a column."
         )
-        return ["## Ours / the paper's", *self.blocks(rows), " ".join([why, *remarks])]
+        return ["## Ours / the paper's", *self.blocks(*both), " ".join([why, *remarks])]
 
 
-def _frames(cells: pd.DataFrame) -> dict[str, pd.DataFrame]:
-    """Each number of some cells as a frame: rows by (data, task)."""
-    if cells.empty:
-        return dict.fromkeys(("mean", "stderr", "paper_mean"), pd.DataFrame())
-    wide = cells.pivot(index="row", columns=["data", "task"])
-    return {key: wide[key].astype(float) for key in ("mean", "stderr", "paper_mean")}
+def unit_of(about: Mapping[str, Any]) -> str:
+    """What the metric of a table counts in, "" for nothing."""
+    unit = METRICS.get(about["metric"]).unit
+    return " or ".join(sorted({*about["units"].values()} - {""})) if unit is None else unit
 
 
 def run(
@@ -219,7 +167,6 @@ def run(
     references: Iterable[str | Path],
     predictions: Iterable[str | Path],
     facts: str | Path | None,
-    published: str | Path | None,
     stamp: str,
     csv: str | Path,
     md: str | Path,
@@ -228,27 +175,24 @@ def run(
 
     Args:
         about: of the table, see above.
-        metrics: of all jobs, column by column.
-        references: metrics of the reference lines.
+        metrics, references: of all jobs, column by column, and of the reference lines.
         predictions: of the jobs of data sets of which the paper counts some examples alone.
-        facts, published: see `report.paper`.
+        facts: see `report.paper`.
         stamp: what the numbers were made from, a sentence or two.
         csv, md: files to write.
     """
-    paper, printed = Paper.read(facts), numbers(published)
-    scores = pd.concat([pd.read_csv(path) for path in dict.fromkeys(metrics)], ignore_index=True)
-    cells = tidy(about, about["rows"], scores, paper, printed)
-    lines = [pd.read_csv(path) for path in references]
-    lines = pd.concat(lines, ignore_index=True) if lines else scores
-    line_cells = tidy(about, about["references"], lines, paper, {})
-    remarks = unmatched(printed, about["rows"], cells["paper_column"])
+    paper, published = Paper.read(facts), numbers(about["paper"])
+    scores = pd.concat(map(pd.read_csv, dict.fromkeys(metrics)), ignore_index=True)
+    cells = tidy(about, about["rows"], scores, paper, published)
+    lines = pd.concat(map(pd.read_csv, references)) if references else scores
+    page = Page(about, cells, tidy(about, about["references"], lines, paper, numbers(None)))
+    remarks = unmatched(published, about["rows"], cells["paper_column"])
     for remark in remarks:
         log.warning(remark)
     first = on_first(scores, predictions, paper, about["metric"])
-    page = Page(about, cells, line_cells, tidy(about, about["rows"], first, paper, printed))
-    parts = [f"# {about['title']}", stamp, *page.ours(), page.notes(), *page.beside_paper(remarks)]
+    beside = page.beside_paper(tidy(about, about["rows"], first, paper, published), remarks)
     write_csv(csv, cells)
-    write_text(md, "\n\n".join(parts) + "\n")
+    write(md, [f"# {about['title']}", stamp, *page.ours(), page.notes(), *beside])
 
 
 def on_first(

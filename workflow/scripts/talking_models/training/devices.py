@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import torch
@@ -11,23 +12,13 @@ from lightning_fabric import Fabric
 from lightning_fabric.plugins.environments import LightningEnvironment
 from lightning_fabric.strategies import DDPStrategy
 
-PRECISIONS = {"float32": "32-true", "bfloat16": "bf16-mixed"}
-
-
-def precision_of(accelerator: str, wanted: str) -> str:
-    """Fabric's word for a precision; `auto` is bfloat16 products on CUDA devices that have them.
-
-    XLA rounds the products of float32 matrices by itself on a TPU.
-    """
-    if wanted == "auto":
-        cuda = accelerator == "cuda" or (accelerator == "auto" and torch.cuda.is_available())
-        wanted = "bfloat16" if cuda and torch.cuda.is_bf16_supported() else "float32"
-    return PRECISIONS[wanted]
-
 
 def fabric_of(device: Mapping[str, Any]) -> Fabric:
     """The Fabric of a `device` section, not launched."""
-    accelerator, devices = device["accelerator"], device["devices"]
+    accelerator, devices, precision = device["accelerator"], device["devices"], device["precision"]
+    if precision == "auto":  # XLA rounds the products of float32 matrices by itself on a TPU
+        cuda = accelerator == "cuda" or (accelerator == "auto" and torch.cuda.is_available())
+        precision = "bfloat16" if cuda and torch.cuda.is_bf16_supported() else "float32"
     several = devices > 1 and accelerator != "tpu"
     # Inside a Slurm job Fabric would take Slurm's word for the number of processes: one.
     here = LightningEnvironment()
@@ -36,7 +27,7 @@ def fabric_of(device: Mapping[str, Any]) -> Fabric:
         accelerator=accelerator,
         devices=devices,
         strategy=ddp if several else "auto",
-        precision=precision_of(accelerator, device["precision"]),
+        precision={"float32": "32-true", "bfloat16": "bf16-mixed"}[precision],
         plugins=[] if several or accelerator == "tpu" else [here],
     )
 
@@ -67,19 +58,12 @@ def launch(device: Mapping[str, Any], function: Callable, *arguments: Any) -> An
         for handler in logging.getLogger().handlers
         if isinstance(handler, logging.FileHandler)
     ]
-    return fabric_of(device).launch(_in_process, dict(device), files, Call(function, arguments))
+    # Fabric looks for models in all that it knows to be made of parts; a `partial` is none
+    call = partial(function, *arguments)
+    return fabric_of(device).launch(_in_process, dict(device), files, call)
 
 
-class Call:
-    """A function and its arguments; Fabric looks for models in all that it knows to be made of
-    parts, and stops at frozen ones.
-    """
-
-    def __init__(self, function: Callable, arguments: tuple[Any, ...]) -> None:
-        self.function, self.arguments = function, arguments
-
-
-def _in_process(fabric: Fabric, device: dict[str, Any], log_files: list[str], call: Call) -> Any:
+def _in_process(fabric: Fabric, device: dict[str, Any], log_files: list[str], call: partial) -> Any:
     if fabric.world_size != device["devices"]:
         raise RuntimeError(
             f"{device['devices']} devices asked for, but {fabric.world_size} processes run"
@@ -94,4 +78,4 @@ def _in_process(fabric: Fabric, device: dict[str, Any], log_files: list[str], ca
             handler = logging.FileHandler(path, mode="a")
             handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
             root.addHandler(handler)
-    return call.function(fabric, *call.arguments)
+    return call.func(fabric, *call.args)

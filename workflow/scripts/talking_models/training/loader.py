@@ -25,12 +25,7 @@ from talking_models.training.batches import shuffled_rows
 
 
 class ImageBatch(NamedTuple):
-    """B images.
-
-    Attributes:
-        images: (B, 3, R, R) float32, normalised.
-        target: (B,) int64 labels.
-    """
+    """Normalised images (B, 3, R, R) float32 and labels (B,) int64."""
 
     images: Tensor
     target: Tensor
@@ -42,12 +37,8 @@ def plain(look: Look) -> T.Compose:
 
 
 def augmented(look: Look, area: float, flip: bool) -> T.Compose:
-    """Crop a random part, resize it to R x R, flip it at random (Dosovitskiy et al., vit_jax).
-
-    Args:
-        look: of the model.
-        area: smallest share of the image that is kept.
-        flip: whether half of the images are mirrored.
+    """Crop a random part, a share of at least `area`, resize it to R x R, mirror half of the images
+    if `flip` (Dosovitskiy et al., vit_jax).
     """
     turned = [T.RandomHorizontalFlip()] if flip else []
     cropped = T.RandomResizedCrop(look.size, scale=(area, 1.0))
@@ -70,8 +61,7 @@ class Transformed(Dataset):
         return found
 
 
-def collate(examples: list[tuple[Tensor, int]]) -> ImageBatch:
-    """Examples as one batch."""
+def _collate(examples: list[tuple[Tensor, int]]) -> ImageBatch:
     images, labels = zip(*examples, strict=True)
     return ImageBatch(torch.stack(images), torch.tensor(labels))
 
@@ -84,7 +74,7 @@ def _load(data: Transformed, batches: Iterable, workers: int) -> Iterator[ImageB
             data,
             batch_sampler=batches,
             num_workers=workers,
-            collate_fn=collate,
+            collate_fn=_collate,
             multiprocessing_context="spawn" if fresh else None,
         )
     )
@@ -117,8 +107,8 @@ def shuffled(
         examples: what to train on.
         transform: from `augmented`.
         seed: of order and augmentation.
-        batch_size: images of a step, over all processes.
-        micro: images of a micro-batch; as many of them make a step as fit into `batch_size`.
+        batch_size: images of a step, over all `world` processes.
+        micro: images of a micro-batch.
         steps: which steps of the training.
         workers: processes that prepare images.
         rank, world: this process and how many there are.

@@ -1,10 +1,10 @@
-"""The training loop: one optimiser step after another on a method's loss."""
+"""The training loop of ratings, and what it shares with that of images."""
 
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
@@ -14,35 +14,18 @@ from torch import Tensor, nn
 from talking_models.methods import Method
 from talking_models.models.base import LayeredModel
 from talking_models.training.optimizer import Optimizer
-from talking_models.training.progress import Progress
 from talking_models.training.setup import products_in
 
 LOG_LINES = 10
+HISTORY = ["step", "name", "value", "gradient_norm"]
 
 
 class TrainingDiverged(ArithmeticError):
     """A loss became NaN or infinite."""
 
 
-@dataclass(frozen=True)
-class Watch:
-    """What is looked at while a student trains.
-
-    Attributes:
-        look: called with the student in eval mode; it changes nothing.
-        every: steps between two looks.
-    """
-
-    look: Callable[[], None]
-    every: int
-
-
 def check_finite(parts: dict[str, Tensor], step: int, seeds: tuple[int, ...], setting: Any) -> None:
-    """Stop where a part of the loss is not a number.
-
-    Raises:
-        TrainingDiverged: with the step, the part, the seed and the setting.
-    """
+    """Raise a `TrainingDiverged` that says which part of the loss is no number, where, and why."""
     for name, part in parts.items():
         for seed, value in zip(seeds, part.reshape(-1).tolist(), strict=True):
             if not -float("inf") < value < float("inf"):
@@ -67,6 +50,46 @@ def gradient_norms(parts: dict[str, Tensor], student: LayeredModel) -> dict[str,
     return norms
 
 
+def forget_untrained(method: Method, step: int, student: nn.Module, own: nn.Module) -> None:
+    """Drop the gradients of what is not trained at a step: optimizers pass over it then."""
+    for module, trained in zip((student, own), method.trains(step), strict=True):
+        if not trained:
+            module.zero_grad(set_to_none=True)
+
+
+class Progress:
+    """Progress lines with the pace, in `unit`s of which a step has some, and the time left.
+
+    Args:
+        log: gets the lines.
+        steps: of the whole training.
+        begun: steps that were taken before, by a job that was killed.
+        unit, per_step: see above.
+    """
+
+    def __init__(
+        self,
+        log: logging.Logger,
+        steps: int,
+        begun: int = 0,
+        unit: str = "steps",
+        per_step: int = 1,
+    ) -> None:
+        self.log, self.steps, self.begun = log, steps, begun
+        self.unit, self.per_step = unit, per_step
+        self.started = time.monotonic()
+
+    def report(self, taken: int, values: Mapping[str, float]) -> float:
+        """Write a line after `taken` steps; the pace."""
+        steps_per_second = (taken - self.begun) / (time.monotonic() - self.started)
+        pace = steps_per_second * self.per_step
+        said = "  ".join(f"{name} {value:.4f}" for name, value in values.items())
+        left = (self.steps - taken) / steps_per_second
+        line = "step %d/%d  %s  %.1f %s/s  %.0f s left"
+        self.log.info(line, taken, self.steps, said, pace, self.unit, left)
+        return pace
+
+
 def train(
     student: LayeredModel,
     method: Method,
@@ -80,7 +103,7 @@ def train(
     seeds: tuple[int, ...],
     setting: Any,
     log: logging.Logger,
-    watch: Watch | None = None,
+    looks: tuple[int, Callable[[], None]] | None = None,
 ) -> pd.DataFrame:
     """Train `student` and the method's modules together with AdamW, in place.
 
@@ -89,14 +112,12 @@ def train(
         method: what is minimised.
         teachers: frozen, by id; see `Method.loss`.
         batches: one is taken per step.
-        steps: optimiser steps.
-        learning_rate: constant.
-        weight_decay: of AdamW, for weights and embedding tables.
-        precision: of the matrix products, see `setup.products_in`.
+        steps, learning_rate, weight_decay: of AdamW; biases do not decay.
+        precision: float32, or bfloat16 for the products of matrices alone.
         seeds: of the models of the stack, for messages.
         setting: what to name in an error: the effective settings.
         log: gets about ten progress lines.
-        watch: what is looked at meanwhile.
+        looks: every so many steps a function is called with the student in eval mode.
 
     Returns:
         The history at those steps, one row per step and loss part or monitor: `step`, `name`,
@@ -106,41 +127,39 @@ def train(
         TrainingDiverged: a loss part became NaN or infinite.
     """
     own = nn.ModuleDict(dict(method.modules()))
-    optimizer = Optimizer(
-        student, own, learning_rate=learning_rate, weight_decay=weight_decay, steps=steps
-    )
+    optimizer = Optimizer(student, own, steps=steps, lr=learning_rate, decay=weight_decay)
     student.train()
     own.train()
     every = max(1, steps // LOG_LINES)
     history = []
     progress = Progress(log, steps)
     for step in range(steps):
+        batch = next(batches)
+        optimizer.expect(batch)
         with products_in(precision):
-            loss = method.loss(next(batches), student, teachers, step)
+            loss = method.loss(batch, student, teachers, step)
         total = loss.total
         if not torch.isfinite(total).all():
             check_finite(loss.parts | {"total": total}, step, seeds, setting)
-        reported = (step + 1) % every == 0 or step + 1 == steps
+        taken = step + 1
+        reported = taken % every == 0 or taken == steps
         norms = gradient_norms(loss.parts, student) if reported else {}
         total.sum().backward()
-        for module, trained in zip((student, own), method.trains(step), strict=True):
-            if not trained:  # AdamW passes over parameters without a gradient
-                module.zero_grad(set_to_none=True)
+        forget_untrained(method, step, student, own)
         optimizer.step()
         optimizer.zero_grad()  # before the next step's memory is taken
-        taken = step + 1
-        if watch is not None and taken % watch.every == 0:
-            with optimizer.settled():
-                student.eval()
-                watch.look()
-                student.train()
+        if looks and taken % looks[0] == 0:
+            optimizer.settle()
+            student.eval()
+            looks[1]()
+            student.train()
         if reported:
             values = {
                 name: float(v.detach().mean()) for name, v in (loss.parts | loss.monitors).items()
             }
             history += [(taken, name, v, norms.get(name)) for name, v in values.items()]
             progress.report(taken, values)
-    optimizer.finish()
+    optimizer.settle()
     student.eval()
     own.eval()
-    return pd.DataFrame(history, columns=["step", "name", "value", "gradient_norm"])
+    return pd.DataFrame(history, columns=HISTORY)

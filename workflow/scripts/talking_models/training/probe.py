@@ -54,21 +54,13 @@ def fit_probe(
     learning_rate: float,
     weight_decay: float,
 ) -> nn.Linear:
-    """Softmax regression by AdamW on standardised features.
-
-    Args:
-        x: features (n, width).
-        y: labels (n,).
-        classes: C.
-        epochs, batch_size, learning_rate, weight_decay: of the training, from zero weights.
-
-    Returns:
-        A layer that takes features as they are.
+    """Softmax regression of labels y (n,) by AdamW on standardised features x (n, width), from zero
+    weights: a layer that takes features as they are.
     """
     mean, std = x.mean(0), x.std(0).clamp(min=1e-6)
     layer = nn.Linear(x.shape[1], classes).to(x.device)
-    for parameter in layer.parameters():
-        nn.init.zeros_(parameter)
+    nn.init.zeros_(layer.weight)
+    nn.init.zeros_(layer.bias)
     optimizer = torch.optim.AdamW(layer.parameters(), lr=learning_rate, weight_decay=weight_decay)
     size = min(batch_size, len(x))
     steps = max(1, epochs * len(x) // size)
@@ -95,24 +87,20 @@ def probe(
     config: Mapping[str, Any],
     outputs: Mapping[str, Path],
 ) -> None:
-    """Train and measure the probe of one data set."""
+    """Train and measure the probe of one data set; see `run`."""
     log = logging.getLogger("talking_models")
-    workers, form = config["device"]["workers"], config["settings"]
-    examples, held_out = Examples.read(fit, "fit"), Examples.read(val, "val")
-    loaded = Backbone.load(backbone)
-    x, y = map(fabric.to_device, features(fabric, examples, form, loaded, workers))
-    log.info("features of %d training images, %d wide", *x.shape)
-    layer = fit_probe(x, y, len(examples.classes), **form["probe"])
+    workers, form, loaded = config["device"]["workers"], config["settings"], Backbone.load(backbone)
     rows = []
-    for name, (inputs, labels) in {
-        "fit": (x, y),
-        "val": map(fabric.to_device, features(fabric, held_out, form, loaded, workers)),
-    }.items():
-        share = float((layer(inputs).argmax(-1) == labels).float().mean())
-        log.info("accuracy on %s: %.4f of %d images", name, share, len(labels))
-        rows.append((name, len(labels), share))
-    columns = ["slice", "images", "accuracy"]
-    write_csv(outputs["accuracy"], pd.DataFrame(rows, columns=columns))
+    for path, name in ((fit, "fit"), (val, "val")):
+        examples = Examples.read(path, name)
+        x, y = map(fabric.to_device, features(fabric, examples, form, loaded, workers))
+        if name == "fit":
+            log.info("features of %d training images, %d wide", *x.shape)
+            layer = fit_probe(x, y, len(examples.classes), **form["probe"])
+        share = float((layer(x).argmax(-1) == y).float().mean())
+        log.info("accuracy on %s: %.4f of %d images", name, share, len(y))
+        rows.append((name, len(y), share))
+    write_csv(outputs["accuracy"], pd.DataFrame(rows, columns=["slice", "images", "accuracy"]))
     save(outputs["probe"], "probe", layer.state_dict(), {"classes": examples.classes})
 
 

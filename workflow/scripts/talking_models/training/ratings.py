@@ -16,12 +16,11 @@ from talking_models.data.names import TRAIN_SLICES
 from talking_models.data.parquet import read_items, read_ratings, slice_of
 from talking_models.io import write_csv, write_yaml
 from talking_models.models import MODELS
-from talking_models.models.base import LayeredModel
 from talking_models.models.checkpoint import Checkpoint
 from talking_models.models.layers import Layers, Streams
 from talking_models.objectives import RatingObjective
 from talking_models.training.batches import RatingData, predict_all, shuffled_rows
-from talking_models.training.loop import Watch, train
+from talking_models.training.loop import train
 from talking_models.training.setup import one_thread
 from talking_models.training.teacher import FrozenTeacher
 
@@ -52,29 +51,15 @@ def read_rows(paths: Sequence[str | Path]) -> pd.DataFrame:
 
 @dataclass(frozen=True)
 class Validation:
-    """What is watched while a stack trains: the RMSE on rows that it does not train on.
+    """Rows that a stack does not train on, and its RMSE on them every so many steps.
 
     Attributes:
-        rows: validation ratings.
-        every: steps between two looks.
         curve: filled in training: one list per look, with the RMSE of each seed.
     """
 
     rows: pd.DataFrame
     every: int
     curve: list[list[float]] = field(default_factory=list)
-
-    def watch(
-        self, student: LayeredModel, vocabulary: Vocabulary, items: pd.DataFrame, n: int
-    ) -> Watch:
-        """What `loop.train` looks at; `n` models are in the stack."""
-        data = RatingData(encode(self.rows, items, vocabulary))
-
-        def look() -> None:
-            errors = predict_all(student, data, n) - data.rating
-            self.curve.append(errors.square().mean(-1).sqrt().tolist())
-
-        return Watch(look, self.every)
 
 
 def fit(
@@ -94,7 +79,7 @@ def fit(
         teachers: trained teachers by id; none for a method without a teacher. With `teacher_seed`
             `paired` the i-th model of each teaches the i-th student, else the first all of them.
         log: gets the progress.
-        validation: rows to watch while training; its curve is filled.
+        validation: is looked at while training.
 
     Returns:
         The trained models and the history of the loss (see `loop.train`).
@@ -114,19 +99,31 @@ def fit(
         training=training,
         mean_rating=float(rows["rating"].mean()),
     )
-    paired = config.get("teacher_seed") == "paired"
-    frozen = {
-        name: frozen_teacher(teacher, rows, items, len(seeds) if paired else None)
-        for name, teacher in teachers.items()
-    }
+    stack = len(seeds) if config.get("teacher_seed") == "paired" else None
+    frozen = {}
+    for name, teacher in teachers.items():
+        if stack is not None and len(teacher.seeds) != stack:
+            raise ValueError(
+                f"teacher_seed is paired, but a teacher of {len(teacher.seeds)} seeds cannot teach "
+                f"{stack} students: train it with as many, or set teacher_seed to first"
+            )
+        model = teacher.first() if stack is None else teacher.stack()
+        own = RatingData(encode(rows, items, teacher.vocabulary))
+        frozen[name] = FrozenTeacher(model, own, stack)
     layers = Layers(Streams(seeds, "method"))
     method = methods.build(config, RatingObjective(layers), layers, student, frozen)
     method.prepare({name: teacher.chunks() for name, teacher in frozen.items()})
 
     log.info("%d models, %d training rows, %s", len(seeds), len(data), vocabulary.sizes)
-    watch = None
+    looks = None
     if validation is not None:
-        watch = validation.watch(student, vocabulary, items, len(seeds))
+        held_out = RatingData(encode(validation.rows, items, vocabulary))
+
+        def look() -> None:
+            errors = predict_all(student, held_out, len(seeds)) - held_out.rating
+            validation.curve.append(errors.square().mean(-1).sqrt().tolist())
+
+        looks = validation.every, look
     order = shuffled_rows(len(data), training["batch_size"], Streams(seeds, "order"))
     history = train(
         student,
@@ -140,26 +137,11 @@ def fit(
         seeds=seeds,
         setting={key: config[key] for key in ("method", "settings", "training")},
         log=log,
-        watch=watch,
+        looks=looks,
     )
     weights = {name: tensor.detach() for name, tensor in student.state_dict().items()}
     listing = items.set_index("item").loc[vocabulary.items].to_dict("list")
     return Checkpoint(list(seeds), dict(form), vocabulary, listing, weights), history
-
-
-def frozen_teacher(
-    teacher: Checkpoint, rows: pd.DataFrame, items: pd.DataFrame, stack: int | None
-) -> FrozenTeacher:
-    """A teacher of training rows: its first model, or as many as there are students."""
-    data = RatingData(encode(rows, items, teacher.vocabulary))
-    if stack is None:
-        return FrozenTeacher(teacher.first(), data)
-    if len(teacher.seeds) != stack:
-        raise ValueError(
-            f"teacher_seed is paired, but a teacher of {len(teacher.seeds)} seeds cannot teach "
-            f"{stack} students: train it with as many, or set teacher_seed to first"
-        )
-    return FrozenTeacher(teacher.stack(), data, stack)
 
 
 def run(
@@ -170,24 +152,10 @@ def run(
     log: logging.Logger,
     teachers: Mapping[str, str | Path],
 ) -> None:
-    """A whole training job, from files to files, on one thread.
-
-    Args:
-        rows: Parquet files of training rows; never the eval slice.
-        items: the items' table.
-        config: see `fit`.
-        outputs: files to write.
-        log: gets the progress.
-        teachers: the teachers' checkpoints.
-    """
+    """A whole training job, from files to files, on one thread; it never sees the eval slice."""
     one_thread()
-    checkpoint, history = fit(
-        read_rows(rows),
-        read_items(items),
-        config,
-        {name: Checkpoint.load(path) for name, path in teachers.items()},
-        log,
-    )
+    taught_by = {name: Checkpoint.load(path) for name, path in teachers.items()}
+    checkpoint, history = fit(read_rows(rows), read_items(items), config, taught_by, log)
     checkpoint.save(outputs.models)
     write_csv(outputs.history, history)
     write_yaml(outputs.config, dict(config))

@@ -1,19 +1,58 @@
-"""What a killed image job goes on from: one file, replaced as a whole every so many steps."""
+"""What an image job keeps while it runs: its state, which a killed one goes on from, and logs."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import logging
+import shutil
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
+from lightning_fabric.loggers import TensorBoardLogger
 from torch import nn
 
 from talking_models.models.files import read, save
 
-__all__ = ["Resume", "key_of"]
+
+class Logs:
+    """Rows of the job's tables, which a resumed job repeats.
+
+    Args:
+        board: a folder where TensorBoard finds them while the job runs; emptied first.
+
+    Attributes:
+        history: step, name, value, gradient_norm.
+        throughput: step, images_per_second.
+    """
+
+    def __init__(self, board: str | Path | None = None) -> None:
+        self.history: list[tuple] = []
+        self.throughput: list[tuple] = []
+        self.board = None
+        if board is not None:
+            shutil.rmtree(board, ignore_errors=True)
+            self.board = TensorBoardLogger(board, name="", version="")
+
+    def add(self, history: Sequence[tuple], throughput: Sequence[tuple] = ()) -> None:
+        """Add rows."""
+        self.history += history
+        self.throughput += throughput
+        if self.board is None:
+            return
+        for step, name, value, norm in history:
+            norms = {} if norm is None else {f"gradient_norm/{name}": norm}
+            self.board.log_metrics({name: value} | norms, step)
+        for step, pace in throughput:
+            self.board.log_metrics({"images_per_second": pace}, step)
+        self.board.experiment.flush()
+
+    def close(self) -> None:
+        """The job has ended."""
+        if self.board is not None:
+            self.board.experiment.close()
 
 
 def key_of(config: Any, *files: str | Path) -> str:
@@ -26,20 +65,17 @@ def key_of(config: Any, *files: str | Path) -> str:
 
 
 class Resume:
-    """Weights, the optimiser's momentum, the step, and rows of the logs.
+    """A file of weights, the optimiser's momentum, the step, and rows of the logs.
 
-    No random state: all random numbers are functions of the step (see `training.draws`).
-
-    Args:
-        path: the file.
-        key: of the training, see `key_of`; a file with another key is not read.
+    No random state: all random numbers are functions of the step. It is replaced as a whole, and
+    not read if it has another `key` (see `key_of`).
     """
 
     def __init__(self, path: str | Path, key: str) -> None:
         self.path, self.key = Path(path), key
 
     def save(
-        self, step: int, learner: nn.Module, optimizer: torch.optim.Optimizer, logs: Any
+        self, step: int, learner: nn.Module, optimizer: torch.optim.Optimizer, logs: Logs
     ) -> None:
         """Keep the state after `step` steps."""
         tensors = {}
@@ -48,33 +84,34 @@ class Resume:
             momentum = optimizer.state[parameter].get("momentum_buffer")
             if momentum is not None:
                 tensors[f"momentum.{name}"] = momentum
-        about = {"key": self.key, "step": step, "logs": logs}
-        save(self.path, "checkpoint", tensors, about)
+        rows = {"history": logs.history, "throughput": logs.throughput}
+        save(self.path, "checkpoint", tensors, {"key": self.key, "step": step, "logs": rows})
 
     def load(
-        self, learner: nn.Module, optimizer: torch.optim.Optimizer, log: logging.Logger
-    ) -> tuple[int, Any]:
-        """Put the state back; the step and the logs, or 0 and None where there is nothing."""
+        self,
+        learner: nn.Module,
+        optimizer: torch.optim.Optimizer,
+        logs: Logs,
+        log: logging.Logger,
+    ) -> int:
+        """Put the state back: the step, 0 where there is nothing to go on from."""
         if not self.path.exists():
-            return 0, None
+            return 0
         try:
             tensors, about = read(self.path, "checkpoint")
         except ValueError:
             log.warning("%s is damaged, or no checkpoint: starting anew", self.path)
-            return 0, None
+            return 0
         if about["key"] != self.key:
             log.info("%s is of a training with other settings: starting anew", self.path)
-            return 0, None
+            return 0
         with torch.no_grad():
             for name, parameter in learner.named_parameters():
                 parameter.copy_(tensors[f"weight.{name}"])
                 momentum = tensors.get(f"momentum.{name}")
                 if momentum is not None:
-                    state = optimizer.state[parameter]
-                    state["momentum_buffer"] = momentum.to(parameter.device).clone()
+                    momentum = momentum.to(parameter.device).clone()
+                    optimizer.state[parameter]["momentum_buffer"] = momentum
+        logs.add(**about["logs"])
         log.info("going on from step %d", about["step"])
-        return about["step"], about["logs"]
-
-    def remove(self) -> None:
-        """The training has ended."""
-        self.path.unlink(missing_ok=True)
+        return about["step"]

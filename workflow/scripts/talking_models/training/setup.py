@@ -1,6 +1,4 @@
-"""How torch runs in every job: on one thread, with the same bytes each time, in which precision,
-and with what memory.
-"""
+"""How torch runs in every job of ratings: threads, determinism, precision and memory."""
 
 from __future__ import annotations
 
@@ -12,20 +10,14 @@ M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # of malloc.h
 MIB = 1 << 20
 
 
-def keep_memory() -> None:
-    """Let glibc keep what a training step frees for the next one, where there is a glibc.
-
-    It would give it back and get it again, page by page: up to a tenth of a small step's time.
-    """
-    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
-    if mallopt is not None:
-        mallopt(M_MMAP_THRESHOLD, 32 * MIB)  # the most that glibc takes
-        mallopt(M_TRIM_THRESHOLD, 256 * MIB)
-
-
 def one_thread() -> None:
     """One thread, as two jobs of one thread beat one job of two; deterministic algorithms only."""
-    keep_memory()
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt is not None:
+        # glibc keeps what a step frees for the next one. It would give it back and get it again,
+        # page by page: up to a tenth of a small step's time.
+        mallopt(M_MMAP_THRESHOLD, 32 * MIB)  # the most that glibc takes
+        mallopt(M_TRIM_THRESHOLD, 256 * MIB)
     torch.set_num_threads(1)
     torch.set_deterministic_debug_mode("error")  # use_deterministic_algorithms imports a compiler
     # it would fill all memory before it is written to, a tenth of TD's time
@@ -35,7 +27,6 @@ def one_thread() -> None:
 def products_in(precision: str) -> torch.autocast:
     """A context for one forward pass whose products are in `precision`, float32 or bfloat16.
 
-    Weights, optimiser and losses stay float32. It must be left before the weights change, as it
-    keeps their rounded copies.
+    It must be left before the weights change, as it keeps their rounded copies.
     """
     return torch.autocast("cpu", torch.bfloat16, enabled=precision == "bfloat16")

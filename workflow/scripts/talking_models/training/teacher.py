@@ -36,14 +36,10 @@ class FrozenTeacher(Frozen):
 
     def chunks(self) -> Iterator[States]:
         """The states on all training rows, in order, some thousand rows at a time."""
-        with torch.no_grad():
-            for batch in self.data.in_order(self.stack):
-                yield self.model(batch)
+        return map(super().__call__, self.data.in_order(self.stack))
 
     def on_all_rows(self, name: str) -> Tensor:
-        """One of the states on all training rows, (N, ...) or (S x N, ...), computed when it is
-        first asked for.
-        """
+        """One of the states on all training rows, (N, ...) or (S x N, ...), computed once."""
         if name not in self.cached:
             done, rows = 0, int(self.stack is not None)  # the axis of the rows
             for states in self.chunks():

@@ -1,31 +1,36 @@
 """The tuning jobs of ratings: search settings, and train a teacher for each fold.
 
-They see training rows only. Each writes its evidence (`curves.csv`), a summary of its trials
+They see training rows only. A search writes its evidence (`curves.csv`), a summary of its trials
 (`trials.csv`) and what it chose (`chosen.yaml`).
 """
 
 from __future__ import annotations
 
-import copy
 import logging
 from collections.abc import Mapping, Sequence
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from talking_models import __version__
 from talking_models.changes import changed
+from talking_models.data.base import ALL
 from talking_models.data.parquet import read_items
+from talking_models.data.splits import folds, members
 from talking_models.io import write_csv, write_yaml
 from talking_models.models.checkpoint import Checkpoint
-from talking_models.training.ratings import fit, read_rows
+from talking_models.training.ratings import Validation, fit, read_rows
 from talking_models.training.setup import one_thread
-from talking_models.tuning.choose import choices, chosen_score, held_out_scores
-from talking_models.tuning.score import FoldScores, fold_rows
-from talking_models.tuning.search import run_search
+from talking_models.tuning.choose import described, held_out_scores, summary
+from talking_models.tuning.search import Curves, run_search
 from talking_models.tuning.tuned import read_chosen, write_choice
+
+QUIET = logging.getLogger("talking_models.tuning.trial")
+"""Takes the progress of trials, of which a search has hundreds."""
+QUIET.setLevel(logging.WARNING)
 
 
 def configs_of_tasks(
@@ -34,24 +39,78 @@ def configs_of_tasks(
     chosen: Sequence[str | Path],
     ablation: bool,
 ) -> dict[str, dict[str, Any]]:
-    """What each task's trials start from.
+    """What each task's trials start from: an experiment's config, and what was chosen before.
 
-    Args:
-        config: the experiment's config, before any search.
-        tasks: ids.
-        chosen: what was chosen before: by training from scratch, of which only `id_dropout` is
-            taken, the same for all methods; or, for an ablation, by the experiment it is like.
-        ablation: which of the two.
+    That is by training from scratch, of which only `id_dropout` is taken, the same for all methods;
+    or, for an ablation, by the experiment that it is like.
     """
     configs = dict.fromkeys(tasks, config)
     for path in chosen:
-        for task, change in read_chosen(path).items():
-            if task not in configs:
-                continue
+        found = read_chosen(path)
+        for task in configs.keys() & found:
+            change = found[task]
             if not ablation:
                 change = {"training": {"id_dropout": change["training"]["id_dropout"]}}
             configs[task] = changed(configs[task], change)
     return configs
+
+
+def fold_rows(train: pd.DataFrame, count: int, fold: int) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Fit and validation rows of one of `count` folds, of training rows of all tasks in time order,
+    so that the folds of every task and a teacher's share their cuts.
+    """
+    fit, val = folds(len(train), count)[fold]
+    return train.iloc[:fit].reset_index(drop=True), train.iloc[fit:val].reset_index(drop=True)
+
+
+class FoldScores:
+    """Validation curves of settings, for every task of a search: students trained on a fold, scored
+    on the rows that follow it. Arguments are those of `search`, read.
+    """
+
+    def __init__(
+        self,
+        train: pd.DataFrame,
+        items: pd.DataFrame,
+        configs: Mapping[str, dict[str, Any]],
+        tasks: Mapping[str, str],
+        by: str,
+        search: Mapping[str, Any],
+        teachers: Mapping[str, Sequence[Checkpoint]],
+    ) -> None:
+        self.items, self.configs, self.search = items, configs, search
+        self.teachers = teachers
+        self.rows = {}
+        for fold in range(search["folds"]):
+            parts = fold_rows(train, search["folds"], fold)
+            of = [members(by, items, part) if set(tasks) != {ALL} else {} for part in parts]
+            for id, name in tasks.items():
+                own = [
+                    part if id == ALL else part[belongs[name]].reset_index(drop=True)
+                    for part, belongs in zip(parts, of, strict=True)
+                ]
+                if any(part.empty for part in own):
+                    raise ValueError(f"the task {name!r} has no rows in fold {fold}: leave it out")
+                self.rows[fold, id] = own
+
+    def __call__(self, change: Mapping[str, Any], fold: int) -> Curves:
+        """The mean RMSE over seeds along training: (tasks, looks).
+
+        Raises:
+            TrainingDiverged: see `training.loop`.
+        """
+        search, curves = self.search, []
+        steps = {} if search["steps"] is None else {"steps": search["steps"]}
+        teachers = {id: each[fold] for id, each in self.teachers.items()}
+        for task, start in self.configs.items():
+            config = changed(start, change, {"training": steps})
+            config |= {"seeds": search["seeds"], "precision": search["precision"]}
+            config["teacher_seed"] = "first"  # a fold has one teacher for all its students
+            fit_rows, val_rows = self.rows[fold, task]
+            validation = Validation(val_rows, search["every"] or config["training"]["steps"])
+            fit(fit_rows, self.items, config, teachers, QUIET, validation)
+            curves.append(np.mean(validation.curve, 1))
+        return np.array(curves)
 
 
 def search(
@@ -92,15 +151,8 @@ def search(
         log: gets a line for each trial.
     """
     one_thread()
-    score = FoldScores(
-        read_rows(rows),
-        read_items(items),
-        configs,
-        tasks,
-        by,
-        search,
-        {id: [Checkpoint.load(path) for path in paths] for id, paths in teachers.items()},
-    )
+    loaded = {id: [Checkpoint.load(path) for path in paths] for id, paths in teachers.items()}
+    score = FoldScores(read_rows(rows), read_items(items), configs, tasks, by, search, loaded)
     files = [*rows, items, *(path for paths in teachers.values() for path in paths)]
     digests = [sha256(Path(file).read_bytes()).hexdigest() for file in files]
     scored_by = {key: value for key, value in search.items() if key not in ("scope", "trials")}
@@ -109,68 +161,14 @@ def search(
     write_csv(outputs["curves"], curves)
     write_csv(outputs["trials"], summary(curves, trials, search))
     if search["folds"] > 1:
-        log.info(
-            "mean RMSE on the last fold of what the others choose: %s",
-            held_out_scores(curves).round(5).to_dict(),
-        )
-    chosen = described(curves, trials, configs, search, log)
+        said = held_out_scores(curves).round(5).to_dict()
+        log.info("mean RMSE on the last fold of what the others choose: %s", said)
+    chosen = described(curves, trials, configs, search)
+    for task, change in chosen.items():
+        log.info("%s: %s", task, change)
     write_yaml(outputs["chosen"], chosen)
     how = {"search": dict(search), "talking_models": __version__}
     write_choice(outputs["choice"], chosen, {**about, **how}, begun)
-
-
-def described(
-    curves: pd.DataFrame,
-    trials: Sequence[dict[str, Any]],
-    configs: Mapping[str, dict[str, Any]],
-    search: Mapping[str, Any],
-    log: logging.Logger,
-) -> dict[str, dict[str, Any]]:
-    """What is chosen for each task: the change of its config, and its score.
-
-    With the steps comes the share of dropped ids, which other searches take from here. It is one
-    for all tasks whatever the scope: that of the trial which the `shared` rule chooses.
-    """
-    chosen = choices(curves, search["scope"])
-    shared = choices(curves, "shared")
-    scores = chosen_score(curves, chosen)
-    found = {}
-    for task, (trial, look) in chosen.items():
-        change = {"training": {}, "settings": {}} | copy.deepcopy(trials[trial])
-        if search["steps"] is not None:
-            change["training"]["steps"] = int((look + 1) * search["every"])
-            common = changed(configs[task], trials[shared[task][0]])
-            change["training"]["id_dropout"] = common["training"]["id_dropout"]
-        found[task] = {**change, "validation_rmse": round(float(scores[task]), 6)}
-        log.info("%s: trial %d, %s", task, trial, found[task])
-    return found
-
-
-def summary(
-    curves: pd.DataFrame, trials: Sequence[dict[str, Any]], search: Mapping[str, Any]
-) -> pd.DataFrame:
-    """One row per trial: state, score, steps, settings, and cost as models times steps trained.
-
-    `score` is the lowest mean RMSE over the folds and tasks that the trial finished, `steps` where
-    it was reached.
-    """
-    rows = []
-    for index, change in enumerate(trials):
-        own = curves[curves["trial"] == index]
-        mean = own.groupby("look")["rmse"].mean()
-        runs = own.groupby(["fold", "task"]).ngroups
-        flat = {k: v for part in change.values() for k, v in part.items()}
-        rows.append(
-            {
-                "trial": index,
-                "state": own["state"].iloc[0] if len(own) else "failed",
-                "score": mean.min() if len(own) else float("nan"),
-                "steps": (mean.idxmin() + 1) * (search["every"] or 0) if len(own) else 0,
-                "model_steps": runs * search["seeds"] * (search["steps"] or 0),
-                **flat,
-            }
-        )
-    return pd.DataFrame(rows)
 
 
 def train_fold_teachers(
@@ -181,7 +179,7 @@ def train_fold_teachers(
     outputs: Sequence[str | Path],
     log: logging.Logger,
 ) -> None:
-    """Train one teacher on the fit rows of each fold, and on nothing later.
+    """Train one teacher, of one seed, on the fit rows of each fold, and on nothing later.
 
     Args:
         rows: the training slices of the task of all rows.
@@ -194,7 +192,5 @@ def train_fold_teachers(
     one_thread()
     train, item_table = read_rows(rows), read_items(items)
     for fold, path in enumerate(outputs):
-        checkpoint, _ = fit(
-            fold_rows(train, folds, fold)[0], item_table, config | {"seeds": 1}, {}, log
-        )
-        checkpoint.save(path)
+        own, _ = fold_rows(train, folds, fold)
+        fit(own, item_table, config | {"seeds": 1}, {}, log)[0].save(path)

@@ -1,13 +1,15 @@
 """One search: a list of settings, each scored by training on the folds, kept in a journal.
 
-The journal makes a killed search go on where it stopped. Trials are listed in advance and judged in
-their order, from scores alone, so that the outcome is the same however often it was killed, and a
-longer list adds trials to those of a shorter one.
+Trials are listed in advance and judged in their order, from scores alone, so that the outcome is
+the same however often a search was killed, and a longer list adds trials to those of a shorter one.
 """
 
 from __future__ import annotations
 
+import hashlib
+import json
 import logging
+import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,11 +17,87 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from talking_models.tuning.journal import Journal
-
 Curves = np.ndarray
 """Validation RMSE (tasks, looks) of one fold, the mean over seeds."""
 COLUMNS = ["trial", "state", "fold", "task", "look", "rmse"]
+
+
+class Journal:
+    """What a search has scored, in a file that it goes on from: one line of JSON for each fold.
+
+    A fold is known by the `identity` of what was searched (plain values) and by the settings
+    scored, not by its place in a list. So another list of trials finds what it has in common with
+    the last. A line that was cut off, by a kill, a full disk or a power loss that leaves zeros, is
+    taken off and scored again.
+
+    Attributes:
+        added: how many folds were scored since the file was opened.
+
+    Raises:
+        ValueError: the file is damaged elsewhere than at its end.
+    """
+
+    def __init__(self, path: str | Path, identity: Any, log: logging.Logger) -> None:
+        self.path, self.added = Path(path), 0
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        content = json.dumps(identity, sort_keys=True)
+        self.search = hashlib.sha256(content.encode()).hexdigest()[:16]
+        self.found: dict[tuple[str, int], list | str] = {}
+        content, whole = self.path.read_bytes() if self.path.exists() else b"", 0
+        for number, line in enumerate(content.splitlines(keepends=True), 1):
+            try:
+                search, *place, found = _values(line)
+            except ValueError:
+                rest = content[whole:].rstrip(b"\0\r\n")
+                if b"\n" in rest or not rest.startswith(b"{"[: len(rest)]):
+                    raise ValueError(
+                        f"{path} is no journal of a search, or is damaged in line {number}: "
+                        "remove it, and the search begins anew"
+                    ) from None
+                log.warning("%s was cut in line %d: that is scored again", path, number)
+                os.truncate(path, whole)
+                break
+            if search == self.search:
+                self.found[tuple(place)] = found
+            whole += len(line)
+
+    def curves(
+        self,
+        settings: dict[str, Any],
+        fold: int,
+        evaluate: Callable[[dict[str, Any], int], Curves],
+    ) -> Curves:
+        """The curves of some settings on a fold: kept, to the last digit, or evaluated now.
+
+        Raises:
+            ArithmeticError: training diverged, now or before.
+        """
+        place = json.dumps(settings, sort_keys=True), fold
+        if place not in self.found:
+            try:
+                found: list | str = evaluate(settings, fold).tolist()
+            except ArithmeticError as error:
+                found = str(error)
+            line = dict(zip(KEYS, (self.search, *place, found), strict=True))
+            with open(self.path, "ab") as file:
+                file.write(json.dumps(line).encode() + b"\n")
+                file.flush()
+                os.fsync(file.fileno())
+            self.found[place] = found
+            self.added += 1
+        if isinstance(self.found[place], str):
+            raise ArithmeticError(self.found[place])
+        return np.array(self.found[place])
+
+
+KEYS = ("search", "settings", "fold", "found")
+
+
+def _values(line: bytes) -> list[Any]:
+    value = json.loads(line)
+    if not line.endswith(b"\n") or set(value) != set(KEYS):
+        raise ValueError
+    return [value[key] for key in KEYS]
 
 
 def run_search(
@@ -45,8 +123,7 @@ def run_search(
         tasks: names of the curves.
         folds: number of folds.
         journal: file that the search goes on from, see `Journal`.
-        identity: all that the scores depend on besides the settings of a trial; what was scored
-            under another identity is not taken.
+        identity: all that the scores depend on besides the settings of a trial.
         log: gets a line for each trial that is scored now.
         startup: see above.
 

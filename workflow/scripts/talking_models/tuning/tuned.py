@@ -24,7 +24,7 @@ def with_chosen(
     task: str,
     own: Sequence[Mapping[str, Any]],
 ) -> dict[str, Any]:
-    """A training job's config with what searches in this run chose for it.
+    """A training job's config with what searches in this run chose for its task.
 
     Args:
         config: the config without it; returned as it is if nothing was searched.
@@ -44,13 +44,9 @@ def write_choice(
     about: Mapping[str, Any],
     begun: Mapping[str, Any],
 ) -> None:
-    """Write what a search chose as the repository keeps it, see `config.choices`.
+    """Write what a search chose for each task as the repository keeps it, see `config.choices`.
 
-    Args:
-        path: the file.
-        chosen: a change of `training` and `settings` for each task.
-        about: what it is for: data, split, search, version.
-        begun: the config that the search started from.
+    `about` says what it is for (data, split, search, version); the search started from `begun`.
     """
     content = {
         "about": dict(about),

@@ -9,31 +9,25 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 if TYPE_CHECKING:
+    import matplotlib.figure
+
     from talking_models.plan import Plan
 
 
 class Need(NamedTuple):
-    """What a figure is drawn from.
+    """What a figure is drawn from, by the name of the argument of `Figure.draw`."""
 
-    Attributes:
-        inputs: files by the name of the argument of `Figure.run`.
-        params: its other arguments.
-    """
-
-    inputs: dict[str, list[str]]
+    inputs: dict[str, list[str]]  # files
     params: dict[str, Any]
 
 
 class Figure:
-    """Base of every figure; a subclass in a file of its own is one, under the file's name.
-
-    Attributes:
-        title: what it shows, in a report's list.
-        caption: what a reader must know, in reStructuredText.
-    """
+    """Base of every figure; a subclass in a file of its own is one, under the file's name."""
 
     title: ClassVar[str]
+    """What it shows, in a report's list."""
     caption: ClassVar[str]
+    """What a reader must know, in reStructuredText."""
 
     @classmethod
     def needs(cls, plan: Plan, id: str) -> Need | None:
@@ -46,6 +40,13 @@ class Figure:
         raise NotImplementedError
 
     @classmethod
-    def run(cls, *, png: str, svg: str, **given: Any) -> None:
-        """Draw it, from files to both files; `given` are the inputs and params of `needs`."""
+    def draw(cls, **given: Any) -> matplotlib.figure.Figure:
+        """The figure; `given` are the inputs and params of `needs`."""
         raise NotImplementedError
+
+    @classmethod
+    def run(cls, *, png: str, svg: str, **given: Any) -> None:
+        """Draw it, from files to both files."""
+        from talking_models.report.figures import style
+
+        style.write(png, svg, cls.draw, **given)

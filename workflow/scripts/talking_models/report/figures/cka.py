@@ -1,16 +1,10 @@
 """Figure: how alike the states of student and teacher are, method by method."""
 
-from __future__ import annotations
-
-from collections.abc import Mapping, Sequence
-
 from talking_models.report.figures.base import Figure, Need
-
-PAIRS = (("lower", "lower"), ("higher", "higher"))
 
 
 class CKA(Figure):
-    """Likeness of student and teacher states"""
+    """A panel per state: marks are tasks (mean over seeds), the upright line is their mean."""
 
     title = "Likeness of student and teacher states"
     caption = """\
@@ -23,64 +17,36 @@ estimate is biased upwards where rows are few: compare methods within a task."""
     @classmethod
     def needs(cls, plan, id):
         """See `Figure.needs`."""
-        students = plan.students
-        if not students:
-            return None
-        files = [plan.cka_file(place, each) for place in plan.places for each in students.values()]
-        return Need({"similarity": files}, {"rows": students}) if files else None
+        rows = plan.students
+        files = [plan.cka_file(p, each) for each in rows.values() for p in plan.places]
+        return Need({"similarity": files}, {"rows": rows}) if files else None
 
     @classmethod
-    def run(cls, *, similarity: Sequence[str], rows: Mapping[str, str], png: str, svg: str) -> None:
-        """See `Figure.run`."""
-        import pandas as pd
-
+    def draw(cls, similarity, rows):
+        """See `Figure.draw`."""
         from talking_models.report.figures import style
 
-        found = pd.concat([pd.read_csv(path) for path in similarity], ignore_index=True)
-        with style.figure(png, svg, style.PAGE, 1.2 + 0.34 * len(rows)) as drawn:
-            draw(drawn, found, rows)
-
-
-def draw(drawn, similarity, methods: Mapping[str, str]) -> None:
-    """A panel per state: marks are tasks (mean over seeds), the upright line is their mean.
-
-    Args:
-        drawn: an empty figure.
-        similarity: in the columns of `evidence.cka.COLUMNS`.
-        methods: row names with experiment ids, in order.
-    """
-    from talking_models.report.figures import style
-
-    tasks = list(dict.fromkeys(similarity["task"]))
-    keys = ["student_state", "teacher_state", "experiment", "task"]
-    scores = similarity.groupby(keys)["cka"].mean()
-    looks = style.looks(tasks)
-    axes = drawn.subplots(1, len(PAIRS), sharey=True, sharex=True)
-    lowest = scores.min() - 0.03
-    for pair, panel in zip(PAIRS, axes, strict=True):
-        cells = scores.loc[pair].unstack("task").reindex(index=list(methods.values()))
-        places = range(len(methods))
-        for place in places:
-            panel.axhspan(place - 0.4, place + 0.4, color="0.95", linewidth=0)
-        for i, task in enumerate(tasks):
-            shift = 0.6 * ((i + 0.5) / len(tasks) - 0.5)
-            panel.plot(
-                cells[task],
-                [place + shift for place in places],
-                looks[task].marker,
-                color=looks[task].color,
-                markersize=4,
-                label=task,
-            )
-        means = cells.mean(axis=1)
-        panel.vlines(
-            means, [y - 0.4 for y in places], [y + 0.4 for y in places], color="black", label="mean"
-        )
-        panel.set_yticks(places, list(methods))
-        panel.set_title(f"{pair[0]} states")
-        panel.set_xlabel("linear CKA with the teacher")
-        panel.set_xlim(lowest, 1.03)
-        panel.grid(False, axis="y")
-    axes[0].invert_yaxis()
-    handles, labels = axes[0].get_legend_handles_labels()
-    drawn.legend(handles, labels, loc="outside upper center", ncols=5)
+        found = style.read(similarity)
+        tasks, places = list(dict.fromkeys(found["task"])), range(len(rows))
+        looks = style.looks(tasks)
+        keys = ["student_state", "teacher_state", "experiment", "task"]
+        scores = found.groupby(keys)["cka"].mean()
+        drawn, panels = style.panels(2, 2, 0.34 * len(rows), 1.2, sharex=True, sharey=True)
+        for state, panel in zip(("lower", "higher"), panels, strict=True):
+            cells = scores[state, state].unstack("task").reindex(index=list(rows.values()))
+            for place in places:
+                panel.axhspan(place - 0.4, place + 0.4, color="0.95", linewidth=0)
+            for i, task in enumerate(tasks):
+                heights = [place + 0.6 * ((i + 0.5) / len(tasks) - 0.5) for place in places]
+                look = looks[task] | style.NO_LINE
+                panel.plot(cells[task], heights, **look, markersize=4, label=task)
+            low, high = ([place + half for place in places] for half in (-0.4, 0.4))
+            panel.vlines(cells.mean(axis=1), low, high, color="black", label="mean")
+            panel.set_yticks(places, list(rows))
+            panel.set_title(f"{state} states")
+            panel.set_xlabel("linear CKA with the teacher")
+            panel.set_xlim(scores.min() - 0.03, 1.03)
+            panel.grid(False, axis="y")
+        panels[0].invert_yaxis()
+        style.legend(panels[0], 5)
+        return drawn

@@ -1,13 +1,6 @@
 """Figure: a metric along the values of a setting, such as TD's by the number of rounds."""
 
-from __future__ import annotations
-
-from collections.abc import Mapping, Sequence
-
 from talking_models.report.figures.base import Figure, Need
-
-PER_ROW = 4
-ROW_HEIGHT = 1.7  # inches
 
 
 class CurveFigure(Figure):
@@ -22,85 +15,46 @@ span the same range. The dashed line is what the curve is compared with."""
     @classmethod
     def needs(cls, plan, id):
         """See `Figure.needs`."""
-        curve = plan.config.curves.get(id)
+        curve, against = plan.config.curves.get(id), None
         if curve is None:
             return None
+        if curve.against:
+            rows = [row for table in plan.config.tables.values() for row in table.rows.items()]
+            names = (row for row, each in rows if each == curve.against)
+            against = next(names, curve.against), curve.against
         params = {
             "points": plan.points(curve),
-            "against": curve.against,
+            "against": against,
             "metric": plan.config.metric_of(curve),
-            "label": curve.title,
+            "setting": next(iter(curve.over), id).replace("_", " "),
         }
         return Need({"metrics": plan.evidence("metrics.csv", plan.jobs(curve))}, params)
 
     @classmethod
-    def run(
-        cls,
-        *,
-        metrics: Sequence[str],
-        points: Mapping[str, str],
-        against: str | None,
-        metric: str,
-        label: str,
-        png: str,
-        svg: str,
-    ) -> None:
-        """See `Figure.run`."""
-        import pandas as pd
-
+    def draw(cls, metrics, points, against, metric, setting):
+        """See `Figure.draw`; `against` is the name of the line and its experiment."""
         from talking_models.metrics import METRICS
         from talking_models.report.figures import style
 
-        scores = pd.concat([pd.read_csv(path) for path in metrics], ignore_index=True)
-        scores = scores[scores["metric"] == metric]
-        panels = scores["task"].nunique()
-        rows = -(-panels // PER_ROW)
-        with style.figure(png, svg, style.PAGE, 0.7 + ROW_HEIGHT * rows) as drawn:
-            draw(drawn, scores, points, against, METRICS.get(metric).title, label)
-
-
-def draw(drawn, scores, points: Mapping[str, str], against: str | None, title: str, label: str):
-    """Draw into an empty figure.
-
-    Args:
-        drawn: the figure.
-        scores: columns experiment, task, seed, value.
-        points: experiment ids by what is printed for each.
-        against: the experiment that is a line.
-        title: of the metric.
-        label: of the curve.
-    """
-    from talking_models.report.figures import style
-
-    cells = scores.groupby(["experiment", "task"])["value"].agg(["mean", "sem"]).fillna(0.0)
-    shown = [*points.values(), *([against] if against else [])]
-    tasks, look, spans = list(dict.fromkeys(scores["task"])), style.LOOKS[0], {}
-    for task in tasks:
-        own = cells.xs(task, level="task").loc[shown]
-        spans[task] = (own["mean"] - own["sem"]).min(), (own["mean"] + own["sem"]).max()
-    half = 0.55 * max(high - low for low, high in spans.values()) or 1e-3
-    panels = style.grid(drawn, len(tasks), PER_ROW, sharex=True)
-    for task, axes in zip(tasks, panels, strict=True):
-        own = cells.xs(task, level="task")
-        if against:
-            line = own["mean"][against]
-            axes.axhline(line, color=style.GREY, linestyle="--", label=against)
-        values = own.loc[list(points.values())]
-        axes.errorbar(
-            range(len(points)),
-            values["mean"],
-            values["sem"],
-            color=look.color,
-            marker=look.marker,
-            capsize=2,
-            label="with standard error over seeds",
-        )
-        middle = sum(spans[task]) / 2
-        axes.set_ylim(middle - half, middle + half)
-        axes.set_xlim(-0.4, len(points) - 0.6)
-        axes.set_xticks(range(len(points)), list(points))
-        axes.set_title(task)
-    drawn.supxlabel(label, fontsize=8)
-    drawn.supylabel(title, fontsize=8)
-    handles, labels = panels[0].get_legend_handles_labels()
-    drawn.legend(handles, labels, loc="outside upper center", ncols=2)
+        found = style.read(metrics)
+        groups = found[found["metric"] == metric].groupby(["task", "experiment"], sort=False)
+        cells = groups["value"].agg(["mean", "sem"]).fillna(0.0)
+        tasks, places = list(dict.fromkeys(found["task"])), range(len(points))
+        drawn, panels = style.panels(len(tasks), 4, 1.7, 0.7, sharex=True)
+        for task, panel in zip(tasks, panels, strict=True):
+            if against:
+                level = cells["mean"][task, against[1]]
+                panel.axhline(level, color=style.GREY, linestyle="--", label=against[0])
+            own = cells.loc[task].loc[list(points.values())]
+            bars = style.LOOKS[0] | {"capsize": 2, "label": "with standard error over seeds"}
+            panel.errorbar(places, own["mean"], own["sem"], **bars)
+            panel.set(title=task, xlim=(-0.4, len(points) - 0.6))
+            panel.set_xticks(places, list(points))
+        middles = [sum(panel.get_ylim()) / 2 for panel in panels]
+        half = max(p.get_ylim()[1] - middle for p, middle in zip(panels, middles, strict=True))
+        for panel, middle in zip(panels, middles, strict=True):
+            panel.set_ylim(middle - half, middle + half)
+        drawn.supxlabel(setting)
+        drawn.supylabel(METRICS.get(metric).title)
+        style.legend(panels[0], 2)
+        return drawn

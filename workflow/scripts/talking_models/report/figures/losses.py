@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 from talking_models.report.figures.base import Figure, Need
 
@@ -13,11 +13,10 @@ NAMES = {
     "message_consistency": "message consistency",
 }
 SHARES = tuple(k / 10 for k in range(1, 11))  # of training; a history has ten rows per part
-PERCENT = tuple(100 * share for share in SHARES)
 
 
 class Losses(Figure):
-    """The parts of a loss over training"""
+    """Loss parts on the left, gradient norms on the right: mean and range over the tasks."""
 
     title = "The parts of a loss over training"
     caption = """\
@@ -36,14 +35,27 @@ modules."""
         return Need({"histories": plan.evidence("history.csv", jobs)}, {})
 
     @classmethod
-    def run(cls, *, histories: Sequence[str], png: str, svg: str) -> None:
-        """See `Figure.run`."""
+    def draw(cls, histories):
+        """See `Figure.draw`."""
+        import numpy as np
         import pandas as pd
 
         from talking_models.report.figures import style
 
-        with style.figure(png, svg, style.PAGE, 2.9) as drawn:
-            draw(drawn, [pd.read_csv(path) for path in histories])
+        found = [pd.read_csv(path) for path in histories]
+        labels = {"value": "loss part, weighted", "gradient_norm": "norm of its gradient, student"}
+        looks = style.looks([*NAMES, *curves(found, "value")])
+        drawn, panels = style.panels(2, 2, 2.9, sharex=True)
+        percent = [100 * share for share in SHARES]
+        for (column, label), panel in zip(labels.items(), panels, strict=True):
+            for name, rows in curves(found, column).items():
+                mean, look = np.exp(np.log(rows).mean(0)), looks[name]
+                panel.plot(percent, mean, **look, label=NAMES.get(name, name))
+                band = {"color": look["color"], "alpha": 0.15, "linewidth": 0}
+                panel.fill_between(percent, rows.min(0), rows.max(0), **band)
+            panel.set(yscale="log", xlabel="training steps done (%)", ylabel=label)
+        style.legend(panels[0], 4)
+        return drawn
 
 
 def curves(histories: Iterable, column: str) -> dict:
@@ -51,10 +63,6 @@ def curves(histories: Iterable, column: str) -> dict:
 
     Jobs differ in their number of steps, so that their share is what compares. Values between two
     rows are interpolated; NaN where a value is not above 0 or before a history begins.
-
-    Args:
-        histories: from `training.loop.train`.
-        column: `value` or `gradient_norm`.
     """
     import numpy as np
 
@@ -67,34 +75,3 @@ def curves(histories: Iterable, column: str) -> dict:
             curve = np.interp(SHARES, share, values, left=np.nan)
             found.setdefault(name, []).append(np.exp(curve))
     return {name: np.array(rows) for name, rows in found.items()}
-
-
-def draw(drawn, histories: list) -> None:
-    """Loss parts on the left, gradient norms on the right: mean and range over the tasks."""
-    import numpy as np
-
-    from talking_models.report.figures import style
-
-    panels = {"value": "loss part, weighted", "gradient_norm": "norm of its gradient, student"}
-    axes = drawn.subplots(1, 2, sharex=True)
-    looks = style.looks([*NAMES, *curves(histories, "value")])
-    for (column, label), panel in zip(panels.items(), axes, strict=True):
-        for name, rows in curves(histories, column).items():
-            look = looks[name]
-            mean = np.exp(np.log(rows).mean(0))
-            panel.plot(
-                PERCENT,
-                mean,
-                color=look.color,
-                marker=look.marker,
-                linestyle=look.line,
-                label=NAMES.get(name, name),
-            )
-            panel.fill_between(
-                PERCENT, rows.min(0), rows.max(0), color=look.color, alpha=0.15, linewidth=0
-            )
-        panel.set_yscale("log")
-        panel.set_xlabel("training steps done (%)")
-        panel.set_ylabel(label)
-    handles, labels = axes[0].get_legend_handles_labels()
-    drawn.legend(handles, labels, loc="outside upper center", ncols=4)

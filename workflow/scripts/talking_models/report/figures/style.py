@@ -6,31 +6,24 @@ gives the same bytes: no dates, no random ids, Matplotlib's own fonts and defaul
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Any
 
 import matplotlib
+import pandas as pd
+from cycler import cycler
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from talking_models.io import atomic
 
 COLUMN, PAGE = 3.4, 7.0  # inches: a column of a two-column paper, and both
-DPI = 200
 SETTINGS = {
+    **dict.fromkeys(("font.size", "axes.titlesize", "axes.labelsize", "figure.labelsize"), 8),
+    **dict.fromkeys(("xtick.labelsize", "ytick.labelsize", "legend.fontsize"), 7),
+    **dict.fromkeys(("legend.frameon", "axes.spines.top", "axes.spines.right"), False),
     "font.family": "DejaVu Sans",  # comes with Matplotlib
-    "font.size": 8,
-    "axes.titlesize": 8,
-    "axes.labelsize": 8,
-    "xtick.labelsize": 7,
-    "ytick.labelsize": 7,
-    "legend.fontsize": 7,
-    "legend.frameon": False,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
     "axes.grid": True,
     "axes.axisbelow": True,
     "grid.color": "0.88",
@@ -41,63 +34,58 @@ SETTINGS = {
     "svg.hashsalt": "talking-models",
     "svg.fonttype": "path",
 }
-
-
-@dataclass(frozen=True)
-class Look:
-    """How a series is drawn."""
-
-    color: str
-    marker: str
-    line: str | tuple
-
-
-LOOKS = (
-    Look("#D55E00", "o", "-"),
-    Look("#0072B2", "s", (0, (5, 1.5))),
-    Look("#009E73", "^", (0, (1, 1))),
-    Look("#CC79A7", "D", (0, (5, 1.5, 1, 1.5))),
-    Look("#E69F00", "v", (0, (3, 1, 1, 1, 1, 1))),
-    Look("#56B4E9", ">", (0, (8, 2))),
-    Look("#000000", "X", (0, (2, 2))),
-    Look("#7A7A7A", "*", (0, (1, 2.5))),
-)
+COLORS = (
+    "#D55E00", "#0072B2", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#7A7A7A",
+)  # fmt: skip
+DASHES = (5, 1.5), (1, 1), (5, 1.5, 1, 1.5), (3, 1, 1, 1, 1, 1), (8, 2), (2, 2), (1, 2.5)
+LINES = ["-", *((0, dashes) for dashes in DASHES)]
+LOOKS = tuple(cycler(color=COLORS) + cycler(marker="os^Dv>X*") + cycler(linestyle=LINES))
+NO_LINE = {"linestyle": "none"}
 GREY = "0.45"  # reference lines
 
 
-def looks(names: Iterable[str]) -> dict[str, Look]:
+def looks(names: Iterable[str]) -> dict[str, dict[str, Any]]:
     """A look for each name, in the order given; after the last the first comes again."""
     return {name: LOOKS[i % len(LOOKS)] for i, name in enumerate(dict.fromkeys(names))}
 
 
-@contextmanager
-def figure(
-    png: str | Path, svg: str | Path, width: float = PAGE, height: float = 3.0
-) -> Iterator[Figure]:
-    """Yield an empty figure, and write it in both formats when the block ends well.
+def read(paths: Iterable[str | Path]) -> pd.DataFrame:
+    """CSV files with the same columns, one under the other."""
+    return pd.concat(map(pd.read_csv, paths), ignore_index=True)
+
+
+def panels(
+    n: int, per_row: int, height: float, margin: float = 0.0, width: float = PAGE, **options: Any
+) -> tuple[Figure, list[Axes]]:
+    """An empty figure with n axes, row by row; see `Figure.subplots` for the options.
 
     Args:
-        png, svg: files to write.
-        width, height: in inches.
+        height, margin, width: in inches, of a row of axes, of what is beside them, of the figure.
     """
+    columns = min(per_row, n)
+    rows = -(-n // columns)
+    drawn = Figure((width, margin + rows * height), layout="constrained")
+    axes = drawn.subplots(rows, columns, squeeze=False, **options).ravel()
+    for spare in axes[n:]:
+        spare.remove()
+    for lowest in axes[n - columns : n]:
+        lowest.tick_params(labelbottom=True)
+    return drawn, list(axes[:n])
+
+
+def legend(axes: Axes, columns: int) -> None:
+    """Above the figure, what one of its axes has."""
+    handles, labels = axes.get_legend_handles_labels()
+    axes.figure.legend(handles, labels, loc="outside upper center", ncols=columns)
+
+
+def write(png: str | Path, svg: str | Path, draw: Callable[..., Figure], **given: Any) -> None:
+    """Draw a figure in this look, and write it in both formats."""
     with matplotlib.rc_context():
         matplotlib.rcdefaults()
         matplotlib.rcParams.update(SETTINGS)
-        drawn = Figure((width, height), layout="constrained")
-        FigureCanvasAgg(drawn)
-        yield drawn
+        drawn = draw(**given)
         with atomic(png) as path:
-            drawn.savefig(path, format="png", dpi=DPI, metadata={"Software": None})
+            drawn.savefig(path, format="png", dpi=200, metadata={"Software": None})
         with atomic(svg) as path:
             drawn.savefig(path, format="svg", metadata={"Date": None, "Creator": None})
-
-
-def grid(drawn: Figure, panels: int, columns: int, **options) -> list[Axes]:
-    """That many axes, row by row; see `Figure.subplots` for the options."""
-    columns = min(columns, panels)
-    axes = drawn.subplots(-(-panels // columns), columns, squeeze=False, **options).ravel()
-    for spare in axes[panels:]:
-        spare.remove()
-    for lowest in axes[max(panels - columns, 0) : panels]:
-        lowest.tick_params(labelbottom=True)
-    return list(axes[:panels])
