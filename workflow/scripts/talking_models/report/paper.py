@@ -44,8 +44,7 @@ class Paper:
         """
         if path is None:
             return cls()
-        expected = "a YAML mapping with columns, first and quotes"
-        with explained(WRONG.format(path), expected, ADVICE):
+        with explained(WRONG.format(path), "a YAML mapping with columns, first and quotes", ADVICE):
             return cls(**yaml.safe_load(Path(path).read_text(encoding="utf-8")))
 
     def column(self, data: str, task: str) -> str | None:

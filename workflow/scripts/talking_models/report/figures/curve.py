@@ -50,10 +50,10 @@ span the same range. The dashed line is what the curve is compared with."""
             panel.errorbar(places, own["mean"], own["sem"], **bars)
             panel.set(title=task, xlim=(-0.4, len(points) - 0.6))
             panel.set_xticks(places, list(points))
-        middles = [sum(panel.get_ylim()) / 2 for panel in panels]
-        half = max(p.get_ylim()[1] - middle for p, middle in zip(panels, middles, strict=True))
-        for panel, middle in zip(panels, middles, strict=True):
-            panel.set_ylim(middle - half, middle + half)
+        spans = [panel.get_ylim() for panel in panels]
+        half = max(high - low for low, high in spans) / 2
+        for panel, (low, high) in zip(panels, spans, strict=True):
+            panel.set_ylim((low + high) / 2 - half, (low + high) / 2 + half)
         drawn.supxlabel(setting)
         drawn.supylabel(METRICS.get(metric).title)
         style.legend(panels[0], 2)

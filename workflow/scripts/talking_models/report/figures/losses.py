@@ -68,10 +68,10 @@ def curves(histories: Iterable, column: str) -> dict:
 
     found: dict[str, list] = {}
     for history in histories:
-        parts = history.dropna(subset="gradient_norm")  # monitors have none
+        share = history["step"] / history["step"].max()
+        parts = history.assign(share=share).dropna(subset="gradient_norm")  # monitors have none
         for name, part in parts.groupby("name", sort=False):
-            values = np.log(part[column].where(part[column] > 0).to_numpy(dtype=float))
-            share = part["step"].to_numpy() / history["step"].max()
-            curve = np.interp(SHARES, share, values, left=np.nan)
+            values = np.log(part[column].where(part[column] > 0))
+            curve = np.interp(SHARES, part["share"], values, left=np.nan)
             found.setdefault(name, []).append(np.exp(curve))
     return {name: np.array(rows) for name, rows in found.items()}

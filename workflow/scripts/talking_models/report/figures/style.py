@@ -12,7 +12,7 @@ from typing import Any
 
 import matplotlib
 import pandas as pd
-from cycler import cycler
+from matplotlib import cycler
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -79,8 +79,8 @@ def legend(axes: Axes, columns: int) -> None:
     axes.figure.legend(handles, labels, loc="outside upper center", ncols=columns)
 
 
-def write(png: str | Path, svg: str | Path, draw: Callable[..., Figure], **given: Any) -> None:
-    """Draw a figure in this look, and write it in both formats."""
+def write(draw: Callable[..., Figure], png: str | Path, svg: str | Path, **given: Any) -> None:
+    """Draw a figure in this look, see `base.Figure.draw`, and write it in both formats."""
     with matplotlib.rc_context():
         matplotlib.rcdefaults()
         matplotlib.rcParams.update(SETTINGS)
