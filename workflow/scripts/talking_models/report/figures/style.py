@@ -39,7 +39,7 @@ COLORS = (
 )  # fmt: skip
 DASHES = (5, 1.5), (1, 1), (5, 1.5, 1, 1.5), (3, 1, 1, 1, 1, 1), (8, 2), (2, 2), (1, 2.5)
 LINES = ["-", *((0, dashes) for dashes in DASHES)]
-LOOKS = tuple(cycler(color=COLORS) + cycler(marker="os^Dv>X*") + cycler(linestyle=LINES))
+LOOKS = tuple(cycler(color=COLORS) + cycler(marker=list("os^Dv>X*")) + cycler(linestyle=LINES))
 NO_LINE = {"linestyle": "none"}
 GREY = "0.45"  # reference lines
 
