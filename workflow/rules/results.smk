@@ -144,7 +144,7 @@ rule collect_metrics:
         mem_mb=per_attempt(500),
         runtime=per_attempt(5),
     params:
-        code=fingerprint("talking_models.report.tables"),
+        code=fingerprint("talking_models.report.scores"),
     script:
         "../scripts/collect_metrics.py"
 

@@ -150,14 +150,11 @@ def page(found: Sequence[Judged], trial: bool, stamp: str) -> list[str]:
             return str(verdict)
         return f"{verdict} (a trial run, no result)" if trial else f"**{verdict}**"
 
-    table = [
-        [
-            f"{j.claim.id}. {j.claim.text}",
-            f"{said(j.verdict)}: {j.why[0].lower()}{j.why[1:]}" if j.why else said(j.verdict),
-            "" if j.why else str(j.loose),
-        ]
-        for j in found
-    ]
+    table = []
+    for j in found:
+        why = f": {j.why[0].lower()}{j.why[1:]}" if j.why else ""
+        loose = "" if j.why else str(j.loose)
+        table.append([f"{j.claim.id}. {j.claim.text}", said(j.verdict) + why, loose])
     parts = [
         "# The paper's claims",
         stamp,

@@ -56,8 +56,7 @@ def numbers(path: str | Path | None) -> pd.DataFrame:
     """The published mean and stderr (NaN where none is given) of a table, by row and column.
 
     Raises:
-        SourceError: the file is empty, not UTF-8, lacks a column, or holds a row twice, or a mean
-            that is no number.
+        SourceError: it is empty, not UTF-8, lacks a column, has a row twice, or text for a mean.
     """
     if path is None:
         return pd.DataFrame(columns=[*NEEDED, "stderr"]).set_index(KEY).astype(float)

@@ -6,8 +6,6 @@ their experiments, its columns, its metric, what it is compared with.
 
 from __future__ import annotations
 
-import json
-from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import product
 from pathlib import Path
@@ -17,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from talking_models.evidence.scores import score
-from talking_models.io import write_csv, write_text
+from talking_models.io import write_csv
 from talking_models.metrics import METRICS
 from talking_models.report.markdown import blocks, write
 from talking_models.report.paper import Paper, numbers, unmatched
@@ -155,7 +153,7 @@ class Page:
 def run(
     about: Mapping[str, Any],
     metrics: Iterable[str | Path],
-    references: Iterable[str | Path],
+    references: Sequence[str | Path],
     predictions: Iterable[str | Path],
     facts: str | Path | None,
     stamp: str,
@@ -193,13 +191,3 @@ def on_first(
     counted = [score(part, [metric]) for part in parts]
     rest = scores[~scores["data"].isin(paper.first)] if counted else scores
     return pd.concat([*counted, rest], ignore_index=True)
-
-
-def collect(csvs: Iterable[str | Path], out: str | Path) -> None:
-    """One number per row of each table, the mean over its columns, as JSON for `dvc metrics`."""
-    found: dict = defaultdict(lambda: defaultdict(dict))
-    for path in csvs:
-        for key, cells in pd.read_csv(path).groupby(["metric", "table", "row"], sort=False):
-            metric, table, row = key
-            found[metric][table][str(row)] = cells["mean"].mean()
-    write_text(out, json.dumps(found, indent=2, ensure_ascii=False) + "\n")

@@ -15,13 +15,12 @@ span the same range. The dashed line is what the curve is compared with."""
     @classmethod
     def needs(cls, plan, id):
         """See `Figure.needs`."""
-        curve, against = plan.config.curves.get(id), None
+        curve = plan.config.curves.get(id)
         if curve is None:
             return None
-        if curve.against:
-            rows = [row for table in plan.config.tables.values() for row in table.rows.items()]
-            names = (row for row, each in rows if each == curve.against)
-            against = next(names, curve.against), curve.against
+        rows = [row for table in plan.config.tables.values() for row in table.rows.items()]
+        names = {each: row for row, each in reversed(rows)}  # the first table's are meant
+        against = curve.against and (names.get(curve.against, curve.against), curve.against)
         params = {
             "points": plan.points(curve),
             "against": against,
