@@ -27,7 +27,8 @@ GENRES = ["Drama", "Sci-Fi", "War"]
 
 def draw(folder, name, **given):
     """A figure, as the workflow draws it."""
-    FIGURES.get(name).run(**{form: folder / f"{name}.{form}" for form in ("png", "svg")}, **given)
+    files = {form: folder / f"{name}.{form}" for form in ("png", "svg")}
+    style.write(FIGURES.get(name).draw, **files, **given)
 
 
 def written(path, frame):

@@ -2,7 +2,8 @@
 
 from talking_models.running.job import start
 from talking_models.report.figures import FIGURES
+from talking_models.report.figures.style import write
 
 start(snakemake)
 inputs, outputs = dict(snakemake.input.items()), dict(snakemake.output.items())
-FIGURES.get(snakemake.params.name).run(**inputs, **outputs, **snakemake.params.about)
+write(FIGURES.get(snakemake.params.name).draw, **inputs, **outputs, **snakemake.params.about)

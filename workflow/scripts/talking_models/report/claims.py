@@ -31,8 +31,6 @@ COLUMNS = [
     "p", "detectable", "paper", "holds_in", "paper_holds_in", "of",
 ]  # fmt: skip
 RULE = verdicts.__doc__.split("\n\n", 1)[1]
-Row = tuple[str, str]
-"""A table and a row of it."""
 
 
 @dataclass(frozen=True)
@@ -50,8 +48,8 @@ class Claim:
     """Whether it takes all comparisons or some."""
 
     @property
-    def pairs(self) -> list[tuple[Row, Row]]:
-        """The comparisons."""
+    def pairs(self) -> list[tuple[tuple[str, str], tuple[str, str]]]:
+        """The comparisons, as (table, row) each."""
         better, worse = ([tuple(r.split("/", 1)) for r in s] for s in (self.better, self.worse))
         return list(product(better, worse))
 
@@ -70,18 +68,19 @@ class Judged:
     pairs: list[dict[str, Any]] = field(default_factory=list)
     """See `compared`."""
 
+    def rows(self) -> list[dict[str, Any]]:
+        """Of `claims.csv`."""
+        own = {"claim": self.claim.id, "text": self.claim.text, "metric": self.metric}
+        own |= {"verdict": str(self.verdict), "verdict_sqrt2": str(self.loose)}
+        return [own | pair for pair in self.pairs or [{}]]
+
 
 def read(path: str | Path) -> list[Claim]:
     """The claims of a file."""
     return [Claim(**each) for each in yaml.safe_load(Path(path).read_text(encoding="utf-8"))]
 
 
-def judge(
-    claim: Claim,
-    tables: Mapping[str, Mapping[str, Any]],
-    predictions: Sequence[str | Path],
-    paper: Paper,
-) -> Judged:
+def judge(claim: Claim, tables: Mapping, predictions: Sequence, paper: Paper) -> Judged:
     """The verdict on a claim; see `run`."""
 
     def without(why: str, verdict: Verdict = Verdict.NOT_RUN) -> Judged:
@@ -151,14 +150,11 @@ def page(found: Sequence[Judged], trial: bool, stamp: str) -> list[str]:
             return str(verdict)
         return f"{verdict} (a trial run, no result)" if trial else f"**{verdict}**"
 
-    table = [
-        [
-            f"{j.claim.id}. {j.claim.text}",
-            f"{said(j.verdict)}: {j.why[0].lower()}{j.why[1:]}" if j.why else said(j.verdict),
-            "" if j.why else str(j.loose),
-        ]
-        for j in found
-    ]
+    table = []
+    for j in found:
+        why = f": {j.why[0].lower()}{j.why[1:]}" if j.why else ""
+        loose = "" if j.why else str(j.loose)
+        table.append([f"{j.claim.id}. {j.claim.text}", said(j.verdict) + why, loose])
     parts = [
         "# The paper's claims",
         stamp,
@@ -221,29 +217,9 @@ def run(
     csv: str | Path,
     md: str | Path,
 ) -> None:
-    """All verdicts, from files to files.
-
-    Args:
-        predictions: of the experiments of `tables`.
-        tables: what is to be known of each table (`Plan.about`), by id.
-        claims, facts: see `read` and `report.paper.Paper`.
-        trial: whether the run is no result.
-        stamp: what the results were made from.
-        csv, md: files to write.
-    """
+    """All verdicts, from files to files; `tables` are what the plan says of them, by id."""
     paper = Paper.read(facts)
     found = [judge(claim, tables, predictions, paper) for claim in read(claims)]
-    rows = [
-        {
-            "claim": judged.claim.id,
-            "text": judged.claim.text,
-            "verdict": str(judged.verdict),
-            "verdict_sqrt2": str(judged.loose),
-            "metric": judged.metric,
-            **pair,
-        }
-        for judged in found
-        for pair in judged.pairs or [{}]
-    ]
+    rows = [row for judged in found for row in judged.rows()]
     write_csv(csv, pd.DataFrame(rows).reindex(columns=COLUMNS))
     write(md, page(found, trial, stamp))

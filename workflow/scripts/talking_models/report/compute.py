@@ -22,22 +22,16 @@ TOTAL, PAPER = "Total", "The paper"
 def collect(steps: Mapping[str, Sequence[str | Path]]) -> pd.DataFrame:
     """One row per step, the sum of its jobs, and a last one for their total: `COLUMNS`.
 
-    CPU time and memory of a job that ended before Snakemake looked at it are not known. `peak_mb`
-    is that of the largest job.
-
-    Args:
-        steps: names with the benchmark files of their jobs. A file may be absent, as after results
-            were copied from elsewhere: the job is then counted, but not as measured. A step
-            without any measured job is left out.
+    `peak_mb` is that of the largest job. A job without its benchmark file, as after results were
+    copied from elsewhere, is counted, but not as measured; a step of such jobs alone is left out.
     """
     rows = []
     for step, paths in steps.items():
-        there = [path for path in paths if Path(path).is_file()]
-        files = [pd.read_csv(path, sep="\t", na_values=["-"]) for path in there]
+        files = [pd.read_csv(p, sep="\t", na_values=["-"]) for p in paths if Path(p).is_file()]
         if files:
-            sums = pd.concat(files)[["cpu_time", "s"]].sum()
-            peak = max(file["max_rss"].max() for file in files)
-            rows.append((step, len(paths), len(files), *sums, peak))
+            jobs = pd.concat(files)
+            sums = jobs["cpu_time"].sum(), jobs["s"].sum(), jobs["max_rss"].max()
+            rows.append((step, len(paths), len(files), *sums))
     found = pd.DataFrame(rows, columns=COLUMNS)
     if rows:
         found.loc[len(rows)] = [TOTAL, *found[COLUMNS[1:-1]].sum(), found["peak_mb"].max()]
@@ -56,14 +50,7 @@ def duration(seconds: float) -> str:
 
 
 def page(found: pd.DataFrame, steps: Sequence[str], stamp: str, paper: Paper) -> list[str]:
-    """The table for people.
-
-    Args:
-        found: from `collect`.
-        steps: names of all steps that were asked for.
-        stamp: what was run, a sentence or two.
-        paper: what is known of the paper: its words on cost.
-    """
+    """The table for people; `steps` are the names of all that were asked for."""
     rows = []
     for row in found.itertuples():
         bold = "**" if row.step == TOTAL else ""

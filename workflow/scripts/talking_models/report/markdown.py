@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+
+import pandas as pd
 
 from talking_models.io import write_text
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 PER_BLOCK = 4  # columns side by side
 MEAN = "Mean of all"
@@ -22,11 +20,8 @@ def grid(header: Sequence[str], rows: Iterable[Sequence[str]], words: int = 1) -
 
 
 def blocks(first: str, cells: pd.DataFrame, means: Sequence[str] = ()) -> list[str]:
-    """Words as tables of a few columns each, one under the other.
-
-    Args:
-        first: heading of the rows' names, which are the index of `cells`.
-        means: what stands behind the last columns, if anything.
+    """Words as tables of a few columns each, one under the other, perhaps with means behind the
+    last; `first` is the heading of the rows' names, which are the index of `cells`.
     """
     found = []
     for start in range(0, cells.shape[1], PER_BLOCK):

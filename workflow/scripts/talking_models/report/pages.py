@@ -23,10 +23,7 @@ tr:nth-child(even) td { background: #f6f6f6; }
 
 
 def run(md: str | Path, html: str | Path) -> None:
-    """From a Markdown file to a whole HTML document, entitled by the first heading.
-
-    HTML in the text is shown, not run.
-    """
+    """From a Markdown file to a whole HTML document; HTML in the text is shown, not run."""
     markdown = Path(md).read_text(encoding="utf-8")
     reader = MarkdownIt("commonmark", {"html": False}).enable("table")
     heading = re.search(r"^# (.+)$", markdown, re.MULTILINE)

@@ -44,8 +44,7 @@ class Paper:
         """
         if path is None:
             return cls()
-        expected = "a YAML mapping with columns, first and quotes"
-        with explained(WRONG.format(path), expected, ADVICE):
+        with explained(WRONG.format(path), "a YAML mapping with columns, first and quotes", ADVICE):
             return cls(**yaml.safe_load(Path(path).read_text(encoding="utf-8")))
 
     def column(self, data: str, task: str) -> str | None:
@@ -57,8 +56,7 @@ def numbers(path: str | Path | None) -> pd.DataFrame:
     """The published mean and stderr (NaN where none is given) of a table, by row and column.
 
     Raises:
-        SourceError: the file is empty, not UTF-8, lacks a column, or holds a row twice, or a mean
-            that is no number.
+        SourceError: it is empty, not UTF-8, lacks a column, has a row twice, or text for a mean.
     """
     if path is None:
         return pd.DataFrame(columns=[*NEEDED, "stderr"]).set_index(KEY).astype(float)

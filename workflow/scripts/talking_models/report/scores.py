@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -14,9 +13,9 @@ from talking_models.io import write_text
 
 def run(csvs: Sequence[str | Path], out: str | Path) -> None:
     """From tables as CSV to one JSON file: metric, table, row, the mean over columns."""
-    found: dict = defaultdict(lambda: defaultdict(dict))
+    found: dict[str, dict] = {}
     for path in csvs:
         for key, cells in pd.read_csv(path).groupby(["metric", "table", "row"], sort=False):
             metric, table, row = key
-            found[metric][table][str(row)] = cells["mean"].mean()
+            found.setdefault(metric, {}).setdefault(table, {})[str(row)] = cells["mean"].mean()
     write_text(out, json.dumps(found, indent=2, ensure_ascii=False) + "\n")

@@ -61,7 +61,7 @@ def compare(
     Args:
         about: of the table; its `against` is what rows are compared with.
         rows: row names with experiment ids.
-        evidence: of all experiments, on the columns of the table.
+        evidence: of them all, on the columns of the table.
         paper, published: what is known of the paper's table.
     """
     against, sign = about["against"], evidence.sign
@@ -101,27 +101,21 @@ def run(
     csv: str | Path,
     md: str | Path,
 ) -> None:
-    """The statistics of all tables, from files to files.
-
-    Args:
-        tables: what is to be known of each table (`Plan.about`), by id.
-        predictions, references: of all their experiments, and of the reference lines.
-        facts: see `report.paper.Paper`.
-        stamp: what the numbers were made from.
-        csv, md: files to write.
-    """
+    """The statistics of all tables, which are what the plan says of them, from files to files."""
     paper, files = Paper.read(facts), [*predictions, *references]
-    everywhere = [(id, row) for about in tables.values() for row, id in about["rows"].items()]
+    rows = [row for about in tables.values() for row in about["rows"].items()]
+    names = {id: row for row, id in reversed(rows)}  # the first is meant, of the own table or all
     found, pages, shown = [], [METHOD], set()
     for about in tables.values():
-        against, named = about["against"], [(id, row) for row, id in about["rows"].items()]
+        against = about["against"]
         evidence = evidence_of(about, {*about["rows"].values(), against, "references"}, files)
         parts = [compare(about, about["rows"], evidence, paper, numbers(about["paper"]))]
         if about["references"]:  # images have none yet
             lines = compare(about, about["references"], evidence, paper, numbers(None))
             parts.append(lines.assign(rank=np.nan))
         found += parts
-        name = dict([*named, *everywhere][::-1]).get(against, f"`{against}`")
+        own = {id: row for row, id in reversed(about["rows"].items())}
+        name = (names | own).get(against, f"`{against}`")
         new = (against, evidence.columns) not in shown  # lines once for each comparison
         shown.add((against, evidence.columns))
         pages += page(about["title"], name, parts if new else parts[:1], evidence)
@@ -130,22 +124,19 @@ def run(
 
 
 def page(title: str, name: str, parts: Sequence[pd.DataFrame], evidence: Evidence) -> list[str]:
-    """The part of the page that is about one table.
+    """The part of the page that is about one table, compared with `name`.
 
-    Args:
-        title: of the table.
-        name: what its rows are compared with.
-        parts: from `compare`: of its rows, and of the reference lines.
-        evidence: behind them.
+    `parts` are from `compare`: of its rows, and of the reference lines.
     """
     metric, seeds = evidence.metric, evidence.seeds
     units = f"{evidence.units.max():,} {metric.unit_column}s"
     units += " in the largest column" if len(evidence.columns) > 1 else ""
+    better = f"**{'negative' if metric.maximize else 'positive'} where {name} is better**"
+    drawn = f"{seeds} seeds" if seeds > 1 else "1 seed: of others nothing is known"
     found = [
         f"## {title}",
-        f"A difference is a row's {metric.title} minus that of {name}: "
-        f"**{'negative' if metric.maximize else 'positive'} where {name} is better**. Evaluated on "
-        f"{units}, " + (f"{seeds} seeds." if seeds > 1 else "1 seed: of others nothing is known."),
+        f"A difference is a row's {metric.title} minus that of {name}: {better}. Evaluated on "
+        f"{units}, {drawn}.",
     ]
     for part in parts:
         found += [summary(part, name), *by_column(part)]
@@ -162,10 +153,8 @@ def resolution(rows: pd.DataFrame) -> str:
         f"{told.median():.4f} (median; {told.min():.4f} to {told.max():.4f})"
         for told in (cells["detectable"], mean["detectable"])
     ]
-    text = (
-        f"Told apart with a power of 80%: {spans[0]} in one column, {spans[1]} in the mean over "
-        "the columns."
-    )
+    text = f"Told apart with a power of 80%: {spans[0]} in one column, "
+    text += f"{spans[1]} in the mean over the columns."
     published = cells[cells["paper_difference"].notna()]
     if len(published):
         large = published["paper_difference"].abs() >= published["detectable"]
@@ -187,15 +176,13 @@ def summary(rows: pd.DataFrame, name: str) -> str:
         line = [row, *([f"{mean['rank']:.2f}"] if ranked else [])]
         if pd.notna(mean["difference"]):
             sure = each["outcome"].where(each["p_holm"] < ALPHA, TIE)
-            line += [
-                with_interval(mean),
-                "< 0.0001" if mean["p"] < 0.0001 else f"{mean['p']:.4f}",
-                *(
-                    " / ".join(str((outcomes == kind).sum()) for kind in (WIN, TIE, LOSS))
-                    for outcomes in (each["outcome"], sure)
-                ),
-                "" if pd.isna(mean["detectable"]) else f"{mean['detectable']:.4f}",
+            wins = [
+                " / ".join(str((outcomes == kind).sum()) for kind in (WIN, TIE, LOSS))
+                for outcomes in (each["outcome"], sure)
             ]
+            p = "< 0.0001" if mean["p"] < 0.0001 else f"{mean['p']:.4f}"
+            told = "" if pd.isna(mean["detectable"]) else f"{mean['detectable']:.4f}"
+            line += [with_interval(mean), p, *wins, told]
         lines.append(line + [""] * (len(head) - len(line)))
     return grid(head, lines)
 

@@ -6,11 +6,12 @@ their experiments, its columns, its metric, what it is compared with.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import product
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from talking_models.evidence.scores import score
@@ -18,8 +19,6 @@ from talking_models.io import write_csv
 from talking_models.metrics import METRICS
 from talking_models.report.markdown import blocks, write
 from talking_models.report.paper import Paper, numbers, unmatched
-
-log = logging.getLogger(__name__)
 
 COLUMNS = [
     "table", "row", "experiment", "data", "split", "task", "metric", "mean", "stderr", "n_seeds",
@@ -38,7 +37,6 @@ def tidy(
     """One line per row and column: `COLUMNS`; `mean` and `stderr` are over seeds.
 
     Args:
-        about: of the table.
         rows: row names with the experiment ids that fill them.
         metrics: as `evidence.scores.score` gives them, of all jobs, column by column.
         paper, published: what is known of the paper's table.
@@ -47,16 +45,16 @@ def tidy(
     groups = metrics.groupby(["experiment", *KEY])
     found = groups["value"].agg(mean="mean", stderr="sem", n_seeds="count")
     found = found.join(groups["n_eval"].first())
-    cells = pd.DataFrame(
-        [
-            (about["id"], row, id, *column, about["metric"], *found.loc[(id, *column)])
-            for row, id in rows.items()
-            for column in metrics[KEY].drop_duplicates().itertuples(index=False, name=None)
-        ],
-        columns=COLUMNS[:11],
-    ).astype({"n_seeds": int, "n_eval": int})
-    places = zip(cells["data"], cells["task"], strict=True)
-    cells["paper_column"] = pd.Series([paper.column(*place) for place in places], dtype=object)
+    columns = metrics[KEY].drop_duplicates().itertuples(index=False, name=None)
+    lines = [
+        (
+            *(about["id"], row, id, data, split, task, about["metric"]),
+            *found.loc[(id, data, split, task)],
+            paper.column(data, task),
+        )
+        for (row, id), (data, split, task) in product(rows.items(), columns)
+    ]
+    cells = pd.DataFrame(lines, columns=COLUMNS[:-2]).astype({"n_seeds": int, "n_eval": int})
     return cells.join(published.add_prefix("paper_"), on=["row", "paper_column"])
 
 
@@ -84,9 +82,8 @@ class Page:
         self.bold = [row for row in self.mean.index if row in about["bold"]]
         candidates = sign * self.mean.loc[self.bold]
         self.best = candidates.eq(candidates.max()).reindex(self.mean.index, fill_value=False)
-        self.lost = self.mean.isna()
-        if len(lines):
-            self.lost = (sign * self.mean).lt(sign * self.lines.iloc[-1])
+        mark = sign * self.lines.iloc[-1] if len(lines) else -np.inf
+        self.lost = (sign * self.mean).lt(mark)
 
     def wide(self, cells: pd.DataFrame, key: str) -> pd.DataFrame:
         """A number of some cells, rows by (data, task)."""
@@ -100,9 +97,8 @@ class Page:
     def blocks(self, cells: pd.DataFrame, means: Sequence[str]) -> list[str]:
         """Some columns side by side, the mean of all behind the last ones."""
         several = len(self.heads) > 1 and len({data for data, _ in self.heads}) == 1
-        return blocks(
-            "Method", cells.set_axis(list(self.heads.values()), axis=1), means if several else ()
-        )
+        cells = cells.set_axis(list(self.heads.values()), axis=1)
+        return blocks("Method", cells, means if several else ())
 
     def ours(self) -> list[str]:
         """Our numbers, with the reference lines."""
@@ -119,7 +115,8 @@ class Page:
         """What the marks mean."""
         metric, one = self.metric, self.stderr.isna().all(axis=None)
         better, best = ("higher", "highest") if metric.maximize else ("lower", "lowest")
-        unit = unit_of(self.about)
+        units = " or ".join(sorted({*self.about["units"].values()} - {""}))
+        unit = units if metric.unit is None else metric.unit
         found = [
             f"{metric.title}{f' in {unit}' if unit else ''}, {better} is better"
             + (", of one seed." if one else "; mean ± standard error over seeds.")
@@ -141,12 +138,10 @@ class Page:
         ours, theirs = self.wide(cells, "mean"), self.wide(cells, "paper_mean")
         if theirs.isna().all(axis=None):
             return [" ".join(remarks)] if remarks else []
+        whole = ours.mean(axis=1), theirs.mean(axis=1, skipna=False)
         both = [
-            mean.map(self.number) + " / " + paper.map(self.number).where(paper.notna(), "not given")
-            for mean, paper in (
-                (ours, theirs),
-                (ours.mean(axis=1), theirs.mean(axis=1, skipna=False)),
-            )
+            own.map(self.number) + " / " + paper.map(self.number).mask(paper.isna(), "not given")
+            for own, paper in ((ours, theirs), whole)
         ]
         why = (
             "The paper names neither its tasks nor its cut of the data, so that a difference "
@@ -155,16 +150,10 @@ class Page:
         return ["## Ours / the paper's", *self.blocks(*both), " ".join([why, *remarks])]
 
 
-def unit_of(about: Mapping[str, Any]) -> str:
-    """What the metric of a table counts in, "" for nothing."""
-    unit = METRICS.get(about["metric"]).unit
-    return " or ".join(sorted({*about["units"].values()} - {""})) if unit is None else unit
-
-
 def run(
     about: Mapping[str, Any],
     metrics: Iterable[str | Path],
-    references: Iterable[str | Path],
+    references: Sequence[str | Path],
     predictions: Iterable[str | Path],
     facts: str | Path | None,
     stamp: str,
@@ -187,8 +176,6 @@ def run(
     lines = pd.concat(map(pd.read_csv, references)) if references else scores
     page = Page(about, cells, tidy(about, about["references"], lines, paper, numbers(None)))
     remarks = unmatched(published, about["rows"], cells["paper_column"])
-    for remark in remarks:
-        log.warning(remark)
     first = on_first(scores, predictions, paper, about["metric"])
     beside = page.beside_paper(tidy(about, about["rows"], first, paper, published), remarks)
     write_csv(csv, cells)

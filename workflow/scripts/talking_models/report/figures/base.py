@@ -31,22 +31,10 @@ class Figure:
 
     @classmethod
     def needs(cls, plan: Plan, id: str) -> Need | None:
-        """What it is drawn from; None where the configuration lacks it.
-
-        Args:
-            plan: of the run.
-            id: its name; that of a curve, where it draws one.
-        """
+        """What it is drawn from; None where the configuration lacks it. A curve has its own id."""
         raise NotImplementedError
 
     @classmethod
     def draw(cls, **given: Any) -> matplotlib.figure.Figure:
         """The figure; `given` are the inputs and params of `needs`."""
         raise NotImplementedError
-
-    @classmethod
-    def run(cls, *, png: str, svg: str, **given: Any) -> None:
-        """Draw it, from files to both files."""
-        from talking_models.report.figures import style
-
-        style.write(png, svg, cls.draw, **given)

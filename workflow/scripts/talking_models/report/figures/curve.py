@@ -15,13 +15,12 @@ span the same range. The dashed line is what the curve is compared with."""
     @classmethod
     def needs(cls, plan, id):
         """See `Figure.needs`."""
-        curve, against = plan.config.curves.get(id), None
+        curve = plan.config.curves.get(id)
         if curve is None:
             return None
-        if curve.against:
-            rows = [row for table in plan.config.tables.values() for row in table.rows.items()]
-            names = (row for row, each in rows if each == curve.against)
-            against = next(names, curve.against), curve.against
+        rows = [row for table in plan.config.tables.values() for row in table.rows.items()]
+        names = {each: row for row, each in reversed(rows)}  # the first table's are meant
+        against = curve.against and (names.get(curve.against, curve.against), curve.against)
         params = {
             "points": plan.points(curve),
             "against": against,
@@ -50,10 +49,10 @@ span the same range. The dashed line is what the curve is compared with."""
             panel.errorbar(places, own["mean"], own["sem"], **bars)
             panel.set(title=task, xlim=(-0.4, len(points) - 0.6))
             panel.set_xticks(places, list(points))
-        middles = [sum(panel.get_ylim()) / 2 for panel in panels]
-        half = max(p.get_ylim()[1] - middle for p, middle in zip(panels, middles, strict=True))
-        for panel, middle in zip(panels, middles, strict=True):
-            panel.set_ylim(middle - half, middle + half)
+        spans = [panel.get_ylim() for panel in panels]
+        half = max(high - low for low, high in spans) / 2
+        for panel, (low, high) in zip(panels, spans, strict=True):
+            panel.set_ylim((low + high) / 2 - half, (low + high) / 2 + half)
         drawn.supxlabel(setting)
         drawn.supylabel(METRICS.get(metric).title)
         style.legend(panels[0], 2)

@@ -39,8 +39,8 @@ three leave out zero by chance."""
         looks = style.looks(reversed(rows))
         for place, (row, experiment) in enumerate(rows.items()):
             change, look = difference(evidence, experiment, scratch), looks[row]
-            cells = zip(panels, change.estimate, *change.interval(), strict=True)
-            for panel, value, low, high in cells:
+            ends = change.interval()
+            for panel, value, low, high in zip(panels, change.estimate, *ends, strict=True):
                 fill = look["color"] if low > 0 or high < 0 else "white"
                 bar = {"xerr": [[value - low], [high - value]], "capsize": 2}
                 panel.errorbar(value, place, **bar, **look, markerfacecolor=fill)
@@ -51,8 +51,8 @@ three leave out zero by chance."""
             panel.grid(False, axis="y")
         panels[0].xaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 5, 10]))
         panels[0].set_ylim(len(rows) - 0.4, -0.6)
-        side = "right" if evidence.metric.maximize else "left"
-        metric = evidence.metric.title
-        label = f"{metric} minus that of the student from scratch: {side} of the line is better"
-        drawn.supxlabel(label)
+        metric = evidence.metric
+        label = f"{metric.title} minus that of the student from scratch: "
+        label += "right" if metric.maximize else "left"
+        drawn.supxlabel(f"{label} of the line is better")
         return drawn

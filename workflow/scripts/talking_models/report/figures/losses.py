@@ -6,12 +6,8 @@ from collections.abc import Iterable
 
 from talking_models.report.figures.base import Figure, Need
 
-NAMES = {
-    "label": "label",
-    "interact": "interaction",
-    "state_consistency": "state consistency",
-    "message_consistency": "message consistency",
-}
+PARTS = ("label", "interact", "state_consistency", "message_consistency")
+NAMES = {"interact": "interaction"}
 SHARES = tuple(k / 10 for k in range(1, 11))  # of training; a history has ten rows per part
 
 
@@ -44,13 +40,13 @@ modules."""
 
         found = [pd.read_csv(path) for path in histories]
         labels = {"value": "loss part, weighted", "gradient_norm": "norm of its gradient, student"}
-        looks = style.looks([*NAMES, *curves(found, "value")])
+        looks = style.looks([*PARTS, *curves(found, "value")])
         drawn, panels = style.panels(2, 2, 2.9, sharex=True)
         percent = [100 * share for share in SHARES]
         for (column, label), panel in zip(labels.items(), panels, strict=True):
             for name, rows in curves(found, column).items():
                 mean, look = np.exp(np.log(rows).mean(0)), looks[name]
-                panel.plot(percent, mean, **look, label=NAMES.get(name, name))
+                panel.plot(percent, mean, **look, label=NAMES.get(name, name.replace("_", " ")))
                 band = {"color": look["color"], "alpha": 0.15, "linewidth": 0}
                 panel.fill_between(percent, rows.min(0), rows.max(0), **band)
             panel.set(yscale="log", xlabel="training steps done (%)", ylabel=label)
@@ -68,10 +64,10 @@ def curves(histories: Iterable, column: str) -> dict:
 
     found: dict[str, list] = {}
     for history in histories:
-        parts = history.dropna(subset="gradient_norm")  # monitors have none
+        share = history["step"] / history["step"].max()
+        parts = history.assign(share=share).dropna(subset="gradient_norm")  # monitors have none
         for name, part in parts.groupby("name", sort=False):
-            values = np.log(part[column].where(part[column] > 0).to_numpy(dtype=float))
-            share = part["step"].to_numpy() / history["step"].max()
-            curve = np.interp(SHARES, share, values, left=np.nan)
+            values = np.log(part[column].where(part[column] > 0))
+            curve = np.interp(SHARES, part["share"], values, left=np.nan)
             found.setdefault(name, []).append(np.exp(curve))
     return {name: np.array(rows) for name, rows in found.items()}

@@ -12,7 +12,7 @@ from typing import Any
 
 import matplotlib
 import pandas as pd
-from cycler import cycler
+from matplotlib import cycler
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -39,7 +39,7 @@ COLORS = (
 )  # fmt: skip
 DASHES = (5, 1.5), (1, 1), (5, 1.5, 1, 1.5), (3, 1, 1, 1, 1, 1), (8, 2), (2, 2), (1, 2.5)
 LINES = ["-", *((0, dashes) for dashes in DASHES)]
-LOOKS = tuple(cycler(color=COLORS) + cycler(marker="os^Dv>X*") + cycler(linestyle=LINES))
+LOOKS = tuple(cycler(color=COLORS) + cycler(marker=list("os^Dv>X*")) + cycler(linestyle=LINES))
 NO_LINE = {"linestyle": "none"}
 GREY = "0.45"  # reference lines
 
@@ -79,8 +79,8 @@ def legend(axes: Axes, columns: int) -> None:
     axes.figure.legend(handles, labels, loc="outside upper center", ncols=columns)
 
 
-def write(png: str | Path, svg: str | Path, draw: Callable[..., Figure], **given: Any) -> None:
-    """Draw a figure in this look, and write it in both formats."""
+def write(draw: Callable[..., Figure], png: str | Path, svg: str | Path, **given: Any) -> None:
+    """Draw a figure in this look, see `base.Figure.draw`, and write it in both formats."""
     with matplotlib.rc_context():
         matplotlib.rcdefaults()
         matplotlib.rcParams.update(SETTINGS)
