@@ -39,10 +39,7 @@ class Learner(nn.Module):
     """All that is trained, as one module: the student and the method's own modules.
 
     Its forward pass is the loss, so that a wrapper for several devices sees every use of a weight.
-
-    Args:
-        student, method, teachers: as `Method.loss` has them.
-        draws: of the method's training noise.
+    The method's training noise comes from `draws`.
     """
 
     def __init__(
@@ -88,11 +85,6 @@ def learning_rate(step: int, training: Mapping[str, Any]) -> float:
     return training["learning_rate"] * 0.5 * (1 + math.cos(math.pi * progress))
 
 
-def torch_seed(*place: int) -> int:
-    """A seed of torch's own generator for a place in the training."""
-    return int(np.random.SeedSequence(place).generate_state(1, np.uint64)[0])
-
-
 def train(
     fabric: Fabric,
     learner: Learner,
@@ -111,16 +103,15 @@ def train(
 
     Args:
         fabric: launched; every process calls this.
-        learner: student and modules.
+        learner: what is trained.
         batches: this process's micro-batches of a range of steps.
         accuracy: of the student on the val slice.
         prepare: called once, when all is on its device.
         training: the keys of `models.kind.ImageTraining`.
-        seed: of what timm's models draw; named in messages.
+        seed: of what timm's models draw.
         setting: what to name in an error.
-        resume: where the state is kept.
-        logs: gets the rows of the job's tables.
-        log: gets progress lines with the time left.
+        resume, logs: where the state is kept, and the rows of the job's tables.
+        log: gets progress lines.
 
     Raises:
         TrainingDiverged: a loss part became NaN or infinite.
@@ -150,7 +141,8 @@ def train(
         for number in mine:
             batch = fabric.to_device(next(waiting))
             learner.draws.seek(step, number)
-            torch.manual_seed(torch_seed(seed, step, number))  # what a timm model itself draws
+            place = np.random.SeedSequence((seed, step, number))  # of what timm itself draws
+            torch.manual_seed(int(place.generate_state(1, np.uint64)[0]))
             with fabric.no_backward_sync(module, enabled=number != mine[-1]):
                 parts, monitors = module(batch, step)
                 total = sum(parts.values())

@@ -14,7 +14,6 @@ from torch import Tensor, nn
 from talking_models.methods import Method
 from talking_models.models.base import LayeredModel
 from talking_models.training.optimizer import Optimizer
-from talking_models.training.setup import products_in
 
 LOG_LINES = 10
 HISTORY = ["step", "name", "value", "gradient_norm"]
@@ -58,31 +57,22 @@ def forget_untrained(method: Method, step: int, student: nn.Module, own: nn.Modu
 
 
 class Progress:
-    """Progress lines with the pace, in `unit`s of which a step has some, and the time left.
+    """Progress lines with the pace and the time left. The pace counts what a step has many of.
 
-    Args:
-        log: gets the lines.
-        steps: of the whole training.
-        begun: steps that were taken before, by a job that was killed.
-        unit, per_step: see above.
+    A job that goes on from a killed one has `begun` some steps later.
     """
 
     def __init__(
-        self,
-        log: logging.Logger,
-        steps: int,
-        begun: int = 0,
-        unit: str = "steps",
-        per_step: int = 1,
+        self, log: logging.Logger, steps: int, begun: int = 0, unit: str = "steps", many: int = 1
     ) -> None:
         self.log, self.steps, self.begun = log, steps, begun
-        self.unit, self.per_step = unit, per_step
+        self.unit, self.many = unit, many
         self.started = time.monotonic()
 
     def report(self, taken: int, values: Mapping[str, float]) -> float:
         """Write a line after `taken` steps; the pace."""
         steps_per_second = (taken - self.begun) / (time.monotonic() - self.started)
-        pace = steps_per_second * self.per_step
+        pace = steps_per_second * self.many
         said = "  ".join(f"{name} {value:.4f}" for name, value in values.items())
         left = (self.steps - taken) / steps_per_second
         line = "step %d/%d  %s  %.1f %s/s  %.0f s left"
@@ -136,7 +126,7 @@ def train(
     for step in range(steps):
         batch = next(batches)
         optimizer.expect(batch)
-        with products_in(precision):
+        with torch.autocast("cpu", torch.bfloat16, enabled=precision == "bfloat16"):
             loss = method.loss(batch, student, teachers, step)
         total = loss.total
         if not torch.isfinite(total).all():
@@ -147,7 +137,7 @@ def train(
         total.sum().backward()
         forget_untrained(method, step, student, own)
         optimizer.step()
-        optimizer.zero_grad()  # before the next step's memory is taken
+        optimizer.zero_grad()
         if looks and taken % looks[0] == 0:
             optimizer.settle()
             student.eval()

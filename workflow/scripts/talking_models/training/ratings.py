@@ -73,8 +73,7 @@ def fit(
     """Train a stack of models by one method.
 
     Args:
-        rows: training rows.
-        items: the items' table.
+        rows, items: training rows, and the items' table.
         config: the effective config, see `config.Config.training_job`.
         teachers: trained teachers by id; none for a method without a teacher. With `teacher_seed`
             `paired` the i-th model of each teaches the i-th student, else the first all of them.

@@ -132,8 +132,7 @@ def search(
     """Search the settings of one experiment, from files to files, on one thread.
 
     Args:
-        rows: the training slices of the task of all rows.
-        items: the items' table.
+        rows, items: the training slices of the task of all rows, and the items' table.
         tasks: names of the tasks to train on, by id; a teacher's is `all`.
         by: what tasks are subsets by, see `splits.members`.
         configs: the config of each task, which each trial changes.
@@ -144,8 +143,7 @@ def search(
         journal: see `run_search`; the search's identity there is the content of all that scores
             depend on. Another scope chooses anew without training, and a longer list of trials
             trains only those that are new.
-        code: digest of the code.
-        about: what the choice is for.
+        code, about: a digest of it, and what the choice is for.
         begun: the config without any choice, also without those that `configs` have from others.
         outputs: files `curves`, `trials`, `chosen` and `choice`.
         log: gets a line for each trial.
@@ -160,9 +158,8 @@ def search(
     curves = run_search(trials, score, list(configs), search["folds"], journal, identity, log)
     write_csv(outputs["curves"], curves)
     write_csv(outputs["trials"], summary(curves, trials, search))
-    if search["folds"] > 1:
-        said = held_out_scores(curves).round(5).to_dict()
-        log.info("mean RMSE on the last fold of what the others choose: %s", said)
+    said = held_out_scores(curves).round(5).to_dict()
+    log.info("mean RMSE on the last fold of what the others choose: %s", said)
     chosen = described(curves, trials, configs, search)
     for task, change in chosen.items():
         log.info("%s: %s", task, change)
@@ -179,15 +176,8 @@ def train_fold_teachers(
     outputs: Sequence[str | Path],
     log: logging.Logger,
 ) -> None:
-    """Train one teacher, of one seed, on the fit rows of each fold, and on nothing later.
-
-    Args:
-        rows: the training slices of the task of all rows.
-        items: the items' table.
-        config: the teacher's effective config.
-        folds: how many.
-        outputs: a checkpoint for each fold.
-        log: gets the progress.
+    """Train one teacher, of one seed, on the fit rows of each fold, and on nothing later; `outputs`
+    are a checkpoint for each. See `search`.
     """
     one_thread()
     train, item_table = read_rows(rows), read_items(items)
