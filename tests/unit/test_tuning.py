@@ -8,6 +8,7 @@ import pytest
 import yaml
 from toys import TEACHER, fit_config, movielens
 
+from talking_models.changes import read_chosen, with_chosen
 from talking_models.config.choices import read_choice
 from talking_models.data.parquet import write_items, write_ratings
 from talking_models.data.splits import folds
@@ -21,10 +22,10 @@ from talking_models.tuning.jobs import (
     fold_rows,
     search,
     train_fold_teachers,
+    write_choice,
 )
 from talking_models.tuning.search import Journal, run_search
 from talking_models.tuning.space import grid, settings_space, trials
-from talking_models.tuning.tuned import read_chosen, with_chosen, write_choice
 
 LOG = logging.getLogger("test")
 

@@ -14,19 +14,19 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import yaml
 
 from talking_models import __version__
-from talking_models.changes import changed
+from talking_models.changes import PARTS, changed, read_chosen
 from talking_models.data.base import ALL
 from talking_models.data.parquet import read_items
 from talking_models.data.splits import folds, members
-from talking_models.io import write_csv, write_yaml
+from talking_models.io import write_csv, write_text, write_yaml
 from talking_models.models.checkpoint import Checkpoint
 from talking_models.training.ratings import Validation, fit, read_rows
 from talking_models.training.setup import one_thread
 from talking_models.tuning.choose import described, held_out_scores, summary
 from talking_models.tuning.search import Curves, run_search
-from talking_models.tuning.tuned import read_chosen, write_choice
 
 QUIET = logging.getLogger("talking_models.tuning.trial")
 """Takes the progress of trials, of which a search has hundreds."""
@@ -164,8 +164,19 @@ def search(
     for task, change in chosen.items():
         log.info("%s: %s", task, change)
     write_yaml(outputs["chosen"], chosen)
-    how = {"search": dict(search), "talking_models": __version__}
-    write_choice(outputs["choice"], chosen, {**about, **how}, begun)
+    about = {**about, "search": dict(search), "talking_models": __version__}
+    write_choice(outputs["choice"], chosen, about, begun)
+
+
+def write_choice(
+    path: str | Path, chosen: Mapping[str, Any], about: Mapping[str, Any], begun: Mapping[str, Any]
+) -> None:
+    """Write what a search that started from the config `begun` chose for each task, as the
+    repository keeps it; see `config.choices`.
+    """
+    content = {"about": about, "from": {part: begun[part] for part in PARTS}, "chosen": chosen}
+    head = "# Made by `make tuned`; not to be edited. How: docs/deviations.md, section Settings.\n"
+    write_text(path, head + yaml.safe_dump(content, sort_keys=False, allow_unicode=True))
 
 
 def train_fold_teachers(
