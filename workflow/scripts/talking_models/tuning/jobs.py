@@ -1,7 +1,6 @@
 """The tuning jobs of ratings: search settings, and train a teacher for each fold.
 
-They see training rows only. A search writes its evidence (`curves.csv`), a summary of its trials
-(`trials.csv`) and what it chose (`chosen.yaml`).
+They see training rows only.
 """
 
 from __future__ import annotations
@@ -78,8 +77,7 @@ class FoldScores:
         search: Mapping[str, Any],
         teachers: Mapping[str, Sequence[Checkpoint]],
     ) -> None:
-        self.items, self.configs, self.search = items, configs, search
-        self.teachers = teachers
+        self.items, self.configs, self.search, self.teachers = items, configs, search, teachers
         self.rows = {}
         for fold in range(search["folds"]):
             parts = fold_rows(train, search["folds"], fold)
@@ -94,11 +92,7 @@ class FoldScores:
                 self.rows[fold, id] = own
 
     def __call__(self, change: Mapping[str, Any], fold: int) -> Curves:
-        """The mean RMSE over seeds along training: (tasks, looks).
-
-        Raises:
-            TrainingDiverged: see `training.loop`.
-        """
+        """The mean RMSE over seeds along training, (tasks, looks); raises as `fit`."""
         search, curves = self.search, []
         steps = {} if search["steps"] is None else {"steps": search["steps"]}
         teachers = {id: each[fold] for id, each in self.teachers.items()}
@@ -106,9 +100,9 @@ class FoldScores:
             config = changed(start, change, {"training": steps})
             config |= {"seeds": search["seeds"], "precision": search["precision"]}
             config["teacher_seed"] = "first"  # a fold has one teacher for all its students
-            fit_rows, val_rows = self.rows[fold, task]
-            validation = Validation(val_rows, search["every"] or config["training"]["steps"])
-            fit(fit_rows, self.items, config, teachers, QUIET, validation)
+            own, held_out = self.rows[fold, task]
+            validation = Validation(held_out, search["every"] or config["training"]["steps"])
+            fit(own, self.items, config, teachers, QUIET, validation)
             curves.append(np.mean(validation.curve, 1))
         return np.array(curves)
 

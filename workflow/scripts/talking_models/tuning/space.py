@@ -36,7 +36,6 @@ def settings_space(method: str) -> dict[str, dict[str, Any]]:
 
 
 def _value(space: dict[str, Any], point: float) -> Any:
-    """Where `point` in [0, 1) of the unit interval is in a dimension of a space."""
     if "choices" in space:
         return space["choices"][int(point * len(space["choices"]))]
     if space.get("zero"):
