@@ -91,10 +91,7 @@ def train(
     batches: Callable[[range], Iterator[Any]],
     accuracy: Callable[[], float],
     prepare: Callable[[], None],
-    *,
-    training: Mapping[str, Any],
-    seed: int,
-    setting: Any,
+    config: Mapping[str, Any],
     resume: Resume,
     logs: Logs,
     log: logging.Logger,
@@ -107,16 +104,14 @@ def train(
         batches: this process's micro-batches of a range of steps.
         accuracy: of the student on the val slice.
         prepare: called once, when all is on its device.
-        training: the keys of `models.kind.ImageTraining`.
-        seed: of what timm's models draw.
-        setting: what to name in an error.
-        resume, logs: where the state is kept, and the rows of the job's tables.
-        log: gets progress lines.
+        config: the effective config, with a `seed`.
+        resume, logs, log: what the job keeps and says.
 
     Raises:
         TrainingDiverged: a loss part became NaN or infinite.
     """
     student, own, method = learner.student, learner.own, learner.method
+    training, seed = config["training"], config["seed"]
     learner.to(fabric.device)  # before the optimizer: XLA makes new parameters
     # without weight decay (Dosovitskiy et al., 2021, Table 4)
     sgd = torch.optim.SGD(
@@ -147,7 +142,7 @@ def train(
                 parts, monitors = module(batch, step)
                 total = sum(parts.values())
                 if not torch.isfinite(total):
-                    check_finite(parts | {"total": total}, step, (seed,), setting)
+                    check_finite(parts | {"total": total}, step, (seed,), config)
                 if measured and number == mine[-1]:
                     norms = gradient_norms(parts, student)
                 fabric.backward(total / len(mine))
@@ -159,7 +154,7 @@ def train(
             module, optimizer, max_norm=training["clip"], error_if_nonfinite=False
         )
         if not torch.isfinite(norm):
-            check_finite({"gradient norm": norm}, step, (seed,), setting)
+            check_finite({"gradient norm": norm}, step, (seed,), config)
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
         if measured or last:  # the mean over the micro-batches of all processes

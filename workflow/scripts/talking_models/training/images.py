@@ -146,12 +146,10 @@ def fit(
         batches,
         accuracy,
         prepare,
-        training=training,
-        seed=seed,
-        setting={name: config[name] for name in ("method", "settings", "training")},
-        resume=resume,
-        logs=logs,
-        log=log,
+        config,
+        resume,
+        logs,
+        log,
     )
     logs.close()
     if fabric.is_global_zero:
@@ -167,11 +165,8 @@ def fit(
 def run(inputs: Inputs, config: Mapping[str, Any], code: str, outputs: Outputs) -> None:
     """A whole training job, from files to files.
 
-    Args:
-        inputs: files to read.
-        config: the effective config, see `config.Config.training_job`, with a `seed`.
-        code: a digest of the code; a checkpoint of other code is not read.
-        outputs: files to write.
+    The effective config, see `config.Config.training_job`, has a `seed`; what a killed job left is
+    not read if it is of other code, of which `code` is a digest.
     """
     # where a job runs changes no more than rounding
     what = {name: value for name, value in config.items() if name != "device"}

@@ -25,7 +25,7 @@ from talking_models.training.batches import shuffled_rows
 
 
 class ImageBatch(NamedTuple):
-    """Normalised images (B, 3, R, R) float32 and labels (B,) int64."""
+    """Normalised images (B, 3, R, R) float32, and labels (B,) int64."""
 
     images: Tensor
     target: Tensor

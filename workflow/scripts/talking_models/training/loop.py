@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -23,8 +23,11 @@ class TrainingDiverged(ArithmeticError):
     """A loss became NaN or infinite."""
 
 
-def check_finite(parts: dict[str, Tensor], step: int, seeds: tuple[int, ...], setting: Any) -> None:
+def check_finite(
+    parts: dict[str, Tensor], step: int, seeds: Sequence[int], config: Mapping[str, Any]
+) -> None:
     """Raise a `TrainingDiverged` that says which part of the loss is no number, where, and why."""
+    setting = {key: config[key] for key in ("method", "settings", "training")}
     for name, part in parts.items():
         for seed, value in zip(seeds, part.reshape(-1).tolist(), strict=True):
             if not -float("inf") < value < float("inf"):
@@ -85,13 +88,8 @@ def train(
     method: Method,
     teachers: Mapping[str, Any],
     batches: Iterator[Any],
-    *,
-    steps: int,
-    learning_rate: float,
-    weight_decay: float,
-    precision: str,
-    seeds: tuple[int, ...],
-    setting: Any,
+    config: Mapping[str, Any],
+    seeds: Sequence[int],
     log: logging.Logger,
     looks: tuple[int, Callable[[], None]] | None = None,
 ) -> pd.DataFrame:
@@ -102,10 +100,8 @@ def train(
         method: what is minimised.
         teachers: frozen, by id; see `Method.loss`.
         batches: one is taken per step.
-        steps, learning_rate, weight_decay: of AdamW; biases do not decay.
-        precision: float32, or bfloat16 for the products of matrices alone.
+        config: the effective config; with `precision` bfloat16 only products of matrices are in it.
         seeds: of the models of the stack, for messages.
-        setting: what to name in an error: the effective settings.
         log: gets about ten progress lines.
         looks: every so many steps a function is called with the student in eval mode.
 
@@ -117,7 +113,9 @@ def train(
         TrainingDiverged: a loss part became NaN or infinite.
     """
     own = nn.ModuleDict(dict(method.modules()))
-    optimizer = Optimizer(student, own, steps=steps, lr=learning_rate, decay=weight_decay)
+    training, products = config["training"], config["precision"] == "bfloat16"
+    steps, rate, decay = (training[key] for key in ("steps", "learning_rate", "weight_decay"))
+    optimizer = Optimizer(student, own, steps=steps, lr=rate, decay=decay)
     student.train()
     own.train()
     every = max(1, steps // LOG_LINES)
@@ -126,11 +124,11 @@ def train(
     for step in range(steps):
         batch = next(batches)
         optimizer.expect(batch)
-        with torch.autocast("cpu", torch.bfloat16, enabled=precision == "bfloat16"):
+        with torch.autocast("cpu", torch.bfloat16, enabled=products):
             loss = method.loss(batch, student, teachers, step)
         total = loss.total
         if not torch.isfinite(total).all():
-            check_finite(loss.parts | {"total": total}, step, seeds, setting)
+            check_finite(loss.parts | {"total": total}, step, seeds, config)
         taken = step + 1
         reported = taken % every == 0 or taken == steps
         norms = gradient_norms(loss.parts, student) if reported else {}

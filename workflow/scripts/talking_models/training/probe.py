@@ -27,21 +27,6 @@ from talking_models.training.loader import in_order
 LOG = logging.getLogger("talking_models")
 
 
-def features(
-    fabric: Fabric, examples: Examples, form: Mapping[str, Any], backbone: Backbone, workers: int
-) -> tuple[Tensor, Tensor]:
-    """The backbone's pooled features (n, width) of whole images, and their labels (n,)."""
-    model = fabric.to_device(MODELS.get(form["kind"]).teacher(form, backbone).eval())
-    found = []
-    with torch.no_grad(), fabric.autocast():
-        for batch in in_order(examples, backbone.look, MEASURE_BATCH, workers):
-            output = model(fabric.to_device(batch)).output
-            found.append((output.float().cpu(), batch.target))
-            if len(found) % 20 == 0:
-                LOG.info("features of %d of %d images", len(found) * MEASURE_BATCH, len(examples))
-    return tuple(map(torch.cat, zip(*found, strict=True)))
-
-
 def fit_probe(
     x: Tensor,
     y: Tensor,
@@ -86,11 +71,18 @@ def probe(
     outputs: Mapping[str, Path],
 ) -> None:
     """Train and measure the probe of one data set; see `run`."""
-    workers, form, loaded = config["device"]["workers"], config["settings"], Backbone.load(backbone)
+    form, weights = config["settings"], Backbone.load(backbone)
+    model = fabric.to_device(MODELS.get(form["kind"]).teacher(form, weights).eval())
     rows = []
     for path, name in ((fit, "fit"), (val, "val")):
-        examples = Examples.read(path, name)
-        x, y = map(fabric.to_device, features(fabric, examples, form, loaded, workers))
+        examples, found = Examples.read(path, name), []
+        with torch.no_grad(), fabric.autocast():
+            batches = in_order(examples, weights.look, MEASURE_BATCH, config["device"]["workers"])
+            for number, batch in enumerate(map(fabric.to_device, batches), 1):
+                found.append((model(batch).output.float(), batch.target))
+                if number % 20 == 0:
+                    LOG.info("%d of %d images seen", number * MEASURE_BATCH, len(examples))
+        x, y = map(torch.cat, zip(*found, strict=True))  # pooled features (n, width), labels
         if name == "fit":
             LOG.info("features of %d training images, %d wide", *x.shape)
             layer = fit_probe(x, y, len(examples.classes), **form["probe"])

@@ -1,7 +1,7 @@
 """From the curves of a search to settings: which trial, and how many steps.
 
-A rule's `scope` says whether all tasks share one choice (`shared`: the trial and the step with the
-lowest mean RMSE over tasks and folds) or each has its own (`task`: the lowest mean over folds).
+By `scope`, all tasks share one choice (`shared`: the trial and the step with the lowest mean RMSE
+over tasks and folds) or each has its own (`task`: the lowest mean over folds).
 """
 
 from __future__ import annotations

@@ -25,10 +25,9 @@ from talking_models.models.checkpoint import Checkpoint
 from talking_models.training.ratings import Validation, fit, read_rows
 from talking_models.training.setup import one_thread
 from talking_models.tuning.choose import described, held_out_scores, summary
-from talking_models.tuning.search import Curves, run_search
+from talking_models.tuning.search import run_search
 
-QUIET = logging.getLogger("talking_models.tuning.trial")
-"""Takes the progress of trials, of which a search has hundreds."""
+QUIET = logging.getLogger("talking_models.tuning.trial")  # of the hundreds of trials of a search
 QUIET.setLevel(logging.WARNING)
 
 
@@ -91,7 +90,7 @@ class FoldScores:
                     raise ValueError(f"the task {name!r} has no rows in fold {fold}: leave it out")
                 self.rows[fold, id] = own
 
-    def __call__(self, change: Mapping[str, Any], fold: int) -> Curves:
+    def __call__(self, change: Mapping[str, Any], fold: int) -> np.ndarray:
         """The mean RMSE over seeds along training, (tasks, looks); raises as `fit`."""
         search, curves = self.search, []
         steps = {} if search["steps"] is None else {"steps": search["steps"]}
@@ -127,16 +126,13 @@ def search(
 
     Args:
         rows, items: the training slices of the task of all rows, and the items' table.
-        tasks: names of the tasks to train on, by id; a teacher's is `all`.
-        by: what tasks are subsets by, see `splits.members`.
+        tasks, by: names of the tasks by id, a teacher's is `all`, and see `splits.members`.
         configs: the config of each task, which each trial changes.
         trials: changes to try, see `space.trials`.
         search: `folds`, `seeds`, `precision`, `steps` (the most that a choice can have), `every`,
             `scope`. With `steps` and `every` None, steps are not chosen: those of the configs stay.
         teachers: checkpoints by the teacher's id, one per fold.
-        journal: see `run_search`; the search's identity there is the content of all that scores
-            depend on. Another scope chooses anew without training, and a longer list of trials
-            trains only those that are new.
+        journal: see `run_search`; scores depend neither on the scope nor on the number of trials.
         code, about: a digest of it, and what the choice is for.
         begun: the config without any choice, also without those that `configs` have from others.
         outputs: files `curves`, `trials`, `chosen` and `choice`.

@@ -17,8 +17,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-Curves = np.ndarray
-"""Validation RMSE (tasks, looks) of one fold, the mean over seeds."""
 KEYS = ["search", "settings", "fold", "found"]  # of a journal's lines
 
 
@@ -30,15 +28,12 @@ class Journal:
     the last. A line that was cut off, by a kill, a full disk or a power loss that leaves zeros, is
     taken off and scored again.
 
-    Attributes:
-        added: how many folds were scored since the file was opened.
-
     Raises:
         ValueError: the file is damaged elsewhere than at its end.
     """
 
     def __init__(self, path: str | Path, identity: Any, log: logging.Logger) -> None:
-        self.path, self.added = Path(path), 0
+        self.path, self.added = Path(path), 0  # folds scored since it was opened
         self.path.parent.mkdir(parents=True, exist_ok=True)
         self.search = sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:16]
         self.found: dict[tuple[str, int], list | str] = {}  # a text: it diverged
@@ -66,7 +61,7 @@ class Journal:
         self,
         settings: dict[str, Any],
         fold: int,
-        evaluate: Callable[[dict[str, Any], int], Curves],
+        evaluate: Callable[[dict[str, Any], int], np.ndarray],
     ) -> list | str:
         """The curves of some settings on a fold, kept to the last digit or evaluated now; why
         training diverged, if it did.
@@ -89,7 +84,7 @@ class Journal:
 
 def run_search(
     trials: Sequence[dict[str, Any]],
-    evaluate: Callable[[dict[str, Any], int], Curves],
+    evaluate: Callable[[dict[str, Any], int], np.ndarray],
     tasks: Sequence[str],
     folds: int,
     journal: str | Path,
@@ -105,8 +100,8 @@ def run_search(
 
     Args:
         trials: settings, see `space.trials`.
-        evaluate: (settings, fold) to the validation curves; an ArithmeticError ends the trial as
-            failed.
+        evaluate: (settings, fold) to the validation curves (tasks, looks), the RMSE's mean over
+            seeds; an ArithmeticError ends the trial as failed.
         tasks: names of the curves.
         folds: number of folds.
         journal, identity: where the search goes on from, see `Journal`.

@@ -19,9 +19,8 @@ TRAINING_SPACE: dict[str, dict[str, Any]] = {
     "dropout": {"low": 0.3, "high": 0.7, "log": False},
     "weight_decay": {"low": 0.03, "high": 1.0, "log": True},
 }
+# searched for the teacher and for training from scratch, whose choice serves all methods
 ID_DROPOUT_SPACE = {"id_dropout": {"low": 0.05, "high": 0.4, "log": False}}
-"""Searched for the teacher and for training from scratch, whose choice serves all methods."""
-
 ZERO_SHARE = 0.15  # of the trials of a weight that may be zero
 
 
