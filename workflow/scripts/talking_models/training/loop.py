@@ -124,6 +124,7 @@ def train(
     for step in range(steps):
         batch = next(batches)
         optimizer.expect(batch)
+        # left before the weights change, of which it keeps rounded copies
         with torch.autocast("cpu", torch.bfloat16, enabled=products):
             loss = method.loss(batch, student, teachers, step)
         total = loss.total
