@@ -23,8 +23,7 @@ from talking_models.training.resume import Logs, Resume
 class PlacedStreams(Streams):
     """Streams that are set to a place in the training before they are used.
 
-    A training that is resumed at a step, or whose micro-batches several processes share, then draws
-    what an undisturbed one draws there.
+    A training that is resumed, or shared by several processes, then draws what another draws there.
     """
 
     def seek(self, *place: int) -> None:
@@ -106,9 +105,6 @@ def train(
         prepare: called once, when all is on its device.
         config: the effective config, with a `seed`.
         resume, logs, log: what the job keeps and says.
-
-    Raises:
-        TrainingDiverged: a loss part became NaN or infinite.
     """
     student, own, method = learner.student, learner.own, learner.method
     training, seed = config["training"], config["seed"]

@@ -60,10 +60,7 @@ def forget_untrained(method: Method, step: int, student: nn.Module, own: nn.Modu
 
 
 class Progress:
-    """Progress lines with the pace and the time left. The pace counts what a step has many of.
-
-    A job that goes on from a killed one has `begun` some steps later.
-    """
+    """Progress lines with the pace, in what a step has many of, and the time left."""
 
     def __init__(
         self, log: logging.Logger, steps: int, begun: int = 0, unit: str = "steps", many: int = 1

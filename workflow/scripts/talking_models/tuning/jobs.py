@@ -54,9 +54,7 @@ def configs_of_tasks(
 
 
 def fold_rows(train: pd.DataFrame, count: int, fold: int) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Fit and validation rows of one of `count` folds, of training rows of all tasks in time order,
-    so that the folds of every task and a teacher's share their cuts.
-    """
+    """Fit and validation rows of a fold: of all tasks, so that they and a teacher share its cuts."""
     fit, val = folds(len(train), count)[fold]
     return train.iloc[:fit].reset_index(drop=True), train.iloc[fit:val].reset_index(drop=True)
 

@@ -106,7 +106,6 @@ def run_search(
         folds: number of folds.
         journal, identity: where the search goes on from, see `Journal`.
         log: gets a line for each trial that is scored now.
-        startup: see above.
 
     Returns:
         One row per trial, fold, task and look: `trial`, `state` (complete, pruned, failed), `fold`,
