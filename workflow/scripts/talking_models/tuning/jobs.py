@@ -54,7 +54,7 @@ def configs_of_tasks(
 
 
 def fold_rows(train: pd.DataFrame, count: int, fold: int) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Fit and validation rows of a fold: of all tasks, so that they and a teacher share its cuts."""
+    """Fit and validation rows of a fold of all tasks, whose cuts they and a teacher share."""
     fit, val = folds(len(train), count)[fold]
     return train.iloc[:fit].reset_index(drop=True), train.iloc[fit:val].reset_index(drop=True)
 
