@@ -131,12 +131,10 @@ def measure(arguments: argparse.Namespace) -> list[list[str]]:
             batches,
             lambda: 0.0,
             prepare,
-            training=training | {"steps": steps},
-            seed=0,
-            setting=experiment,
-            resume=Resume("/nonexistent", ""),
-            logs=Logs(),
-            log=logging.getLogger("benchmark"),
+            jobs[experiment] | {"training": training | {"steps": steps}, "seed": 0},
+            Resume("/nonexistent", ""),
+            Logs(),
+            logging.getLogger("benchmark"),
         )
         return clock() - began[0]
 

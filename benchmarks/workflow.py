@@ -45,7 +45,7 @@ finally:
 """
 JOB = """
 import snakemake.iocontainers, snakemake.logging  # by what Snakemake puts before every script
-import talking_models.running.job, talking_models.training.ratings, talking_models.tuning.tuned
+import talking_models.running.job, talking_models.training.ratings, talking_models.changes
 import gc
 gc.freeze()  # as talking_models.running.job.start
 gc.enable()

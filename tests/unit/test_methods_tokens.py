@@ -5,7 +5,7 @@ Only layers, task and models differ from MovieLens; this is what a vision transf
 
 import pytest
 import torch
-from toys import EVERY_METHOD, LOG, token_batch, token_problem
+from toys import EVERY_METHOD, LOG, fit_config, token_batch, token_problem
 
 from talking_models.training.loop import train
 
@@ -50,13 +50,9 @@ def test_the_training_loop_takes_a_plain_torch_model(name):
         problem.method,
         problem.teachers,
         batches,
-        steps=5,
-        learning_rate=0.01,
-        weight_decay=0.1,
-        precision="float32",
-        seeds=(0,),
-        setting="a test",
-        log=LOG,
+        fit_config("a test", steps=5),
+        (0,),
+        LOG,
     )
     assert set(history["step"]) == {1, 2, 3, 4, 5}
     assert "label" in set(history["name"])

@@ -84,13 +84,9 @@ def students(name, seeds, checkpoint, teacher_class=None, steps=12, paired=False
         method,
         {"teacher": teacher if teacher_class is None else teacher_class(teacher.model)},
         map(data.batch, order),
-        steps=steps,
-        learning_rate=TRAINING["learning_rate"],
-        weight_decay=TRAINING["weight_decay"],
-        precision="float32",
-        seeds=tuple(seeds),
-        setting=name,
-        log=LOG,
+        fit_config(name, steps=steps),
+        seeds,
+        LOG,
     )
     weights = dict(student.state_dict())
     for module, m in method.modules():

@@ -156,7 +156,7 @@ def test_code_is_that_of_the_method_the_models_the_data_and_the_metrics():
         "talking_models.training.ratings",
         "talking_models.methods.td",
         "talking_models.models.mlp",
-        "talking_models.tuning.tuned",
+        "talking_models.changes",
     ]
     see = made.training_code("see", "digits")
     assert see[0] == "talking_models.training.images"

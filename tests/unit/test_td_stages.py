@@ -4,7 +4,7 @@ from itertools import pairwise
 
 import pytest
 import torch
-from toys import LOG, SMALL_TD, TRAINING, rating_batch, rating_problem
+from toys import LOG, SMALL_TD, fit_config, rating_batch, rating_problem
 
 from talking_models.methods.td import TDSettings
 from talking_models.training.loop import train
@@ -30,13 +30,9 @@ def run(problem, steps):
         problem.method,
         problem.teachers,
         recorded(),
-        steps=steps,
-        learning_rate=TRAINING["learning_rate"],
-        weight_decay=0.1,  # must not touch what is not trained
-        precision="float32",
-        seeds=(0, 1, 2),
-        setting="a test",
-        log=LOG,
+        fit_config("td", steps=steps, weight_decay=0.1),  # must not touch what is not trained
+        (0, 1, 2),
+        LOG,
     )
     before.append({n: p.detach().clone() for n, p in problem.parameters().items()})
     return before, history

@@ -36,21 +36,25 @@ from talking_models.training.loop import TrainingDiverged, gradient_norms, train
 from talking_models.training.teacher import FrozenTeacher
 
 
-def run(problem, steps=3, batches=None, learning_rate=0.01, weight_decay=0.0, **options):
+def run(
+    problem,
+    steps=3,
+    batches=None,
+    learning_rate=0.01,
+    weight_decay=0.0,
+    seeds=(0, 1, 2),
+    **config,
+):
     """The training loop on a toy problem."""
-    seeds = options.pop("seeds", (0, 1, 2))
+    training = {"steps": steps, "learning_rate": learning_rate, "weight_decay": weight_decay}
     return train(
         problem.student,
         problem.method,
         problem.teachers,
         batches or (rating_batch((len(seeds),), seed=s) for s in range(steps)),
-        steps=steps,
-        learning_rate=learning_rate,
-        weight_decay=weight_decay,
-        precision="float32",
-        seeds=seeds,
-        setting=options.pop("setting", "a test"),
-        log=LOG,
+        fit_config("a test") | {"training": training} | config,
+        seeds,
+        LOG,
     )
 
 
@@ -263,7 +267,7 @@ def test_a_loss_that_is_no_number_stops_training_and_says_where(monkeypatch, val
     monkeypatch.setattr(Breaks, "value", value)
     problem = rating_problem(Breaks, {}, double=False)
     with pytest.raises(TrainingDiverged) as error:
-        run(problem, steps=5, seeds=(5, 17, 6), setting={"method": "breaks", "w": 0.125})
+        run(problem, steps=5, seeds=(5, 17, 6), method="breaks", settings={"w": 0.125})
     for words in ("'extra'", "step 2", "seed 17", "0.125", "breaks", str(value)):
         assert words in str(error.value)
     assert isinstance(error.value, ArithmeticError)

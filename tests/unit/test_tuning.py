@@ -8,6 +8,7 @@ import pytest
 import yaml
 from toys import TEACHER, fit_config, movielens
 
+from talking_models.changes import read_chosen, with_chosen
 from talking_models.config.choices import read_choice
 from talking_models.data.parquet import write_items, write_ratings
 from talking_models.data.splits import folds
@@ -21,10 +22,10 @@ from talking_models.tuning.jobs import (
     fold_rows,
     search,
     train_fold_teachers,
+    write_choice,
 )
 from talking_models.tuning.search import Journal, run_search
 from talking_models.tuning.space import grid, settings_space, trials
-from talking_models.tuning.tuned import read_chosen, with_chosen, write_choice
 
 LOG = logging.getLogger("test")
 
@@ -140,8 +141,8 @@ class Evaluate:
 LIST = [{"settings": {"x": x}} for x in (5.0, 4.0, -1.0, 3.0, 9.0, 2.0, 8.0)]
 
 
-def searched(folder, evaluate, log=LOG, identity="a"):
-    return run_search(LIST, evaluate, ["t", "u"], 3, folder / "journal.log", identity, log, 2)
+def searched(folder, evaluate, trials=LIST, identity="a"):
+    return run_search(trials, evaluate, ["t", "u"], 3, folder / "journal.log", identity, LOG, 2)
 
 
 def test_the_search_keeps_every_curve(tmp_path):
@@ -150,15 +151,8 @@ def test_the_search_keeps_every_curve(tmp_path):
     assert cell[0, 2, "t", 1] == pytest.approx(5.02)
     assert cell[0, 2, "u", 0] == 6
     states = found.groupby("trial")["state"].first().to_dict()
-    assert states == {
-        0: "complete",
-        1: "complete",
-        3: "complete",
-        4: "pruned",
-        5: "complete",
-        6: "pruned",
-    }
-    assert 2 not in set(found["trial"])  # it diverged
+    done = dict.fromkeys((0, 1, 3, 5), "complete")  # 2 diverged
+    assert states == done | {4: "pruned", 6: "pruned"}
 
 
 def test_a_pruned_trial_costs_one_fold(tmp_path):
@@ -206,13 +200,13 @@ def test_a_journal_that_was_cut_anywhere_is_gone_on_from(tmp_path, caplog, share
 
 
 def test_every_place_of_a_cut_keeps_the_whole_lines_before_it(tmp_path):
-    path, log = tmp_path / "journal.log", logging.getLogger("test")
+    path = tmp_path / "journal.log"
     for fold in range(2):
-        Journal(path, "a", log).curves({"x": 1}, fold, lambda _, k: np.array([[0.1 + k, 1e-17]]))
+        Journal(path, "a", LOG).curves({"x": 1}, fold, lambda _, k: np.array([[0.1 + k, 1e-17]]))
     content = path.read_bytes()
     for size in range(len(content) + 1):
         path.write_bytes(content[:size])
-        found = Journal(path, "a", log).found
+        found = Journal(path, "a", LOG).found
         assert len(found) == content[:size].count(b"\n"), size
         assert path.read_bytes() == content[: content[:size].rfind(b"\n") + 1]
     assert list(found.values()) == [[[0.1, 1e-17]], [[1.1, 1e-17]]]
@@ -242,15 +236,14 @@ def test_other_damage_of_a_journal_is_an_error_that_names_it(tmp_path, content):
 
 
 def test_more_trials_score_the_new_ones_alone(tmp_path):
-    few = run_search(LIST[:4], Evaluate(), ["t", "u"], 3, tmp_path / "j", "a", LOG, 2)
+    few = searched(tmp_path, Evaluate(), LIST[:4])
     evaluate = Evaluate()
-    more = run_search(LIST, evaluate, ["t", "u"], 3, tmp_path / "j", "a", LOG, 2)
+    more = searched(tmp_path, evaluate)
     assert {x for x, _ in evaluate.calls} == {9, 2, 8}
     pd.testing.assert_frame_equal(more, searched(tmp_path / "at once", Evaluate()))
     pd.testing.assert_frame_equal(more[more["trial"] < 4], few)
     fewer = Evaluate()
-    again = run_search(LIST[:4], fewer, ["t", "u"], 3, tmp_path / "j", "a", LOG, 2)
-    pd.testing.assert_frame_equal(again, few)
+    pd.testing.assert_frame_equal(searched(tmp_path, fewer, LIST[:4]), few)
     assert not fewer.calls
 
 
@@ -258,16 +251,15 @@ def test_a_trial_is_judged_by_the_list_it_stands_in_now(tmp_path):
     """9 was pruned after one fold behind better ones; as the first of a list it is not."""
     searched(tmp_path, Evaluate())
     evaluate = Evaluate()
-    found = run_search(LIST[4:], evaluate, ["t", "u"], 3, tmp_path / "journal.log", "a", LOG, 2)
+    found = searched(tmp_path, evaluate, LIST[4:])
     assert found[found["trial"] == 0]["state"].unique().tolist() == ["complete"]
     assert evaluate.calls == [(9, 1), (9, 2)]
-    fresh = run_search(LIST[4:], Evaluate(), ["t", "u"], 3, tmp_path / "other", "a", LOG, 2)
-    pd.testing.assert_frame_equal(found, fresh)
+    pd.testing.assert_frame_equal(found, searched(tmp_path / "other", Evaluate(), LIST[4:]))
 
 
 def test_settings_that_stand_twice_in_a_list_are_scored_once(tmp_path):
     evaluate = Evaluate()
-    found = run_search([LIST[0]] * 2, evaluate, ["t", "u"], 3, tmp_path / "j", "a", LOG)
+    found = searched(tmp_path, evaluate, [LIST[0]] * 2)
     assert len(evaluate.calls) == 3
     assert found.groupby("trial")["rmse"].sum().nunique() == 1
 
@@ -423,6 +415,28 @@ SEARCH = {
 }
 
 
+def search_in(folder, given, **changed):
+    """A whole search of one task, but for what is changed."""
+    search(
+        **given,
+        **{
+            "tasks": {"drama": "Drama"},
+            "by": "category",
+            "configs": {"drama": BASE},
+            "trials": LIST,
+            "search": SEARCH,
+            "teachers": {},
+            "journal": folder / "journal.log",
+            "code": "c",
+            "about": {"data": "toy", "split": "latest"},
+            "begun": BASE,
+            "outputs": {name: folder / name for name in ("curves", "trials", "chosen", "choice")},
+            "log": LOG,
+        }
+        | changed,
+    )
+
+
 def test_a_search_from_files_to_a_choice_and_on_to_more_trials(tmp_path, monkeypatch):
     given = files(tmp_path)
     whole = fit_config("scratch", hidden=TEACHER, steps=6)
@@ -442,23 +456,16 @@ def test_a_search_from_files_to_a_choice_and_on_to_more_trials(tmp_path, monkeyp
     trials = [{"settings": {"weight": weight}} for weight in (0.5, 2.0, 8.0)]
 
     def run(n, **changed):
-        names = {name: tmp_path / name for name in ("curves", "trials", "chosen", "choice")}
-        search(
-            **given,
+        search_in(
+            tmp_path,
+            given,
             tasks={"drama": "Drama", "all": "all"},
-            by="category",
             configs=configs,
             trials=trials[:n],
             search=SEARCH | {"trials": n} | changed,
             teachers={"teacher": places},
-            journal=tmp_path / "journal.log",
-            code="c",
-            about={"data": "toy", "split": "latest"},
-            begun=BASE,
-            outputs=names,
-            log=LOG,
         )
-        return pd.read_csv(names["curves"])
+        return pd.read_csv(tmp_path / "curves")
 
     two = run(2)
     assert scored == [(0.5, 0), (0.5, 1), (2.0, 0), (2.0, 1)]
@@ -507,20 +514,12 @@ def test_a_search_does_not_go_on_from_the_journal_of_another_start(tmp_path, mon
     ):
         (tmp_path / "teacher").write_bytes(weights)
         with pytest.raises(KeyboardInterrupt):
-            search(
-                **given,
-                tasks={"drama": "Drama"},
-                by="category",
+            search_in(
+                tmp_path,
+                given,
                 configs={"drama": config},
-                trials=LIST,
                 search=SEARCH | changed,
                 teachers={"teacher": [tmp_path / "teacher"]},
-                journal=tmp_path / "journal.log",
-                code="a",
-                about={},
-                begun=BASE,
-                outputs={},
-                log=LOG,
             )
     same = [identity == identities[0] for identity in identities]
     assert same == [True, True, False, False, False, True, True]
@@ -529,18 +528,4 @@ def test_a_search_does_not_go_on_from_the_journal_of_another_start(tmp_path, mon
 @pytest.mark.parametrize("slice", ["eval", None])
 def test_a_search_that_is_given_eval_rows_fails(tmp_path, slice):
     with pytest.raises(ValueError, match="training and tuning read only fit and val"):
-        search(
-            **files(tmp_path, slice=slice),
-            tasks={"drama": "Drama"},
-            by="category",
-            configs={"drama": BASE},
-            trials=LIST,
-            search=SEARCH,
-            teachers={},
-            journal=tmp_path / "journal.log",
-            code="a",
-            about={},
-            begun=BASE,
-            outputs={},
-            log=LOG,
-        )
+        search_in(tmp_path, files(tmp_path, slice=slice))

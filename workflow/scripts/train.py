@@ -7,8 +7,8 @@ from talking_models.running.job import start
 
 def ratings(log):
     """Train on ratings."""
+    from talking_models.changes import with_chosen
     from talking_models.training.ratings import Outputs, run
-    from talking_models.tuning.tuned import with_chosen
 
     files, params = snakemake.input, snakemake.params
     run(

@@ -1,8 +1,8 @@
 """Rule train_fold_teachers: one teacher on the fit rows of each fold."""
 
 from talking_models.running.job import start
+from talking_models.changes import with_chosen
 from talking_models.tuning.jobs import train_fold_teachers
-from talking_models.tuning.tuned import with_chosen
 
 log = start(snakemake)
 params = snakemake.params

@@ -210,7 +210,7 @@ class Jobs:
         student = config.student_of(experiment)
         kinds = {config.models[m].kind for m in (student, *config.teachers_of(experiment))}
         family = config.model_kind(student).family
-        more = ["talking_models.tuning.tuned"] if family == "ratings" else self.code_of_images(data)
+        more = ["talking_models.changes"] if family == "ratings" else self.code_of_images(data)
         return [
             f"talking_models.training.{family}",
             METHODS.module(config.method_of(experiment)),

@@ -33,10 +33,8 @@ def fabric_of(device: Mapping[str, Any]) -> Fabric:
 
 
 def reduce_gradients(fabric: Fabric, optimizer: torch.optim.Optimizer) -> None:
-    """Give all processes the mean gradient, where the backward pass has not done so.
-
-    Only XLA leaves it to the optimizer's step. Clipping needs it before, and a mean of equal
-    gradients changes nothing.
+    """Give all processes the mean gradient, for clipping, which XLA leaves to the optimizer's step;
+    there a mean of equal gradients changes nothing.
     """
     if fabric.device.type == "xla" and fabric.world_size > 1:
         import torch_xla.core.xla_model as xm
@@ -49,9 +47,6 @@ def launch(device: Mapping[str, Any], function: Callable, *arguments: Any) -> An
 
     With several, `function` and its arguments are pickled, and the script that started the job must
     not start it again when it is imported.
-
-    Raises:
-        RuntimeError: there are not as many processes as devices.
     """
     files = [
         handler.baseFilename

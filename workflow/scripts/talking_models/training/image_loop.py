@@ -23,8 +23,7 @@ from talking_models.training.resume import Logs, Resume
 class PlacedStreams(Streams):
     """Streams that are set to a place in the training before they are used.
 
-    A training that is resumed at a step, or whose micro-batches several processes share, then draws
-    what an undisturbed one draws there.
+    A training that is resumed, or shared by several processes, then draws what another draws there.
     """
 
     def seek(self, *place: int) -> None:
@@ -39,10 +38,7 @@ class Learner(nn.Module):
     """All that is trained, as one module: the student and the method's own modules.
 
     Its forward pass is the loss, so that a wrapper for several devices sees every use of a weight.
-
-    Args:
-        student, method, teachers: as `Method.loss` has them.
-        draws: of the method's training noise.
+    The method's training noise comes from `draws`.
     """
 
     def __init__(
@@ -88,21 +84,13 @@ def learning_rate(step: int, training: Mapping[str, Any]) -> float:
     return training["learning_rate"] * 0.5 * (1 + math.cos(math.pi * progress))
 
 
-def torch_seed(*place: int) -> int:
-    """A seed of torch's own generator for a place in the training."""
-    return int(np.random.SeedSequence(place).generate_state(1, np.uint64)[0])
-
-
 def train(
     fabric: Fabric,
     learner: Learner,
     batches: Callable[[range], Iterator[Any]],
     accuracy: Callable[[], float],
     prepare: Callable[[], None],
-    *,
-    training: Mapping[str, Any],
-    seed: int,
-    setting: Any,
+    config: Mapping[str, Any],
     resume: Resume,
     logs: Logs,
     log: logging.Logger,
@@ -111,21 +99,15 @@ def train(
 
     Args:
         fabric: launched; every process calls this.
-        learner: student and modules.
+        learner: what is trained.
         batches: this process's micro-batches of a range of steps.
         accuracy: of the student on the val slice.
         prepare: called once, when all is on its device.
-        training: the keys of `models.kind.ImageTraining`.
-        seed: of what timm's models draw; named in messages.
-        setting: what to name in an error.
-        resume: where the state is kept.
-        logs: gets the rows of the job's tables.
-        log: gets progress lines with the time left.
-
-    Raises:
-        TrainingDiverged: a loss part became NaN or infinite.
+        config: the effective config, with a `seed`.
+        resume, logs, log: what the job keeps and says.
     """
     student, own, method = learner.student, learner.own, learner.method
+    training, seed = config["training"], config["seed"]
     learner.to(fabric.device)  # before the optimizer: XLA makes new parameters
     # without weight decay (Dosovitskiy et al., 2021, Table 4)
     sgd = torch.optim.SGD(
@@ -150,12 +132,13 @@ def train(
         for number in mine:
             batch = fabric.to_device(next(waiting))
             learner.draws.seek(step, number)
-            torch.manual_seed(torch_seed(seed, step, number))  # what a timm model itself draws
+            place = np.random.SeedSequence((seed, step, number))  # of what timm itself draws
+            torch.manual_seed(int(place.generate_state(1, np.uint64)[0]))
             with fabric.no_backward_sync(module, enabled=number != mine[-1]):
                 parts, monitors = module(batch, step)
                 total = sum(parts.values())
                 if not torch.isfinite(total):
-                    check_finite(parts | {"total": total}, step, (seed,), setting)
+                    check_finite(parts | {"total": total}, step, (seed,), config)
                 if measured and number == mine[-1]:
                     norms = gradient_norms(parts, student)
                 fabric.backward(total / len(mine))
@@ -167,7 +150,7 @@ def train(
             module, optimizer, max_norm=training["clip"], error_if_nonfinite=False
         )
         if not torch.isfinite(norm):
-            check_finite({"gradient norm": norm}, step, (seed,), setting)
+            check_finite({"gradient norm": norm}, step, (seed,), config)
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
         if measured or last:  # the mean over the micro-batches of all processes

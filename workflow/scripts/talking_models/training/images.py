@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -123,23 +124,19 @@ def fit(
                 correct += (student(batch).output.argmax(-1) == batch.target).sum()
         return float(fabric.all_reduce(correct, reduce_op="sum")) / len(val)
 
-    def batches(steps: range) -> Iterator[Any]:
-        return shuffled(
-            examples,
-            augmented(look, training["smallest_area"], training["flip"]),
-            seed=seed,
-            batch_size=training["batch_size"],
-            micro=micro,
-            steps=steps,
-            workers=workers,
-            rank=rank,
-            world=world,
-        )
-
-    log.info(
-        f"{config['method']}, {len(examples)} training images, {len(mine)} micro-batches of "
-        f"{micro} for each of {world} processes on {fabric.device}"
+    batches = partial(
+        shuffled,
+        examples,
+        augmented(look, training["smallest_area"], training["flip"]),
+        seed=seed,
+        batch_size=training["batch_size"],
+        micro=micro,
+        workers=workers,
+        rank=rank,
+        world=world,
     )
+    where = f"{world} processes on {fabric.device}, {len(mine)} times {micro} images a step each"
+    log.info("%s, %d training images, %s", config["method"], len(examples), where)
     # a killed job leaves it and goes on from it
     resume = Resume(Path(outputs.models).with_name("checkpoint.safetensors"), key)
     logs = Logs(outputs.board if fabric.is_global_zero else None)
@@ -149,12 +146,10 @@ def fit(
         batches,
         accuracy,
         prepare,
-        training=training,
-        seed=seed,
-        setting={name: config[name] for name in ("method", "settings", "training")},
-        resume=resume,
-        logs=logs,
-        log=log,
+        config,
+        resume,
+        logs,
+        log,
     )
     logs.close()
     if fabric.is_global_zero:
@@ -170,11 +165,8 @@ def fit(
 def run(inputs: Inputs, config: Mapping[str, Any], code: str, outputs: Outputs) -> None:
     """A whole training job, from files to files.
 
-    Args:
-        inputs: files to read.
-        config: the effective config, see `config.Config.training_job`, with a `seed`.
-        code: a digest of the code; a checkpoint of other code is not read.
-        outputs: files to write.
+    The effective config, see `config.Config.training_job`, has a `seed`; what a killed job left is
+    not read if it is of other code, of which `code` is a digest.
     """
     # where a job runs changes no more than rounding
     what = {name: value for name, value in config.items() if name != "device"}

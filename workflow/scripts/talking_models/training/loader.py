@@ -25,7 +25,7 @@ from talking_models.training.batches import shuffled_rows
 
 
 class ImageBatch(NamedTuple):
-    """Normalised images (B, 3, R, R) float32 and labels (B,) int64."""
+    """Normalised images (B, 3, R, R) float32, and labels (B,) int64."""
 
     images: Tensor
     target: Tensor
@@ -92,26 +92,19 @@ def in_order(
 def shuffled(
     examples: Examples,
     transform: Callable,
+    steps: range,
     *,
     seed: int,
     batch_size: int,
     micro: int,
-    steps: range,
     workers: int,
     rank: int = 0,
     world: int = 1,
 ) -> Iterator[ImageBatch]:
-    """Micro-batches of process `rank`, step by step: the rank-th of each step, the next after it.
+    """Micro-batches of process `rank` for some steps of the training, one step after the other.
 
-    Args:
-        examples: what to train on.
-        transform: from `augmented`.
-        seed: of order and augmentation.
-        batch_size: images of a step, over all `world` processes.
-        micro: images of a micro-batch.
-        steps: which steps of the training.
-        workers: processes that prepare images.
-        rank, world: this process and how many there are.
+    Of the micro-batches of `micro` images that make a step's `batch_size`, a process takes the
+    rank-th and every world-th after it. `seed` is that of order and augmentation.
     """
 
     def places() -> Iterator[list[tuple[int, int]]]:

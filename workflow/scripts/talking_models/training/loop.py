@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -14,7 +14,6 @@ from torch import Tensor, nn
 from talking_models.methods import Method
 from talking_models.models.base import LayeredModel
 from talking_models.training.optimizer import Optimizer
-from talking_models.training.setup import products_in
 
 LOG_LINES = 10
 HISTORY = ["step", "name", "value", "gradient_norm"]
@@ -24,8 +23,11 @@ class TrainingDiverged(ArithmeticError):
     """A loss became NaN or infinite."""
 
 
-def check_finite(parts: dict[str, Tensor], step: int, seeds: tuple[int, ...], setting: Any) -> None:
+def check_finite(
+    parts: dict[str, Tensor], step: int, seeds: Sequence[int], config: Mapping[str, Any]
+) -> None:
     """Raise a `TrainingDiverged` that says which part of the loss is no number, where, and why."""
+    setting = {key: config[key] for key in ("method", "settings", "training")}
     for name, part in parts.items():
         for seed, value in zip(seeds, part.reshape(-1).tolist(), strict=True):
             if not -float("inf") < value < float("inf"):
@@ -58,31 +60,19 @@ def forget_untrained(method: Method, step: int, student: nn.Module, own: nn.Modu
 
 
 class Progress:
-    """Progress lines with the pace, in `unit`s of which a step has some, and the time left.
-
-    Args:
-        log: gets the lines.
-        steps: of the whole training.
-        begun: steps that were taken before, by a job that was killed.
-        unit, per_step: see above.
-    """
+    """Progress lines with the pace, in what a step has many of, and the time left."""
 
     def __init__(
-        self,
-        log: logging.Logger,
-        steps: int,
-        begun: int = 0,
-        unit: str = "steps",
-        per_step: int = 1,
+        self, log: logging.Logger, steps: int, begun: int = 0, unit: str = "steps", many: int = 1
     ) -> None:
         self.log, self.steps, self.begun = log, steps, begun
-        self.unit, self.per_step = unit, per_step
+        self.unit, self.many = unit, many
         self.started = time.monotonic()
 
     def report(self, taken: int, values: Mapping[str, float]) -> float:
         """Write a line after `taken` steps; the pace."""
         steps_per_second = (taken - self.begun) / (time.monotonic() - self.started)
-        pace = steps_per_second * self.per_step
+        pace = steps_per_second * self.many
         said = "  ".join(f"{name} {value:.4f}" for name, value in values.items())
         left = (self.steps - taken) / steps_per_second
         line = "step %d/%d  %s  %.1f %s/s  %.0f s left"
@@ -95,13 +85,8 @@ def train(
     method: Method,
     teachers: Mapping[str, Any],
     batches: Iterator[Any],
-    *,
-    steps: int,
-    learning_rate: float,
-    weight_decay: float,
-    precision: str,
-    seeds: tuple[int, ...],
-    setting: Any,
+    config: Mapping[str, Any],
+    seeds: Sequence[int],
     log: logging.Logger,
     looks: tuple[int, Callable[[], None]] | None = None,
 ) -> pd.DataFrame:
@@ -112,10 +97,8 @@ def train(
         method: what is minimised.
         teachers: frozen, by id; see `Method.loss`.
         batches: one is taken per step.
-        steps, learning_rate, weight_decay: of AdamW; biases do not decay.
-        precision: float32, or bfloat16 for the products of matrices alone.
+        config: the effective config; with `precision` bfloat16 only products of matrices are in it.
         seeds: of the models of the stack, for messages.
-        setting: what to name in an error: the effective settings.
         log: gets about ten progress lines.
         looks: every so many steps a function is called with the student in eval mode.
 
@@ -127,7 +110,9 @@ def train(
         TrainingDiverged: a loss part became NaN or infinite.
     """
     own = nn.ModuleDict(dict(method.modules()))
-    optimizer = Optimizer(student, own, steps=steps, lr=learning_rate, decay=weight_decay)
+    training, products = config["training"], config["precision"] == "bfloat16"
+    steps, rate, decay = (training[key] for key in ("steps", "learning_rate", "weight_decay"))
+    optimizer = Optimizer(student, own, steps=steps, lr=rate, decay=decay)
     student.train()
     own.train()
     every = max(1, steps // LOG_LINES)
@@ -136,18 +121,19 @@ def train(
     for step in range(steps):
         batch = next(batches)
         optimizer.expect(batch)
-        with products_in(precision):
+        # left before the weights change, of which it keeps rounded copies
+        with torch.autocast("cpu", torch.bfloat16, enabled=products):
             loss = method.loss(batch, student, teachers, step)
         total = loss.total
         if not torch.isfinite(total).all():
-            check_finite(loss.parts | {"total": total}, step, seeds, setting)
+            check_finite(loss.parts | {"total": total}, step, seeds, config)
         taken = step + 1
         reported = taken % every == 0 or taken == steps
         norms = gradient_norms(loss.parts, student) if reported else {}
         total.sum().backward()
         forget_untrained(method, step, student, own)
         optimizer.step()
-        optimizer.zero_grad()  # before the next step's memory is taken
+        optimizer.zero_grad()
         if looks and taken % looks[0] == 0:
             optimizer.settle()
             student.eval()

@@ -17,7 +17,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from functools import partial
-from itertools import filterfalse
 from typing import Any
 
 import torch
@@ -154,9 +153,12 @@ class Optimizer:
         }
         by_row = {table.weight for table in tables.values()}
         rest = [p for module in self.modules for p in module.parameters() if p not in by_row]
+        # biases and the scales of norms, one row for each model, do not decay
+        matrices = [p for p in rest if p.dim() > 1 and p.shape[-2] > 1]
+        others = [p for p in rest if p.dim() < 2 or p.shape[-2] == 1]
         self.parts = [
-            AdamW(filter(decays, rest), lr=lr, decay=decay),
-            AdamW(filterfalse(decays, rest), lr=lr, decay=0.0),
+            AdamW(matrices, lr=lr, decay=decay),
+            AdamW(others, lr=lr, decay=0.0),
             *self.rows.values(),
         ]
 
@@ -179,8 +181,3 @@ class Optimizer:
         """Make all weights what AdamW would have made of them by now, for reading."""
         for table in self.rows.values():
             table.settle()
-
-
-def decays(p: nn.Parameter) -> bool:
-    """Weights decay; biases and the scales of norms (one row per model) do not."""
-    return p.dim() > 1 and p.shape[-2] > 1

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -23,25 +24,7 @@ from talking_models.training.devices import launch
 from talking_models.training.images import MEASURE_BATCH
 from talking_models.training.loader import in_order
 
-LOG_BATCHES = 20  # between two lines of progress
-
-
-def features(
-    fabric: Fabric, examples: Examples, form: Mapping[str, Any], backbone: Backbone, workers: int
-) -> tuple[Tensor, Tensor]:
-    """The backbone's pooled features (n, width) of whole images, and their labels (n,)."""
-    model = MODELS.get(form["kind"]).teacher(form, backbone)
-    model = fabric.to_device(model.eval())
-    log = logging.getLogger("talking_models")
-    found = []
-    with torch.no_grad(), fabric.autocast():
-        for batch in in_order(examples, backbone.look, MEASURE_BATCH, workers):
-            output = model(fabric.to_device(batch)).output
-            found.append((output.float().cpu(), batch.target))
-            if len(found) % LOG_BATCHES == 0:
-                done = len(found) * MEASURE_BATCH
-                log.info("features of %d of %d %s images", done, len(examples), examples.slice)
-    return tuple(map(torch.cat, zip(*found, strict=True)))
+LOG = logging.getLogger("talking_models")
 
 
 def fit_probe(
@@ -65,9 +48,9 @@ def fit_probe(
     size = min(batch_size, len(x))
     steps = max(1, epochs * len(x) // size)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
-    order: Iterator[Tensor] = shuffled_rows(len(x), size, Streams([0], "probe", stacked=False))
-    for _ in range(steps):
-        rows = next(order).to(x.device)
+    order = shuffled_rows(len(x), size, Streams([0], "probe", stacked=False))
+    for rows in islice(order, steps):
+        rows = rows.to(x.device)
         loss = nn.functional.cross_entropy(layer((x[rows] - mean) / std), y[rows])
         optimizer.zero_grad()
         loss.backward()
@@ -88,17 +71,23 @@ def probe(
     outputs: Mapping[str, Path],
 ) -> None:
     """Train and measure the probe of one data set; see `run`."""
-    log = logging.getLogger("talking_models")
-    workers, form, loaded = config["device"]["workers"], config["settings"], Backbone.load(backbone)
+    form, weights = config["settings"], Backbone.load(backbone)
+    model = fabric.to_device(MODELS.get(form["kind"]).teacher(form, weights).eval())
     rows = []
     for path, name in ((fit, "fit"), (val, "val")):
-        examples = Examples.read(path, name)
-        x, y = map(fabric.to_device, features(fabric, examples, form, loaded, workers))
+        examples, found = Examples.read(path, name), []
+        with torch.no_grad(), fabric.autocast():
+            batches = in_order(examples, weights.look, MEASURE_BATCH, config["device"]["workers"])
+            for number, batch in enumerate(map(fabric.to_device, batches), 1):
+                found.append((model(batch).output.float(), batch.target))
+                if number % 20 == 0:
+                    LOG.info("%d of %d images seen", number * MEASURE_BATCH, len(examples))
+        x, y = map(torch.cat, zip(*found, strict=True))  # pooled features (n, width), labels
         if name == "fit":
-            log.info("features of %d training images, %d wide", *x.shape)
+            LOG.info("features of %d training images, %d wide", *x.shape)
             layer = fit_probe(x, y, len(examples.classes), **form["probe"])
         share = float((layer(x).argmax(-1) == y).float().mean())
-        log.info("accuracy on %s: %.4f of %d images", name, share, len(y))
+        LOG.info("accuracy on %s: %.4f of %d images", name, share, len(y))
         rows.append((name, len(y), share))
     write_csv(outputs["accuracy"], pd.DataFrame(rows, columns=["slice", "images", "accuracy"]))
     save(outputs["probe"], "probe", layer.state_dict(), {"classes": examples.classes})
@@ -115,8 +104,7 @@ def run(
 
     Args:
         fit, val: slices of a data set; the second one only measures.
-        backbone: the pre-trained teacher.
-        config: `settings` of the teacher and `device`.
+        backbone: the pre-trained teacher, whose `settings` are in the config beside `device`.
         outputs: files to write: `probe`, `accuracy`.
     """
     device = dict(config["device"]) | {"devices": 1}

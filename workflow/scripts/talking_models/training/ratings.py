@@ -73,8 +73,7 @@ def fit(
     """Train a stack of models by one method.
 
     Args:
-        rows: training rows.
-        items: the items' table.
+        rows, items: training rows, and the items' table.
         config: the effective config, see `config.Config.training_job`.
         teachers: trained teachers by id; none for a method without a teacher. With `teacher_seed`
             `paired` the i-th model of each teaches the i-th student, else the first all of them.
@@ -82,10 +81,9 @@ def fit(
         validation: is looked at while training.
 
     Returns:
-        The trained models and the history of the loss (see `loop.train`).
+        The trained models, and the history of the loss, see `loop.train`.
 
     Raises:
-        TrainingDiverged: see `loop.train`.
         ValueError: a teacher has not as many models as there are students.
     """
     seeds = tuple(range(config["seeds"]))
@@ -125,20 +123,8 @@ def fit(
 
         looks = validation.every, look
     order = shuffled_rows(len(data), training["batch_size"], Streams(seeds, "order"))
-    history = train(
-        student,
-        method,
-        frozen,
-        map(data.batch, order),
-        steps=training["steps"],
-        learning_rate=training["learning_rate"],
-        weight_decay=training["weight_decay"],
-        precision=config["precision"],
-        seeds=seeds,
-        setting={key: config[key] for key in ("method", "settings", "training")},
-        log=log,
-        looks=looks,
-    )
+    batches = map(data.batch, order)
+    history = train(student, method, frozen, batches, config, seeds, log, looks)
     weights = {name: tensor.detach() for name, tensor in student.state_dict().items()}
     listing = items.set_index("item").loc[vocabulary.items].to_dict("list")
     return Checkpoint(list(seeds), dict(form), vocabulary, listing, weights), history

@@ -20,17 +20,12 @@ from talking_models.models.files import read, save
 class Logs:
     """Rows of the job's tables, which a resumed job repeats.
 
-    Args:
-        board: a folder where TensorBoard finds them while the job runs; emptied first.
-
-    Attributes:
-        history: step, name, value, gradient_norm.
-        throughput: step, images_per_second.
+    TensorBoard finds them while the job runs in the folder `board`, which is emptied first.
     """
 
     def __init__(self, board: str | Path | None = None) -> None:
-        self.history: list[tuple] = []
-        self.throughput: list[tuple] = []
+        self.history: list[tuple] = []  # step, name, value, gradient_norm
+        self.throughput: list[tuple] = []  # step, images_per_second
         self.board = None
         if board is not None:
             shutil.rmtree(board, ignore_errors=True)

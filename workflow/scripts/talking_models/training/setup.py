@@ -1,4 +1,4 @@
-"""How torch runs in every job of ratings: threads, determinism, precision and memory."""
+"""How torch runs in every job of ratings: threads, determinism and memory."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import ctypes
 import torch
 
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # of malloc.h
-MIB = 1 << 20
 
 
 def one_thread() -> None:
@@ -16,17 +15,9 @@ def one_thread() -> None:
     if mallopt is not None:
         # glibc keeps what a step frees for the next one. It would give it back and get it again,
         # page by page: up to a tenth of a small step's time.
-        mallopt(M_MMAP_THRESHOLD, 32 * MIB)  # the most that glibc takes
-        mallopt(M_TRIM_THRESHOLD, 256 * MIB)
+        mallopt(M_MMAP_THRESHOLD, 32 << 20)  # the most that glibc takes
+        mallopt(M_TRIM_THRESHOLD, 256 << 20)
     torch.set_num_threads(1)
     torch.set_deterministic_debug_mode("error")  # use_deterministic_algorithms imports a compiler
     # it would fill all memory before it is written to, a tenth of TD's time
     torch.utils.deterministic.fill_uninitialized_memory = False
-
-
-def products_in(precision: str) -> torch.autocast:
-    """A context for one forward pass whose products are in `precision`, float32 or bfloat16.
-
-    It must be left before the weights change, as it keeps their rounded copies.
-    """
-    return torch.autocast("cpu", torch.bfloat16, enabled=precision == "bfloat16")

@@ -1,18 +1,17 @@
 """From the curves of a search to settings: which trial, and how many steps.
 
-A rule's `scope` says whether all tasks share one choice (`shared`: the trial and the step with the
-lowest mean RMSE over tasks and folds) or each has its own (`task`: the lowest mean over folds).
+By `scope`, all tasks share one choice (`shared`: the trial and the step with the lowest mean RMSE
+over tasks and folds) or each has its own (`task`: the lowest mean over folds).
 """
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pandas as pd
 
-from talking_models.changes import changed
+from talking_models.changes import PARTS, changed
 
 SCOPES = ("shared", "task")
 
@@ -26,13 +25,12 @@ def choices(curves: pd.DataFrame, scope: str) -> dict[str, tuple[int, int]]:
     done = curves[curves["state"] == "complete"]
     if done.empty:
         raise ValueError("no trial of the search finished: all diverged or were pruned")
-    keys = ["trial", "look"]
+    groups = dict(list(done.groupby("task", sort=False)))
     if scope == "shared":
-        best = done.groupby(keys)["rmse"].mean().idxmin()
-        return dict.fromkeys(done["task"].unique(), best)
+        groups = dict.fromkeys(groups, done)
     return {
-        task: group.groupby(keys)["rmse"].mean().idxmin()
-        for task, group in done.groupby("task", sort=False)
+        task: group.groupby(["trial", "look"])["rmse"].mean().idxmin()
+        for task, group in groups.items()
     }
 
 
@@ -48,9 +46,8 @@ def held_out_scores(curves: pd.DataFrame) -> pd.Series:
     """
     last = curves["fold"].max()
     earlier, held_out = curves[curves["fold"] < last], curves[curves["fold"] == last]
-    return pd.Series(
-        {scope: chosen_score(held_out, choices(earlier, scope)).mean() for scope in SCOPES}
-    )
+    found = {scope: chosen_score(held_out, choices(earlier, scope)) for scope in SCOPES}
+    return pd.DataFrame(found).mean()
 
 
 def described(
@@ -67,7 +64,7 @@ def described(
     chosen, shared = choices(curves, search["scope"]), choices(curves, "shared")
     scores, found = chosen_score(curves, chosen), {}
     for task, (trial, look) in chosen.items():
-        change = {"training": {}, "settings": {}} | copy.deepcopy(trials[trial])
+        change = changed({part: {} for part in PARTS}, trials[trial])
         if search["steps"] is not None:
             change["training"]["steps"] = int((look + 1) * search["every"])
             common = changed(configs[task], trials[shared[task][0]])
@@ -87,17 +84,12 @@ def summary(
     rows = []
     for index, change in enumerate(trials):
         own = curves[curves["trial"] == index]
-        mean = own.groupby("look")["rmse"].mean()
+        row = {"trial": index, "state": "failed", "score": float("nan"), "steps": 0}
+        if len(own):
+            mean = own.groupby("look")["rmse"].mean()
+            steps = (mean.idxmin() + 1) * (search["every"] or 0)
+            row |= {"state": own["state"].iloc[0], "score": mean.min(), "steps": steps}
         runs = own.groupby(["fold", "task"]).ngroups
-        flat = {k: v for part in change.values() for k, v in part.items()}
-        rows.append(
-            {
-                "trial": index,
-                "state": own["state"].iloc[0] if len(own) else "failed",
-                "score": mean.min() if len(own) else float("nan"),
-                "steps": (mean.idxmin() + 1) * (search["every"] or 0) if len(own) else 0,
-                "model_steps": runs * search["seeds"] * (search["steps"] or 0),
-                **flat,
-            }
-        )
+        row["model_steps"] = runs * search["seeds"] * (search["steps"] or 0)
+        rows.append({**row, **change.get("training", {}), **change.get("settings", {})})
     return pd.DataFrame(rows)

@@ -1,7 +1,6 @@
 """The tuning jobs of ratings: search settings, and train a teacher for each fold.
 
-They see training rows only. A search writes its evidence (`curves.csv`), a summary of its trials
-(`trials.csv`) and what it chose (`chosen.yaml`).
+They see training rows only.
 """
 
 from __future__ import annotations
@@ -14,22 +13,21 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import yaml
 
 from talking_models import __version__
-from talking_models.changes import changed
+from talking_models.changes import PARTS, changed, read_chosen
 from talking_models.data.base import ALL
 from talking_models.data.parquet import read_items
 from talking_models.data.splits import folds, members
-from talking_models.io import write_csv, write_yaml
+from talking_models.io import write_csv, write_text, write_yaml
 from talking_models.models.checkpoint import Checkpoint
 from talking_models.training.ratings import Validation, fit, read_rows
 from talking_models.training.setup import one_thread
 from talking_models.tuning.choose import described, held_out_scores, summary
-from talking_models.tuning.search import Curves, run_search
-from talking_models.tuning.tuned import read_chosen, write_choice
+from talking_models.tuning.search import run_search
 
-QUIET = logging.getLogger("talking_models.tuning.trial")
-"""Takes the progress of trials, of which a search has hundreds."""
+QUIET = logging.getLogger("talking_models.tuning.trial")  # of the hundreds of trials of a search
 QUIET.setLevel(logging.WARNING)
 
 
@@ -56,9 +54,7 @@ def configs_of_tasks(
 
 
 def fold_rows(train: pd.DataFrame, count: int, fold: int) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Fit and validation rows of one of `count` folds, of training rows of all tasks in time order,
-    so that the folds of every task and a teacher's share their cuts.
-    """
+    """Fit and validation rows of a fold of all tasks, whose cuts they and a teacher share."""
     fit, val = folds(len(train), count)[fold]
     return train.iloc[:fit].reset_index(drop=True), train.iloc[fit:val].reset_index(drop=True)
 
@@ -78,8 +74,7 @@ class FoldScores:
         search: Mapping[str, Any],
         teachers: Mapping[str, Sequence[Checkpoint]],
     ) -> None:
-        self.items, self.configs, self.search = items, configs, search
-        self.teachers = teachers
+        self.items, self.configs, self.search, self.teachers = items, configs, search, teachers
         self.rows = {}
         for fold in range(search["folds"]):
             parts = fold_rows(train, search["folds"], fold)
@@ -93,12 +88,8 @@ class FoldScores:
                     raise ValueError(f"the task {name!r} has no rows in fold {fold}: leave it out")
                 self.rows[fold, id] = own
 
-    def __call__(self, change: Mapping[str, Any], fold: int) -> Curves:
-        """The mean RMSE over seeds along training: (tasks, looks).
-
-        Raises:
-            TrainingDiverged: see `training.loop`.
-        """
+    def __call__(self, change: Mapping[str, Any], fold: int) -> np.ndarray:
+        """The mean RMSE over seeds along training, (tasks, looks); raises as `fit`."""
         search, curves = self.search, []
         steps = {} if search["steps"] is None else {"steps": search["steps"]}
         teachers = {id: each[fold] for id, each in self.teachers.items()}
@@ -106,9 +97,9 @@ class FoldScores:
             config = changed(start, change, {"training": steps})
             config |= {"seeds": search["seeds"], "precision": search["precision"]}
             config["teacher_seed"] = "first"  # a fold has one teacher for all its students
-            fit_rows, val_rows = self.rows[fold, task]
-            validation = Validation(val_rows, search["every"] or config["training"]["steps"])
-            fit(fit_rows, self.items, config, teachers, QUIET, validation)
+            own, held_out = self.rows[fold, task]
+            validation = Validation(held_out, search["every"] or config["training"]["steps"])
+            fit(own, self.items, config, teachers, QUIET, validation)
             curves.append(np.mean(validation.curve, 1))
         return np.array(curves)
 
@@ -132,20 +123,15 @@ def search(
     """Search the settings of one experiment, from files to files, on one thread.
 
     Args:
-        rows: the training slices of the task of all rows.
-        items: the items' table.
-        tasks: names of the tasks to train on, by id; a teacher's is `all`.
-        by: what tasks are subsets by, see `splits.members`.
+        rows, items: the training slices of the task of all rows, and the items' table.
+        tasks, by: names of the tasks by id, a teacher's is `all`, and see `splits.members`.
         configs: the config of each task, which each trial changes.
         trials: changes to try, see `space.trials`.
         search: `folds`, `seeds`, `precision`, `steps` (the most that a choice can have), `every`,
             `scope`. With `steps` and `every` None, steps are not chosen: those of the configs stay.
         teachers: checkpoints by the teacher's id, one per fold.
-        journal: see `run_search`; the search's identity there is the content of all that scores
-            depend on. Another scope chooses anew without training, and a longer list of trials
-            trains only those that are new.
-        code: digest of the code.
-        about: what the choice is for.
+        journal: see `run_search`; scores depend neither on the scope nor on the number of trials.
+        code, about: a digest of it, and what the choice is for.
         begun: the config without any choice, also without those that `configs` have from others.
         outputs: files `curves`, `trials`, `chosen` and `choice`.
         log: gets a line for each trial.
@@ -160,15 +146,25 @@ def search(
     curves = run_search(trials, score, list(configs), search["folds"], journal, identity, log)
     write_csv(outputs["curves"], curves)
     write_csv(outputs["trials"], summary(curves, trials, search))
-    if search["folds"] > 1:
-        said = held_out_scores(curves).round(5).to_dict()
-        log.info("mean RMSE on the last fold of what the others choose: %s", said)
+    said = held_out_scores(curves).round(5).to_dict()
+    log.info("mean RMSE on the last fold of what the others choose: %s", said)
     chosen = described(curves, trials, configs, search)
     for task, change in chosen.items():
         log.info("%s: %s", task, change)
     write_yaml(outputs["chosen"], chosen)
-    how = {"search": dict(search), "talking_models": __version__}
-    write_choice(outputs["choice"], chosen, {**about, **how}, begun)
+    about = {**about, "search": dict(search), "talking_models": __version__}
+    write_choice(outputs["choice"], chosen, about, begun)
+
+
+def write_choice(
+    path: str | Path, chosen: Mapping[str, Any], about: Mapping[str, Any], begun: Mapping[str, Any]
+) -> None:
+    """Write what a search that started from the config `begun` chose for each task, as the
+    repository keeps it; see `config.choices`.
+    """
+    content = {"about": about, "from": {part: begun[part] for part in PARTS}, "chosen": chosen}
+    head = "# Made by `make tuned`; not to be edited. How: docs/deviations.md, section Settings.\n"
+    write_text(path, head + yaml.safe_dump(content, sort_keys=False, allow_unicode=True))
 
 
 def train_fold_teachers(
@@ -179,15 +175,8 @@ def train_fold_teachers(
     outputs: Sequence[str | Path],
     log: logging.Logger,
 ) -> None:
-    """Train one teacher, of one seed, on the fit rows of each fold, and on nothing later.
-
-    Args:
-        rows: the training slices of the task of all rows.
-        items: the items' table.
-        config: the teacher's effective config.
-        folds: how many.
-        outputs: a checkpoint for each fold.
-        log: gets the progress.
+    """Train one teacher, of one seed, on the fit rows of each fold, and on nothing later; `outputs`
+    are a checkpoint for each. See `search`.
     """
     one_thread()
     train, item_table = read_rows(rows), read_items(items)

@@ -6,20 +6,18 @@ the same however often a search was killed, and a longer list adds trials to tho
 
 from __future__ import annotations
 
-import hashlib
 import json
 import logging
 import os
 from collections.abc import Callable, Sequence
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-Curves = np.ndarray
-"""Validation RMSE (tasks, looks) of one fold, the mean over seeds."""
-COLUMNS = ["trial", "state", "fold", "task", "look", "rmse"]
+KEYS = ["search", "settings", "fold", "found"]  # of a journal's lines
 
 
 class Journal:
@@ -30,23 +28,21 @@ class Journal:
     the last. A line that was cut off, by a kill, a full disk or a power loss that leaves zeros, is
     taken off and scored again.
 
-    Attributes:
-        added: how many folds were scored since the file was opened.
-
     Raises:
         ValueError: the file is damaged elsewhere than at its end.
     """
 
     def __init__(self, path: str | Path, identity: Any, log: logging.Logger) -> None:
-        self.path, self.added = Path(path), 0
+        self.path, self.added = Path(path), 0  # folds scored since it was opened
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        content = json.dumps(identity, sort_keys=True)
-        self.search = hashlib.sha256(content.encode()).hexdigest()[:16]
-        self.found: dict[tuple[str, int], list | str] = {}
+        self.search = sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:16]
+        self.found: dict[tuple[str, int], list | str] = {}  # a text: it diverged
         content, whole = self.path.read_bytes() if self.path.exists() else b"", 0
         for number, line in enumerate(content.splitlines(keepends=True), 1):
             try:
-                search, *place, found = _values(line)
+                value = json.loads(line)
+                if not line.endswith(b"\n") or set(value) != set(KEYS):
+                    raise ValueError
             except ValueError:
                 rest = content[whole:].rstrip(b"\0\r\n")
                 if b"\n" in rest or not rest.startswith(b"{"[: len(rest)]):
@@ -57,20 +53,18 @@ class Journal:
                 log.warning("%s was cut in line %d: that is scored again", path, number)
                 os.truncate(path, whole)
                 break
-            if search == self.search:
-                self.found[tuple(place)] = found
+            if value["search"] == self.search:
+                self.found[value["settings"], value["fold"]] = value["found"]
             whole += len(line)
 
     def curves(
         self,
         settings: dict[str, Any],
         fold: int,
-        evaluate: Callable[[dict[str, Any], int], Curves],
-    ) -> Curves:
-        """The curves of some settings on a fold: kept, to the last digit, or evaluated now.
-
-        Raises:
-            ArithmeticError: training diverged, now or before.
+        evaluate: Callable[[dict[str, Any], int], np.ndarray],
+    ) -> list | str:
+        """The curves of some settings on a fold, kept to the last digit or evaluated now; why
+        training diverged, if it did.
         """
         place = json.dumps(settings, sort_keys=True), fold
         if place not in self.found:
@@ -85,24 +79,12 @@ class Journal:
                 os.fsync(file.fileno())
             self.found[place] = found
             self.added += 1
-        if isinstance(self.found[place], str):
-            raise ArithmeticError(self.found[place])
-        return np.array(self.found[place])
-
-
-KEYS = ("search", "settings", "fold", "found")
-
-
-def _values(line: bytes) -> list[Any]:
-    value = json.loads(line)
-    if not line.endswith(b"\n") or set(value) != set(KEYS):
-        raise ValueError
-    return [value[key] for key in KEYS]
+        return self.found[place]
 
 
 def run_search(
     trials: Sequence[dict[str, Any]],
-    evaluate: Callable[[dict[str, Any], int], Curves],
+    evaluate: Callable[[dict[str, Any], int], np.ndarray],
     tasks: Sequence[str],
     folds: int,
     journal: str | Path,
@@ -118,21 +100,16 @@ def run_search(
 
     Args:
         trials: settings, see `space.trials`.
-        evaluate: (settings, fold) to the validation curves; may raise ArithmeticError, which ends
-            the trial as failed.
+        evaluate: (settings, fold) to the validation curves (tasks, looks), the RMSE's mean over
+            seeds; an ArithmeticError ends the trial as failed.
         tasks: names of the curves.
         folds: number of folds.
-        journal: file that the search goes on from, see `Journal`.
-        identity: all that the scores depend on besides the settings of a trial.
+        journal, identity: where the search goes on from, see `Journal`.
         log: gets a line for each trial that is scored now.
-        startup: see above.
 
     Returns:
         One row per trial, fold, task and look: `trial`, `state` (complete, pruned, failed), `fold`,
         `task`, `look` (0, 1, ...), `rmse`. A trial has only the folds that it finished.
-
-    Raises:
-        ValueError: see `Journal`.
     """
     kept = Journal(journal, identity, log)
     complete: list[list[float]] = []  # of each complete trial, its score after each fold
@@ -140,12 +117,12 @@ def run_search(
     for index, settings in enumerate(trials):
         before, curves, scores, state = kept.added, [], [], "complete"
         for fold in range(folds):
-            try:
-                curves.append(kept.curves(settings, fold, evaluate))
-            except ArithmeticError as error:
-                log.warning("%s", error)
+            found = kept.curves(settings, fold, evaluate)
+            if isinstance(found, str):
+                log.warning("%s", found)
                 state = "failed"
                 break
+            curves.append(found)
             scores.append(float(np.mean(curves, (0, 1)).min()))
             earlier = [of[fold] for of in complete]
             if fold + 1 < folds and len(earlier) >= startup and min(scores) > np.median(earlier):
@@ -162,4 +139,4 @@ def run_search(
             for task, curve in zip(tasks, found, strict=True)
             for look, rmse in enumerate(curve)
         ]
-    return pd.DataFrame(rows, columns=COLUMNS)
+    return pd.DataFrame(rows, columns=["trial", "state", "fold", "task", "look", "rmse"])

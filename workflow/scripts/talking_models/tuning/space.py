@@ -1,10 +1,8 @@
 """What a search varies, and the list of settings that it tries.
 
-Every method has the same training space and its own settings' space, the same number of trials, the
-same sampler and the same seed. The first trial is what the configuration says without a search. The
-others are a scrambled Sobol sequence (Optuna's `QMCSampler`): its points cover the space evenly and
-do not depend on earlier scores, so that the list is known in advance, is the same for every task,
-and trials can run in any order and go on after a kill.
+The first trial is what the configuration says without a search. The others are a scrambled Sobol
+sequence (Optuna's `QMCSampler`), of one seed for all methods: its points cover the space evenly and
+do not depend on earlier scores, so that the list is known in advance, whatever the task.
 """
 
 from __future__ import annotations
@@ -21,9 +19,8 @@ TRAINING_SPACE: dict[str, dict[str, Any]] = {
     "dropout": {"low": 0.3, "high": 0.7, "log": False},
     "weight_decay": {"low": 0.03, "high": 1.0, "log": True},
 }
+# searched for the teacher and for training from scratch, whose choice serves all methods
 ID_DROPOUT_SPACE = {"id_dropout": {"low": 0.05, "high": 0.4, "log": False}}
-"""Searched for the teacher and for training from scratch, whose choice serves all methods."""
-
 ZERO_SHARE = 0.15  # of the trials of a weight that may be zero
 
 
@@ -38,7 +35,6 @@ def settings_space(method: str) -> dict[str, dict[str, Any]]:
 
 
 def _value(space: dict[str, Any], point: float) -> Any:
-    """Where `point` in [0, 1) of the unit interval is in a dimension of a space."""
     if "choices" in space:
         return space["choices"][int(point * len(space["choices"]))]
     if space.get("zero"):
@@ -53,16 +49,10 @@ def _value(space: dict[str, Any], point: float) -> Any:
     return float(f"{value:.3g}")  # three digits, so that a chosen value can be read and typed
 
 
-def trials(
-    config: dict[str, Any], n: int, with_id_dropout: bool, seed: int = 0
-) -> list[dict[str, Any]]:
+def trials(config: dict[str, Any], n: int, with_id_dropout: bool) -> list[dict[str, Any]]:
     """The settings to try: `n` dicts with the keys `training` and `settings`.
 
-    Args:
-        config: of the job before the search: its `method`, `training` and `settings`.
-        n: number of trials.
-        with_id_dropout: whether `id_dropout` is searched too.
-        seed: of the scrambled Sobol sequence.
+    `config` is the job's before the search; `id_dropout` is searched only where asked for.
     """
     import optuna
 
@@ -76,7 +66,7 @@ def trials(
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-        sampler = optuna.samplers.QMCSampler(scramble=True, seed=seed)
+        sampler = optuna.samplers.QMCSampler(scramble=True, seed=0)
     study = optuna.create_study(sampler=sampler)
     found = [
         {
