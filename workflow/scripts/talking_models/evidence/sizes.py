@@ -16,9 +16,9 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from talking_models.data.features import encode
 from talking_models.io import write_csv, write_text
-from talking_models.models import backbones, checkpoint
+from talking_models.models import checkpoint
 from talking_models.models.base import LayeredModel
-from talking_models.models.files import kind_of
+from talking_models.models.files import IMAGES, kind_of, load_trained
 from talking_models.report.markdown import grid
 from talking_models.running.machine import processor
 from talking_models.training.batches import RatingData
@@ -40,8 +40,8 @@ class Pictures:
 
 def example(path: str | Path) -> tuple[LayeredModel, Any, int]:
     """A trained model, one of its stack, with a batch and how many predictions that is."""
-    if kind_of(path) == backbones.KIND:
-        model, look, _ = backbones.load_trained(path)
+    if kind_of(path) == IMAGES:
+        model, look, _ = load_trained(path)
         return model, Pictures(PICTURES, look.size), PICTURES
     trained = checkpoint.Checkpoint.load(path)
     items = pd.DataFrame({"item": trained.vocabulary.items, **trained.listing})
