@@ -64,15 +64,12 @@ class ModelSettings(Strict):
 class ModelKind:
     """Base of every kind of model; a subclass in a file of its own is one.
 
-    Attributes:
-        family: the data that it is for: `ratings` or `images`.
-        Settings: the keys of an entry of this kind; its `training` is what `train` takes.
-        pretrained: whether it can teach without being trained here, as its weights come with it.
+    A kind of images is an `images.ImageKind`, too.
     """
 
-    family: ClassVar[Literal["ratings", "images"]]
-    Settings: ClassVar[type[ModelSettings]] = ModelSettings
-    pretrained: ClassVar[bool] = False
+    family: ClassVar[Literal["ratings", "images"]]  # the data that it is for
+    Settings: ClassVar[type[ModelSettings]] = ModelSettings  # the keys of an entry of this kind
+    pretrained: ClassVar[bool] = False  # whether it can teach without being trained here
 
     @classmethod
     def build(
@@ -94,6 +91,11 @@ class ModelKind:
             mean_rating: where the prediction starts.
         """
         raise NotImplementedError
+
+    @staticmethod
+    def noise(training: dict[str, Any] | None) -> dict[str, float]:
+        """The rates of dropout in a job's `training`."""
+        return {key: (training or {}).get(key, 0.0) for key in ("dropout", "id_dropout")}
 
     @classmethod
     def contradiction(cls, settings: dict[str, Any]) -> str | None:
