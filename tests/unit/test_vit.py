@@ -116,7 +116,7 @@ def test_weights_are_loaded_as_timm_loads_them_at_another_size(tmp_path):
     torch.nn.init.normal_(large.pos_embed)
     half = {name: tensor.half() for name, tensor in large.state_dict().items()}
     save_file(half, tmp_path / "w.safetensors")
-    net = pretrained(net_of(), tmp_path / "w.safetensors", ViT.adapted)
+    net = pretrained(net_of(), tmp_path / "w.safetensors")
     assert net.pos_embed.shape == (1, 5, 16)
     assert net.pos_embed.dtype == torch.float32
     large.load_state_dict({name: tensor.float() for name, tensor in half.items()})
@@ -140,7 +140,7 @@ def test_weights_that_do_not_fit_are_an_error(tmp_path, change, problem):
     change(weights)
     save_file(weights, tmp_path / "w.safetensors")
     with pytest.raises(WeightsError, match=problem) as error:
-        pretrained(net_of(), tmp_path / "w.safetensors", ViT.adapted)
+        pretrained(net_of(), tmp_path / "w.safetensors")
     assert "w.safetensors does not fit" in str(error.value)
 
 

@@ -15,16 +15,11 @@ import torch
 from safetensors.torch import load_file, save_file
 from vision_toys import STUDENT, TEACHER, images, net_of
 
-from talking_models.models import weights as module
 from talking_models.models.transformer import LayeredViT
 from talking_models.models.vit import ViT
-from talking_models.models.weights import WeightsError, convert, form_of, main
+from talking_models.models.weights import WeightsError, convert, form_of, main, pretrained
 
 ROOT = Path(__file__).parents[2]
-
-
-def pretrained(net, path):
-    return module.pretrained(net, path, ViT.adapted)
 
 
 @pytest.fixture

@@ -16,10 +16,7 @@ from talking_models.models.base import LayeredModel, States, Widths
 class LayeredNet(LayeredModel):
     """A classifier of timm as lower, upper and head, its states being tokens, see `timm`.
 
-    Args:
-        net: with or without its classifier.
-        settings: of its entry.
-        teachers: models whose tokens its states have.
+    They are its teachers': `first` class tokens, and a `grid` of others.
 
     Raises:
         ValueError: it cannot be cut there, or its tokens are not its teachers'.
@@ -36,7 +33,7 @@ class LayeredNet(LayeredModel):
         tokens = settings["tokens"]
         self.first, self.grid = 1, tuple(tokens or self.low_map)
         for teacher in teachers:
-            self.first, self.grid = _tokens_of(teacher)
+            self.first, self.grid = teacher.first, teacher.grid
             if tokens and self.grid != tuple(tokens):
                 raise ValueError(
                     f"tokens {list(tokens)} beside a teacher whose grid is {list(self.grid)}: "
@@ -97,21 +94,10 @@ class LayeredNet(LayeredModel):
         return [p for part in self.parts[:2] for p in part.parameters()]
 
 
-def _tokens_of(model: LayeredModel) -> tuple[int, tuple[int, ...]]:
-    """How many class tokens a model's states have, and the grid of the others."""
-    if isinstance(model, LayeredNet):
-        return model.first, model.grid
-    return model.net.num_prefix_tokens, tuple(model.net.patch_embed.grid_size)
-
-
 def _parts(
     net: nn.Module, settings: Mapping[str, Any]
 ) -> tuple[list[nn.Sequential], list[tuple[int, ...]]]:
-    """The modules up to either map, and the rest; the shapes (C, H, W) of both maps.
-
-    Raises:
-        ValueError: there are no such maps, or the parts are not what the net computes.
-    """
+    """The modules up to either map, and the rest; the shapes (C, H, W) of both maps."""
     name, cut, size = settings["name"], settings["cut"], settings["image_size"]
     info = getattr(net, "feature_info", None) or []
     info = getattr(info, "info", info)

@@ -5,7 +5,7 @@ A kind's file imports torch where it builds, see `kind`.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from talking_models.models.files import Backbone
 
 GRAY = (0.5, 0.5, 0.5)
+Name = Annotated[
+    str, Field(min_length=1, description="A network of timm, with the tag of its weights.")
+]
 
 
 class ImageTraining(Strict):
@@ -45,20 +48,15 @@ class ImageTraining(Strict):
     )
     flip: bool = Field(True, description="Whether half of the images are mirrored.")
     prepare_images: int = Field(
-        10_000,
-        ge=1,
-        description="Most training images that a method sees before the first step (FD's margins).",
+        10_000, ge=1, description="Most images that a method sees before it starts (FD's margins)."
     )
     log_every: int = Field(
         100,
         ge=1,
-        description="Steps between two lines of the logs, with the gradient's norm for each part "
-        "of the loss; that costs a backward pass each.",
+        description="Steps between two lines of the logs; one costs a backward pass a part.",
     )
     evaluate_every: int = Field(
-        1_000,
-        ge=1,
-        description="Steps between two looks at the val slice; the last step is always one.",
+        1_000, ge=1, description="Steps between two looks at the val slice; the last is always one."
     )
     checkpoint_every: int = Field(
         500, ge=1, description="Steps between two checkpoints, from which a killed job goes on."
@@ -88,7 +86,7 @@ class Probe(Strict):
 class ImageSettings(ModelSettings):
     """A network of timm, cut at two places into lower, upper and head."""
 
-    name: str = Field(min_length=1, description="Of timm, with the tag of its weights.")
+    name: Name
     weights: str = Field(
         "hub",
         min_length=1,
@@ -96,10 +94,7 @@ class ImageSettings(ModelSettings):
         "safetensors file, relative to the repository root.",
     )
     image_size: int = Field(
-        384,
-        ge=1,
-        description="Height and width that images are resized to, in pixels; a student's are its "
-        "teacher's.",
+        384, ge=1, description="Height and width that images are resized to, in pixels."
     )
     options: dict[str, Any] = Field(
         {}, description="Further arguments of `timm.create_model`, such as `embed_dim`."
@@ -140,11 +135,6 @@ class ImageKind:
             )
 
     @classmethod
-    def adapted(cls, net: nn.Module, weights: dict[str, Tensor]) -> dict[str, Tensor]:
-        """Weights from a file, under the names of `net`, as it takes them."""
-        return weights
-
-    @classmethod
     def cut(
         cls, settings: dict[str, Any], net: nn.Module, teachers: Sequence[LayeredModel] = ()
     ) -> LayeredModel:
@@ -161,20 +151,14 @@ class ImageKind:
     ) -> None:
         """Bring a network into the form that all jobs read, a `files.Backbone`.
 
-        Args:
-            settings: of its entry.
-            weights: a file of pre-trained weights; None draws random ones, always the same.
-            output: the file to write.
-
-        Raises:
-            ValueError: see `net`, `cut`; the weights are not those of this model.
+        Its weights are those of a file, or random ones; raises as `net`, `pretrained` and `cut`.
         """
         from talking_models.models.files import Backbone, Look
         from talking_models.models.weights import pretrained
 
         net = cls.net(settings)
         if weights is not None:
-            pretrained(net, weights, cls.adapted)
+            pretrained(net, weights)
         colours = (settings.get(k) or net.pretrained_cfg.get(k, GRAY) for k in ("mean", "std"))
         made = Backbone(Look(settings["image_size"], *map(tuple, colours)), net.state_dict())
         cls.cut(settings, net)  # refused before anything is trained

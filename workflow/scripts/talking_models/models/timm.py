@@ -16,28 +16,25 @@ from typing import Annotated, Any
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from talking_models.models.images import GRAY, ImageKind, ImageSettings
+from talking_models.models.images import GRAY, ImageKind, ImageSettings, Name
 from talking_models.models.kind import ModelKind
 
 Side = Annotated[int, Field(ge=1)]
 Colour = Annotated[float, Field(gt=0, lt=1)]
+Colours = Annotated[tuple[Colour, Colour, Colour], Field(strict=False)]
 TRANSFORMERS = r"^(vit|deit3?|beit|eva|cait|mixer|swin|xcit)\w*_"
 
 
 class TimmSettings(ImageSettings):
     """A classifier of timm, cut at two of its feature maps into lower, upper and head."""
 
-    name: str = Field(
-        "resnet18", min_length=1, description="A classifier of timm, with the tag of its weights."
-    )
-    mean: Annotated[tuple[Colour, Colour, Colour], Field(strict=False)] = Field(
+    name: Name = "resnet18"
+    mean: Colours = Field(
         GRAY,
         description="What is taken off the colours of an image, for values from 0 to 1: as its "
         "teacher has it. The network gets its own from that.",
     )
-    std: Annotated[tuple[Colour, Colour, Colour], Field(strict=False)] = Field(
-        GRAY, description="What they are then divided by, likewise."
-    )
+    std: Colours = Field(GRAY, description="What they are then divided by, likewise.")
     cut: Annotated[tuple[int, int], Field(strict=False)] = Field(
         (2, 3),
         description="The lower and the higher state: places, from 0, among its feature maps.",

@@ -47,13 +47,8 @@ def adapted(net: VisionTransformer, weights: Mapping[str, Tensor]) -> dict[str, 
 class LayeredViT(LayeredModel):
     """A timm vision transformer as lower, upper and head.
 
-    Args:
-        net: the transformer.
-        lo, hi: s is the output of block `lo`, e of block `hi`, counted from 1. Blocks after `hi`
-            belong to the head, with the final norm, the pooling and the classifier.
-
-    Raises:
-        ValueError: there are no such blocks.
+    s is the output of block `lo`, e of block `hi`, counted from 1. Blocks after `hi` belong to the
+    head, with the final norm, the pooling and the classifier. `first` tokens stand before a `grid`.
     """
 
     def __init__(self, net: VisionTransformer, lo: int, hi: int) -> None:
@@ -62,6 +57,7 @@ class LayeredViT(LayeredModel):
             raise ValueError(f"cut at blocks {lo} and {hi} of {len(net.blocks)}")
         self.net, self.lo, self.hi = net, lo, hi
         self.widths = Widths(net.embed_dim, net.embed_dim, nonnegative=False)
+        self.first, self.grid = net.num_prefix_tokens, tuple(net.patch_embed.grid_size)
 
     def lower(self, batch: Any) -> Tensor:
         """s from a batch's images, (B, 3, R, R) -> (B, N, width)."""

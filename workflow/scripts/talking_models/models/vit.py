@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from talking_models.models.images import ImageKind, ImageSettings
+from talking_models.models.images import ImageKind, ImageSettings, Name
 from talking_models.models.kind import ModelKind
 from talking_models.strict import Identifier
 
@@ -23,11 +23,7 @@ class ViTSettings(ImageSettings):
         description="The model of this kind whose name, weights, size and options it has; what "
         "stands here of them is then without effect and refused.",
     )
-    name: str = Field(
-        "vit_base_patch32_224.orig_in21k",
-        min_length=1,
-        description="A vision transformer of timm, with the tag of its weights.",
-    )
+    name: Name = "vit_base_patch32_224.orig_in21k"
     blocks: Block | None = Field(
         None, description="It has the first so many blocks; null: all, as a teacher."
     )
@@ -92,13 +88,6 @@ class ViT(ImageKind, ModelKind):
                 f"image_size {size} is no multiple of the patch size {patch} of {name}"
             )
         return net
-
-    @classmethod
-    def adapted(cls, net, weights):
-        """See `ImageKind.adapted`."""
-        from talking_models.models.transformer import adapted
-
-        return adapted(net, weights)
 
     @classmethod
     def cut(cls, settings: dict[str, Any], net, teachers=()):

@@ -17,7 +17,7 @@ import sys
 import zipfile
 from argparse import Namespace
 from collections import Counter
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -26,10 +26,12 @@ import timm
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
+from timm.models.vision_transformer import VisionTransformer
 from torch import Tensor, nn
 
 from talking_models.errors import SourceError, explained
 from talking_models.io import atomic
+from talking_models.models.transformer import adapted
 
 SAFETENSORS, TORCH, NUMPY = "a safetensors file", "a file of PyTorch", "a file of NumPy"
 COMMAND = "python -m talking_models.models.weights"
@@ -75,17 +77,12 @@ def download(name: str, path: str | Path) -> None:
             found="no such name" if known is None else "a model whose weights are elsewhere",
             advice="set the model's name, or its weights to a safetensors file",
         )
-    with explained(
-        f"the weights of {name} cannot be downloaded",
-        expected=f"{known.hf_hub_id} on the Hugging Face hub",
-        advice=f"put its model.safetensors into {path}, or set the model's weights to a file",
-    ):
+    advice = f"put its model.safetensors into {path}, or set the model's weights to a file"
+    expected = f"{known.hf_hub_id} on the Hugging Face hub"
+    with explained(f"the weights of {name} cannot be downloaded", expected, advice):
         found = hf_hub_download(known.hf_hub_id, known.hf_hub_filename or "model.safetensors")
     with atomic(path) as temporary:
         shutil.copyfile(found, temporary)
-
-
-# Files
 
 
 def form_of(path: str | Path) -> str:
@@ -103,12 +100,11 @@ def form_of(path: str | Path) -> str:
             return NUMPY
     if head.startswith(b"\x80"):  # a pickle, as PyTorch wrote before it took to archives
         return TORCH
-    if len(head) < 9:
-        return f"{'cut' if head else 'empty'}: download it again"
+    if len(head) < 9 or head.startswith(b"PK"):
+        what = "a cut archive of PyTorch or NumPy" if len(head) > 8 else "cut" if head else "empty"
+        return f"{what}: download it again"
     if head.startswith(b"version https://git-lfs"):
         return "a pointer of git-lfs, not what it points to: run `git lfs pull`, or download it"
-    if head.startswith(b"PK"):
-        return "a cut archive of PyTorch or NumPy: download it again"
     return f"no file of weights, as it begins with {head[:24]!r}: is it what you meant to download?"
 
 
@@ -170,14 +166,13 @@ def _state_dict(path: str | Path) -> dict[str, Tensor]:
         found = inner
         inner = next((found[key] for key in WRAPPERS if isinstance(found.get(key), Mapping)), None)
     keys = list(found) if isinstance(found, Mapping) else []
-    weights = {str(key): found[key] for key in keys if isinstance(found[key], Tensor)}
-    if not weights:
-        what = f"the keys {', '.join(map(str, keys[:9]))}" if keys else f"a {type(found).__name__}"
-        raise WeightsError(
-            f"{path} has no weights but {what}: a state_dict is expected, or one under "
-            f"{', '.join(WRAPPERS)}"
-        )
-    return weights
+    if weights := {str(key): found[key] for key in keys if isinstance(found[key], Tensor)}:
+        return weights
+    what = f"the keys {_listed(map(str, keys))}" if keys else f"a {type(found).__name__}"
+    raise WeightsError(
+        f"{path} has no weights but {what}: a state_dict is expected, or one under "
+        f"{', '.join(WRAPPERS)}"
+    )
 
 
 def _arrays(path: str | Path) -> dict[str, Tensor]:
@@ -186,9 +181,6 @@ def _arrays(path: str | Path) -> dict[str, Tensor]:
             return {name: torch.from_numpy(file[name]) for name in file.files}
     except (ValueError, TypeError, OSError, zipfile.BadZipFile) as error:
         raise WeightsError(f"{path} has an array that is no tensor, or is cut: {error}") from None
-
-
-# Names
 
 
 def renamed(
@@ -223,9 +215,10 @@ def renamed(
     return found
 
 
-def _listed(names: Collection[str], by: str = ", ") -> str:
+def _listed(names: Iterable[str], by: str = ", ") -> str:
+    names = list(names)
     more = f" and {len(names) - LISTED} more" if len(names) > LISTED else ""
-    return by.join(list(names)[:LISTED]) + more if names else "none"
+    return by.join(names[:LISTED]) + more if names else "none"
 
 
 def _translated(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -243,26 +236,19 @@ def _translated(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return found
 
 
-# Networks
-
-
-def pretrained(
-    net: nn.Module, path: str | Path, adapted: Callable[[nn.Module, dict], dict]
-) -> nn.Module:
+def pretrained(net: nn.Module, path: str | Path) -> nn.Module:
     """`net`, which has no classifier, with the weights of a safetensors file, in float32.
-
-    Args:
-        adapted: what a kind makes of weights that have the net's names.
 
     Raises:
         WeightsError: the file is none, or a weight is missing, unexpected or of another shape.
     """
     found = {n: t.float() if t.is_floating_point() else t for n, t in read_weights(path).items()}
     found = renamed(found, net.state_dict(), path)
-    try:
-        found = adapted(net, found)
-    except (RuntimeError, ValueError, AssertionError) as error:
-        raise WeightsError(f"{path} does not fit the model: {error}") from error
+    if isinstance(net, VisionTransformer):
+        try:
+            found = adapted(net, found)
+        except (RuntimeError, ValueError, AssertionError) as error:
+            raise WeightsError(f"{path} does not fit the model: {error}") from error
     classifier = f"{net.pretrained_cfg.get('classifier') or 'head'}."  # each data set has its own
     return load(net, {n: t for n, t in found.items() if not n.startswith(classifier)}, path)
 
