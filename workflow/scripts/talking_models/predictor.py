@@ -81,16 +81,13 @@ def _refused(found: str) -> SourceError:
 
 def _ids(ids: pd.Series, text: bool) -> pd.Series:
     """Ids as text or as whole numbers, as the training had them."""
-    if ids.isna().any():
-        raise _refused(f"a missing id in the column {ids.name}, row {int(ids.isna().idxmax()) + 1}")
-    if text:
-        return ids.astype(str)
     numbers = pd.to_numeric(ids, errors="coerce")
-    wrong = numbers.isna() | (numbers % 1 != 0)
+    wrong = ids.isna() if text else numbers % 1 != 0  # so is that of no number
     if wrong.any():
         row = int(wrong.idxmax())
-        raise _refused(f"{ids[row]!r}, no whole number, in the column {ids.name}, row {row + 1}")
-    return numbers.astype("int64")
+        what = "a missing id" if pd.isna(ids[row]) else f"{ids[row]!r}, no whole number,"
+        raise _refused(f"{what} in the column {ids.name}, row {row + 1}")
+    return ids.astype(str) if text else numbers.astype("int64")
 
 
 class ImagePredictor:
@@ -101,10 +98,7 @@ class ImagePredictor:
         self.classes = about["classes"]
 
     def predict(self, given: Iterable[str | Path]) -> pd.DataFrame:
-        """Classes of pictures.
-
-        Returns:
-            Columns file, prediction (the name of the class) and probability.
+        """Columns file, prediction (the name of its class) and probability.
 
         Raises:
             SourceError: a file is no picture, or cut.
@@ -115,16 +109,14 @@ class ImagePredictor:
         for start in range(0, len(files), BATCH):
             images = []
             for file in files[start : start + BATCH]:
-                advice = "replace it, or leave it out"
-                with explained(f"{file} cannot be read", "a whole picture", advice):
+                with explained(f"{file} cannot be read", "a whole picture", "leave it out"):
                     images.append(plain(self.look)(Image.fromarray(rgb(Image.open(file)))))
             with torch.no_grad():
-                batch = SimpleNamespace(images=torch.stack(images))
-                share, label = self.model(batch).output.softmax(-1).max(-1)
-            found += zip(map(self.classes.__getitem__, label.tolist()), share.tolist(), strict=True)
-        frame = pd.DataFrame(found, columns=["prediction", "probability"])
-        frame.insert(0, "file", files)
-        return frame
+                output = self.model(SimpleNamespace(images=torch.stack(images))).output
+            share, label = output.softmax(-1).max(-1)
+            found += zip([self.classes[i] for i in label], share.tolist(), strict=True)
+        frame = pd.DataFrame(found, index=files, columns=["prediction", "probability"])
+        return frame.rename_axis("file").reset_index()
 
 
 Predictor = RatingPredictor | ImagePredictor
@@ -143,11 +135,8 @@ def load(path: str | Path) -> Predictor:
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command line."""
     parser = argparse.ArgumentParser("python -m talking_models.predictor", description=__doc__)
-    parser.add_argument("models", help="a models.safetensors of a run")
-    parser.add_argument(
-        "given", type=Path, help="a CSV file with columns user and item, or a folder"
-    )
-    parser.add_argument("out", help="the CSV file to write")
+    for name in ("models", "given", "out"):
+        parser.add_argument(name, type=Path)
     options = parser.parse_args(arguments)
     try:
         if options.given.is_dir():

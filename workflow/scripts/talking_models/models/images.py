@@ -14,10 +14,9 @@ from talking_models.models.kind import ModelSettings
 from talking_models.strict import Strict
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from torch import Tensor, nn
+    from torch import nn
 
     from talking_models.models.base import LayeredModel
     from talking_models.models.files import Backbone
@@ -135,9 +134,7 @@ class ImageKind:
             )
 
     @classmethod
-    def cut(
-        cls, settings: dict[str, Any], net: nn.Module, teachers: Sequence[LayeredModel] = ()
-    ) -> LayeredModel:
+    def cut(cls, settings: dict[str, Any], net: nn.Module, teachers=()) -> LayeredModel:
         """`net` in three parts, to learn from these teachers.
 
         Raises:
@@ -166,11 +163,7 @@ class ImageKind:
 
     @classmethod
     def student(
-        cls,
-        settings: dict[str, Any],
-        classes: int,
-        backbone: Backbone | None = None,
-        teachers: Sequence[LayeredModel] = (),
+        cls, settings: dict[str, Any], classes: int, backbone: Backbone | None = None, teachers=()
     ) -> LayeredModel:
         """A model before training, with a classifier of zeros; None: weights will be put."""
         from talking_models.models.weights import load
@@ -181,12 +174,7 @@ class ImageKind:
         return cls.cut(settings, with_classes(net, classes), teachers)
 
     @classmethod
-    def teacher(
-        cls,
-        settings: dict[str, Any],
-        backbone: Backbone,
-        probe: Mapping[str, Tensor] | None = None,
-    ) -> LayeredModel:
+    def teacher(cls, settings: dict[str, Any], backbone: Backbone, probe=None) -> LayeredModel:
         """A pre-trained model; with the weights of a probe its outputs are logits."""
         from talking_models.models.weights import load
 

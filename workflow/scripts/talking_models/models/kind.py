@@ -87,7 +87,7 @@ class ModelKind:
             settings: of its entry.
             sizes: rows of the tables user, item, title, categories (`Vocabulary.sizes`).
             streams: seeds and shape of the stack.
-            training: of the job, for dropout; None: it will not be trained.
+            training: of the job, for its dropout; None: it will not be trained.
             mean_rating: where the prediction starts.
         """
         raise NotImplementedError

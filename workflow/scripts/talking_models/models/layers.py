@@ -177,9 +177,7 @@ class ReluDropout(Dropout):
 
 
 class _ReluDropout(torch.autograd.Function):
-    """ReLU, then features times `keep` (0 or a scale): what passed both is what is above 0, so that
-    nothing but the result has to be kept for the gradient.
-    """
+    """What passed ReLU and `keep` is above 0: the result is all that the gradient needs."""
 
     @staticmethod
     def forward(ctx, x: Tensor, keep: Tensor, scale: float) -> Tensor:
