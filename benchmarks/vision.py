@@ -28,8 +28,9 @@ from talking_models import methods
 from talking_models.config import read
 from talking_models.models import MODELS
 from talking_models.models.base import Frozen
+from talking_models.models.images import with_classes
 from talking_models.models.layers import Layers
-from talking_models.models.transformer import LayeredViT, with_classes
+from talking_models.models.transformer import LayeredViT
 from talking_models.objectives import ClassObjective
 from talking_models.report.markdown import grid
 from talking_models.training.devices import fabric_of

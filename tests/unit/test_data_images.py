@@ -11,7 +11,7 @@ from vision_toys import cut, encoded, pixels, write_tfds
 from talking_models.data.digits import Digits
 from talking_models.data.images import Examples, Pictures
 from talking_models.errors import SourceError
-from talking_models.models.backbones import Look
+from talking_models.models.files import Look
 from talking_models.training.loader import augmented, in_order, plain, shuffled
 
 LOOK = Look(8, (0.5, 0.5, 0.5), (0.5, 0.5, 0.5))

@@ -14,7 +14,7 @@ from vision_toys import cut, encoded, pixels, png, write_tfds
 from talking_models.data.images import Examples
 from talking_models.data.tfds import TFDS, Part, TFDSSettings, prepared
 from talking_models.errors import SourceError
-from talking_models.models.backbones import Look
+from talking_models.models.files import Look
 from talking_models.training.loader import augmented, in_order, shuffled
 
 CLASSES = ["cat", "dog", "owl"]

@@ -33,9 +33,8 @@ from vision_toys import (
 from talking_models.data.digits import Part
 from talking_models.evidence import predict_images as evaluation
 from talking_models.models import MODELS
-from talking_models.models.backbones import load_trained
 from talking_models.models.base import Frozen
-from talking_models.models.files import read
+from talking_models.models.files import load_trained, read
 from talking_models.models.layers import Layers
 from talking_models.training import image_loop
 from talking_models.training import images as image_job

@@ -6,21 +6,14 @@ import pytest
 import torch
 from safetensors.torch import save_file
 from timm.models import create_model
-from vision_toys import ARCHITECTURE, NAME, OPTIONS, SIZE, STUDENT, TEACHER, images
+from vision_toys import NAME, OPTIONS, SIZE, STUDENT, TEACHER, images, net_of
 
-from talking_models.models.backbones import Backbone, load_trained, save_trained
 from talking_models.models.base import Frozen
-from talking_models.models.files import read
-from talking_models.models.transformer import (
-    Architecture,
-    LayeredViT,
-    WeightsError,
-    load,
-    pretrained,
-    shortened,
-    with_classes,
-)
+from talking_models.models.files import Backbone, load_trained, read, save_trained
+from talking_models.models.images import with_classes
+from talking_models.models.transformer import LayeredViT
 from talking_models.models.vit import ViT
+from talking_models.models.weights import WeightsError, load, pretrained
 
 KINDS = {
     "class token": OPTIONS,
@@ -30,9 +23,9 @@ KINDS = {
 }
 
 
-def net_of(options=OPTIONS, classes=7):
+def drawn(options=OPTIONS, classes=7):
     torch.manual_seed(0)
-    net = with_classes(Architecture(NAME, SIZE, options).build(), classes)
+    net = with_classes(ViT.net(TEACHER | {"options": options}), classes)
     for parameter in net.parameters():  # layers that start at one or zero would hide a mistake
         torch.nn.init.normal_(parameter, std=0.3)
     return net.eval()
@@ -41,7 +34,7 @@ def net_of(options=OPTIONS, classes=7):
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("cut", [(1, 2), (2, 4), (1, 4)])
 def test_lower_upper_and_head_give_the_logits_of_timms_own_forward(kind, cut):
-    net, x = net_of(KINDS[kind]), images()
+    net, x = drawn(KINDS[kind]), images()
     states = LayeredViT(net, *cut)(SimpleNamespace(images=x))
     assert torch.equal(states.output, net(x))
     assert states.output.std() > 0
@@ -58,11 +51,11 @@ def test_lower_upper_and_head_give_the_logits_of_timms_own_forward(kind, cut):
 def test_a_cut_must_be_within_the_blocks_in_order():
     for cut in ((0, 2), (2, 2), (3, 2), (2, 5)):
         with pytest.raises(ValueError, match="of 4"):
-            LayeredViT(net_of(), *cut)
+            LayeredViT(drawn(), *cut)
 
 
 def test_gradients_are_compared_over_what_the_states_depend_on():
-    model = LayeredViT(net_of(), 1, 3)
+    model = LayeredViT(drawn(), 1, 3)
     names = {id(p): n for n, p in model.net.named_parameters()}
     backbone = {names[id(p)] for p in model.backbone()}
     states = model(SimpleNamespace(images=images()))
@@ -72,9 +65,9 @@ def test_gradients_are_compared_over_what_the_states_depend_on():
 
 def test_only_vision_transformers_can_be_cut():
     with pytest.raises(ValueError, match="only timm's VisionTransformer"):
-        Architecture("deit_tiny_distilled_patch16_224", 224, {"embed_dim": 12}).build()
-    with pytest.raises(RuntimeError, match="no_such_model"):
-        Architecture("no_such_model", 8).build()
+        ViT.net(TEACHER | {"name": "deit_tiny_distilled_patch16_224"})
+    with pytest.raises(ValueError, match="timm has no model 'no_such_model'"):
+        ViT.net(TEACHER | {"name": "no_such_model"})
 
 
 def test_the_student_is_the_teachers_first_blocks_and_all_its_other_layers(tmp_path):
@@ -97,7 +90,7 @@ def test_the_student_is_the_teachers_first_blocks_and_all_its_other_layers(tmp_p
         p.data_ptr() for p in teacher.parameters()
     )
     with pytest.raises(ValueError, match="the first 5 blocks of a model with 4"):
-        shortened(teacher.net, 5)
+        ViT.student(STUDENT | {"blocks": 5}, 7, backbone)
 
 
 def test_a_student_comes_back_from_its_file(tmp_path):
@@ -123,7 +116,7 @@ def test_weights_are_loaded_as_timm_loads_them_at_another_size(tmp_path):
     torch.nn.init.normal_(large.pos_embed)
     half = {name: tensor.half() for name, tensor in large.state_dict().items()}
     save_file(half, tmp_path / "w.safetensors")
-    net = pretrained(ARCHITECTURE.build(), tmp_path / "w.safetensors")
+    net = pretrained(net_of(), tmp_path / "w.safetensors")
     assert net.pos_embed.shape == (1, 5, 16)
     assert net.pos_embed.dtype == torch.float32
     large.load_state_dict({name: tensor.float() for name, tensor in half.items()})
@@ -143,21 +136,21 @@ def test_weights_are_loaded_as_timm_loads_them_at_another_size(tmp_path):
     ],
 )
 def test_weights_that_do_not_fit_are_an_error(tmp_path, change, problem):
-    weights = ARCHITECTURE.build().state_dict()
+    weights = net_of().state_dict()
     change(weights)
     save_file(weights, tmp_path / "w.safetensors")
     with pytest.raises(WeightsError, match=problem) as error:
-        pretrained(ARCHITECTURE.build(), tmp_path / "w.safetensors")
+        pretrained(net_of(), tmp_path / "w.safetensors")
     assert "w.safetensors does not fit" in str(error.value)
 
 
 def test_an_error_of_weights_does_not_list_hundreds():
     with pytest.raises(WeightsError, match=r"and \d+ more"):
-        load(ARCHITECTURE.build(), {}, "nothing")
+        load(net_of(), {}, "nothing")
 
 
 def test_the_frozen_teacher_answers_without_gradient_and_interprets_with_one():
-    teacher = Frozen(LayeredViT(net_of(), 2, 4))
+    teacher = Frozen(LayeredViT(drawn(), 2, 4))
     states = teacher(SimpleNamespace(images=images()))
     assert not states.high.requires_grad
     low = states.low.clone().requires_grad_()

@@ -13,18 +13,13 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
-from vision_toys import ARCHITECTURE, NAME, OPTIONS, SIZE, STUDENT, TEACHER, images
+from vision_toys import STUDENT, TEACHER, images, net_of
 
-from talking_models.models.foreign import WeightsError, convert, form_of
-from talking_models.models.transformer import Architecture, LayeredViT, pretrained
+from talking_models.models.transformer import LayeredViT
 from talking_models.models.vit import ViT
-from talking_models.models.weights import main
+from talking_models.models.weights import WeightsError, convert, form_of, main, pretrained
 
 ROOT = Path(__file__).parents[2]
-
-
-def net_of(**options):
-    return Architecture(NAME, SIZE, OPTIONS | options).build()
 
 
 @pytest.fixture
@@ -117,48 +112,6 @@ def test_arrays_of_numpy_are_converted(tmp_path, weights):
     assert same(pretrained(net_of(), converted(tmp_path / "w.npz")), weights)
 
 
-def flax(weights):
-    """The names and axes of vit_jax, with a classifier."""
-    found = {
-        "cls": weights["cls_token"],
-        "Transformer/posembed_input/pos_embedding": weights["pos_embed"],
-        "embedding/kernel": weights["patch_embed.proj.weight"].permute(2, 3, 1, 0),
-        "embedding/bias": weights["patch_embed.proj.bias"],
-        "Transformer/encoder_norm/scale": weights["norm.weight"],
-        "Transformer/encoder_norm/bias": weights["norm.bias"],
-        "pre_logits/kernel": torch.zeros(16, 16),
-        "head/kernel": torch.zeros(16, 5),
-        "head/bias": torch.zeros(5),
-    }
-    for i in range(4):
-        own, theirs = f"blocks.{i}.", f"Transformer/encoderblock_{i}/"
-        for ours, name in (("norm1", "LayerNorm_0"), ("norm2", "LayerNorm_2")):
-            found[f"{theirs}{name}/scale"] = weights[f"{own}{ours}.weight"]
-            found[f"{theirs}{name}/bias"] = weights[f"{own}{ours}.bias"]
-        for ours, name in (("fc1", "Dense_0"), ("fc2", "Dense_1")):
-            found[f"{theirs}MlpBlock_3/{name}/kernel"] = weights[f"{own}mlp.{ours}.weight"].T
-            found[f"{theirs}MlpBlock_3/{name}/bias"] = weights[f"{own}mlp.{ours}.bias"]
-        talk = f"{theirs}MultiHeadDotProductAttention_1"
-        for k, part in enumerate(("query", "key", "value")):
-            weight = weights[f"{own}attn.qkv.weight"].chunk(3)[k]
-            found[f"{talk}/{part}/kernel"] = weight.T.reshape(16, 2, 8)
-            found[f"{talk}/{part}/bias"] = weights[f"{own}attn.qkv.bias"].chunk(3)[k].view(2, 8)
-        found[f"{talk}/out/kernel"] = weights[f"{own}attn.proj.weight"].T.reshape(2, 8, 16)
-        found[f"{talk}/out/bias"] = weights[f"{own}attn.proj.bias"]
-    return found
-
-
-@pytest.mark.parametrize("prefix", ["", "opt/target/"])
-def test_weights_of_flax_are_read_as_timm_reads_them(tmp_path, weights, prefix):
-    path = tmp_path / "w.npz"
-    np.savez(path, **{prefix + name: tensor.numpy() for name, tensor in flax(weights).items()})
-    theirs = net_of()
-    theirs.load_pretrained(str(path))
-    found = pretrained(net_of(), converted(path))
-    assert same(found, weights)
-    assert same(found, theirs.state_dict())
-
-
 @pytest.mark.parametrize(
     ("content", "said"),
     [
@@ -241,10 +194,9 @@ def test_a_wrappers_prefix_is_taken_off_and_logged(tmp_path, weights, caplog, pr
         caplog.clear()
         with caplog.at_level(logging.INFO):
             assert same(pretrained(net_of(), path), weights)
-        expected = [f"{path}: '{prefix}' taken off the names of {len(weights)} weights"]
-        if more:
-            expected.append(f"{path}: left out without it: head.weight, projector.0.bias")
-        assert caplog.messages == expected
+        said = f"{path}: '{prefix}' taken off the names of {len(weights)} weights; "
+        said += f"left out without it: {', '.join(more) or 'none'}"
+        assert caplog.messages == [said]
 
 
 def test_a_file_of_several_models_is_refused_with_their_names(tmp_path, weights):
@@ -312,7 +264,7 @@ def test_hugging_faces_names_are_translated(tmp_path, weights, caplog, prefix):
     with caplog.at_level(logging.INFO):
         net = pretrained(net_of(), path)
     assert same(net, weights)
-    assert f"{path}: Hugging Face's names; left out: pooler.dense.weight" in caplog.messages
+    assert f"{path}: Hugging Face's names; left out: {prefix}pooler.dense.weight" in caplog.messages
     with torch.no_grad():
         states = LayeredViT(net.eval(), 2, 4)(SimpleNamespace(images=images()))
     assert torch.isfinite(states.output).all()
@@ -358,13 +310,13 @@ def test_weights_that_pool_otherwise_say_what_to_set(tmp_path, weights):
 @pytest.mark.parametrize("names", [dict, lambda w: hugging_face(w, "")])
 def test_weights_of_another_patch_size_are_refused_with_both_sizes(tmp_path, theirs, names):
     """timm would resample them silently: another model, which nobody has trained."""
-    other = Architecture(NAME, 16, OPTIONS | {"patch_size": theirs}).build().state_dict()
+    other = net_of(16, patch_size=theirs).state_dict()
     said = rf"its patch size is {theirs} x {theirs}, the model's 4 x 4: change"
     refused(tmp_path, names(other), said)
 
 
 def test_weights_of_another_image_size_are_resampled(tmp_path):
-    other = Architecture(NAME, 24, OPTIONS).build().state_dict()
+    other = net_of(24).state_dict()
     save_file(other, tmp_path / "w.safetensors")
     assert pretrained(net_of(), tmp_path / "w.safetensors").pos_embed.shape == (1, 5, 16)
 
@@ -396,7 +348,7 @@ def test_an_image_that_is_no_whole_number_of_patches_is_refused_at_once(changed,
 def test_an_image_of_whole_patches_is_not():
     for settings in (TEACHER, STUDENT, TEACHER | {"image_size": 32}):
         assert ViT.contradiction(settings) is None
-    assert ARCHITECTURE.build().patch_embed.num_patches == 4
+    assert net_of().patch_embed.num_patches == 4
 
 
 def test_a_cut_beyond_the_blocks_is_told_without_building():

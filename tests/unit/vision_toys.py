@@ -15,16 +15,13 @@ from safetensors.torch import load_file
 
 from talking_models.data.splits import split_images
 from talking_models.models import MODELS
-from talking_models.models.backbones import Backbone
 from talking_models.models.base import LayeredModel
-from talking_models.models.files import save
-from talking_models.models.transformer import Architecture
+from talking_models.models.files import Backbone, save
 from talking_models.training import images as image_job
 
 NAME = "vit_tiny_patch16_224"
 OPTIONS = {"patch_size": 4, "embed_dim": 16, "depth": 4, "num_heads": 2}
 SIZE = 8
-ARCHITECTURE = Architecture(NAME, SIZE, OPTIONS)
 TEACHER = {
     "kind": "vit",
     "of": None,
@@ -127,6 +124,12 @@ def backbone(folder: Path) -> Backbone:
 def student(folder: Path, form: dict = STUDENT, classes: int = 10) -> LayeredModel:
     """A student of `inputs` before training."""
     return MODELS.get("vit").student(form, classes, backbone(folder))
+
+
+def net_of(size: int = SIZE, **options: Any) -> torch.nn.Module:
+    """The teacher's network, with other options."""
+    asked = {"image_size": size, "options": OPTIONS | options}
+    return MODELS.get("vit").net(TEACHER | asked)
 
 
 def images(n: int = 5, size: int = SIZE) -> torch.Tensor:

@@ -10,7 +10,7 @@ import argparse
 import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
 
 import pandas as pd
 import torch
@@ -18,29 +18,17 @@ from PIL import Image
 
 from talking_models.data.features import encode
 from talking_models.data.images import rgb
-from talking_models.errors import SourceError
+from talking_models.errors import SourceError, explained
 from talking_models.io import write_csv
-from talking_models.models import backbones, checkpoint
-from talking_models.models.files import kind_of
+from talking_models.models import checkpoint
+from talking_models.models.files import IMAGES, kind_of, load_trained
 from talking_models.training.batches import RatingData, predict_all
 
 BATCH = 64  # pictures at once
 
 
-class Predictor:
-    """A trained model; `predict` gives a table with a column `prediction`."""
-
-    def predict(self, given: Any) -> pd.DataFrame:
-        """See the two subclasses."""
-        raise NotImplementedError
-
-
-class RatingPredictor(Predictor):
-    """A stack of models of ratings; the prediction is their mean over seeds.
-
-    Args:
-        trained: what a training job left.
-    """
+class RatingPredictor:
+    """A stack of models of ratings; the prediction is their mean over seeds."""
 
     def __init__(self, trained: checkpoint.Checkpoint) -> None:
         self.trained, self.model = trained, trained.stack()
@@ -63,34 +51,23 @@ class RatingPredictor(Predictor):
         absent = [name for name in ("user", "item") if name not in given]
         if absent:
             raise _refused(f"no column {', '.join(absent)}")
-        rows = given.reset_index(drop=True).assign(rating=0.0)
-        for column, known in (("user", self.trained.vocabulary.users), ("item", self._items())):
+        rows, words = given.reset_index(drop=True).assign(rating=0.0), self.trained.vocabulary
+        for column, known in (("user", words.users), ("item", words.items)):
             rows[column] = _ids(rows[column], isinstance(known[0], str))
         if rows.empty:
             return given.assign(prediction=[], deviation=[])
-        data = RatingData(encode(rows, self._listing(rows), self.trained.vocabulary))
+        data = RatingData(encode(rows, self._listing(rows), words))
         found = predict_all(self.model, data, len(self.trained.seeds)).double()
-        columns = {"prediction": found.mean(0).numpy()}
-        columns["deviation"] = found.std(0).numpy() if len(found) > 1 else float("nan")
-        return given.assign(**columns)
-
-    def _items(self) -> list:
-        return self.trained.vocabulary.items
+        deviation = found.std(0).numpy() if len(found) > 1 else float("nan")
+        return given.assign(prediction=found.mean(0).numpy(), deviation=deviation)
 
     def _listing(self, rows: pd.DataFrame) -> pd.DataFrame:
         """The items' table of the training, with what `rows` say of others."""
-        known = pd.DataFrame({"item": self._items(), **self.trained.listing})
-        new = rows.drop_duplicates("item")
-        new = new[~new["item"].isin(known["item"])]
-        empty: list[Any] = [[] for _ in range(len(new))]
-        new = pd.DataFrame(
-            {
-                "item": new["item"],
-                "title": new.get("title", ""),
-                "categories": new.get("categories", empty),
-            }
-        )
-        return pd.concat([known, new]).sort_values("item", ignore_index=True)
+        known = pd.DataFrame({"item": self.trained.vocabulary.items, **self.trained.listing})
+        new = rows[~rows["item"].isin(known["item"])].drop_duplicates("item")
+        said = {"title": "", "categories": pd.Series([[] for _ in new.index], new.index)}
+        new = new.assign(**{name: new.get(name, value) for name, value in said.items()})
+        return pd.concat([known, new[list(known)]]).sort_values("item", ignore_index=True)
 
 
 def _refused(found: str) -> SourceError:
@@ -103,80 +80,46 @@ def _refused(found: str) -> SourceError:
 
 
 def _ids(ids: pd.Series, text: bool) -> pd.Series:
-    """Ids as text or as whole numbers, as the training had them.
-
-    Raises:
-        SourceError: one is missing, or no whole number.
-    """
-    if ids.isna().any():
-        raise _refused(f"a missing id in the column {ids.name}, row {int(ids.isna().idxmax()) + 1}")
-    if text:
-        return ids.astype(str)
+    """Ids as text or as whole numbers, as the training had them."""
     numbers = pd.to_numeric(ids, errors="coerce")
-    wrong = numbers.isna() | (numbers % 1 != 0)
+    wrong = ids.isna() if text else numbers % 1 != 0  # so is that of no number
     if wrong.any():
         row = int(wrong.idxmax())
-        raise _refused(f"{ids[row]!r}, no whole number, in the column {ids.name}, row {row + 1}")
-    return numbers.astype("int64")
+        what = "a missing id" if pd.isna(ids[row]) else f"{ids[row]!r}, no whole number,"
+        raise _refused(f"{what} in the column {ids.name}, row {row + 1}")
+    return ids.astype(str) if text else numbers.astype("int64")
 
 
-class ImagePredictor(Predictor):
-    """A model of images.
-
-    Args:
-        path: what a training job left.
-    """
+class ImagePredictor:
+    """A model of images, as a training job left it in a file."""
 
     def __init__(self, path: str | Path) -> None:
-        self.model, self.look, about = backbones.load_trained(path)
+        self.model, self.look, about = load_trained(path)
         self.classes = about["classes"]
 
     def predict(self, given: Iterable[str | Path]) -> pd.DataFrame:
-        """Classes of pictures.
-
-        Args:
-            given: image files.
-
-        Returns:
-            Columns file, prediction (the name of the class) and probability.
+        """Columns file, prediction (the name of its class) and probability.
 
         Raises:
             SourceError: a file is no picture, or cut.
         """
         from talking_models.training.loader import plain  # torchvision comes with it
 
-        transform, files, rows = plain(self.look), list(map(str, given)), []
+        files, found = list(map(str, given)), []
         for start in range(0, len(files), BATCH):
-            batch = [
-                transform(Image.fromarray(self._read(f))) for f in files[start : start + BATCH]
-            ]
+            images = []
+            for file in files[start : start + BATCH]:
+                with explained(f"{file} cannot be read", "a whole picture", "leave it out"):
+                    images.append(plain(self.look)(Image.fromarray(rgb(Image.open(file)))))
             with torch.no_grad():
-                output = self.model(_Batch(torch.stack(batch))).output.softmax(-1)
-            best = output.max(-1)
-            rows += zip(best.indices.tolist(), best.values.tolist(), strict=True)
-        names = [self.classes[label] for label, _ in rows]
-        return pd.DataFrame(
-            {"file": files, "prediction": names, "probability": [share for _, share in rows]}
-        )
-
-    @staticmethod
-    def _read(file: str) -> Any:
-        try:
-            return rgb(Image.open(file))
-        except (OSError, ValueError) as error:
-            raise SourceError(
-                f"{file} cannot be read",
-                expected="a whole picture",
-                found=str(error),
-                advice="replace it, or leave it out",
-            ) from error
+                output = self.model(SimpleNamespace(images=torch.stack(images))).output
+            share, label = output.softmax(-1).max(-1)
+            found += zip([self.classes[i] for i in label], share.tolist(), strict=True)
+        frame = pd.DataFrame(found, index=files, columns=["prediction", "probability"])
+        return frame.rename_axis("file").reset_index()
 
 
-class _Batch:
-    """What a model of images reads of a batch."""
-
-    def __init__(self, images: torch.Tensor) -> None:
-        self.images = images
+Predictor = RatingPredictor | ImagePredictor
 
 
 def load(path: str | Path) -> Predictor:
@@ -184,32 +127,23 @@ def load(path: str | Path) -> Predictor:
     kind = kind_of(path)
     if kind == checkpoint.KIND:
         return RatingPredictor(checkpoint.Checkpoint.load(path))
-    if kind == backbones.KIND:
+    if kind == IMAGES:
         return ImagePredictor(path)
     raise ValueError(f"{path} holds {kind or 'no model of ours'}, no trained student or teacher")
-
-
-def run(models: str | Path, given: str | Path, out: str | Path) -> None:
-    """Predictions from files to a CSV file: of pairs in a CSV file, or of a folder of pictures."""
-    predictor, given = load(models), Path(given)
-    if given.is_dir():
-        files = sorted(path for path in given.rglob("*") if path.is_file())
-        write_csv(out, predictor.predict(files))
-    else:
-        # as written: 007 is not 7
-        pairs = pd.read_csv(given, dtype={"user": str, "item": str})
-        write_csv(out, predictor.predict(pairs))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command line."""
     parser = argparse.ArgumentParser("python -m talking_models.predictor", description=__doc__)
-    parser.add_argument("models", help="a models.safetensors of a run")
-    parser.add_argument("given", help="a CSV file with columns user and item, or a folder")
-    parser.add_argument("out", help="the CSV file to write")
+    for name in ("models", "given", "out"):
+        parser.add_argument(name, type=Path)
     options = parser.parse_args(arguments)
     try:
-        run(options.models, options.given, options.out)
+        if options.given.is_dir():
+            given = sorted(path for path in options.given.rglob("*") if path.is_file())
+        else:  # ids as written: 007 is not 7
+            given = pd.read_csv(options.given, dtype={"user": str, "item": str})
+        write_csv(options.out, load(options.models).predict(given))
     except (SourceError, ValueError, OSError) as error:
         print(error, file=sys.stderr)
         return 1

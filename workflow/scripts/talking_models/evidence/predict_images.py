@@ -12,7 +12,7 @@ from lightning_fabric import Fabric
 
 from talking_models.data.images import Examples
 from talking_models.evidence.scores import write
-from talking_models.models.backbones import load_trained
+from talking_models.models.files import load_trained
 from talking_models.training.devices import launch
 from talking_models.training.images import MEASURE_BATCH
 from talking_models.training.loader import in_order

@@ -17,10 +17,10 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from talking_models.data.features import encode
 from talking_models.io import write_csv, write_text
-from talking_models.models import MODELS, backbones
+from talking_models.models import MODELS
 from talking_models.models.base import LayeredModel
 from talking_models.models.checkpoint import KIND, Checkpoint
-from talking_models.models.files import kind_of
+from talking_models.models.files import IMAGES, Backbone, kind_of, load_trained
 from talking_models.report.markdown import grid
 from talking_models.running.machine import processor
 from talking_models.training.batches import RatingData
@@ -45,10 +45,10 @@ def example(path: str | Path, form: Mapping[str, Any] | None) -> tuple[LayeredMo
         rows["user"], rows["rating"] = trained.vocabulary.users[0], 0.0
         data = RatingData(encode(rows, items, trained.vocabulary))
         return trained.first(), next(data.in_order()), len(rows)
-    if kind_of(path) == backbones.KIND:
-        model, look, _ = backbones.load_trained(path)
+    if kind_of(path) == IMAGES:
+        model, look, _ = load_trained(path)
     else:
-        backbone = backbones.Backbone.load(path)
+        backbone = Backbone.load(path)
         model, look = MODELS.get(form["kind"]).teacher(form, backbone).eval(), backbone.look
     grey = torch.zeros(PICTURES, 3, look.size, look.size)
     return model, SimpleNamespace(images=grey), PICTURES

@@ -11,19 +11,12 @@ from torch import Tensor, nn
 
 @dataclass(frozen=True)
 class Widths:
-    """Feature widths of a model's two hidden states.
+    """Feature widths of a model's two hidden states."""
 
-    Attributes:
-        low: of the lower state s.
-        high: of the higher state e.
-        nonnegative: whether the states follow a ReLU.
-        stacked: whether the states have a stack's axis; a single teacher of a stack's has none.
-    """
-
-    low: int
-    high: int
-    nonnegative: bool
-    stacked: bool = False
+    low: int  # of the lower state s
+    high: int  # of the higher state e
+    nonnegative: bool  # whether they follow a ReLU
+    stacked: bool = False  # whether they have a stack's axis; a single teacher of a stack has none
 
 
 class WithWidths(Protocol):
@@ -34,19 +27,12 @@ class WithWidths(Protocol):
 
 @dataclass(frozen=True)
 class States:
-    """What a model's forward pass leaves to read.
+    """What a model's forward pass leaves to read."""
 
-    Attributes:
-        low: s, the lower state, (..., low).
-        high: e, the higher state, (..., high).
-        output: the prediction.
-        low_pre, high_pre: the states before their ReLU; the states themselves where there is none.
-    """
-
-    low: Tensor
-    high: Tensor
-    output: Tensor
-    low_pre: Tensor
+    low: Tensor  # s, (..., low)
+    high: Tensor  # e, (..., high)
+    output: Tensor  # the prediction
+    low_pre: Tensor  # the states before their ReLU; the states themselves where there is none
     high_pre: Tensor
 
 
@@ -86,11 +72,7 @@ class LayeredModel(nn.Module):
 
 
 class Frozen:
-    """A teacher: it answers and interprets, and never learns. No part of what is trained.
-
-    Args:
-        model: its head gives the outputs.
-    """
+    """A teacher: it answers and interprets, and never learns. No part of what is trained."""
 
     def __init__(self, model: LayeredModel) -> None:
         self.model = model.eval().requires_grad_(False)

@@ -1,64 +1,144 @@
-"""A network as a chain of modules, each of which reads what the one before it wrote."""
+"""A classifier of timm as a chain of modules, each of which reads what the one before it wrote."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import adaptive_avg_pool2d
+
+from talking_models.models.base import LayeredModel, States, Widths
 
 
-def chain(
-    net: nn.Module, name: str, example: Tensor, cut: Sequence[int]
-) -> tuple[list[list[nn.Module]], list[tuple[int, ...]]]:
-    """A timm classifier in three parts, one after the other, cut behind two of its feature maps.
+class LayeredNet(LayeredModel):
+    """A classifier of timm as lower, upper and head, its states being tokens, see `timm`.
 
-    Args:
-        net: with `feature_info`, which names the modules that give its maps.
-        name: for messages.
-        example: an image, (1, 3, R, R).
-        cut: two places in `feature_info`.
-
-    Returns:
-        The modules of each part, and the shape (C, H, W) of either map.
+    They are its teachers': `first` class tokens, and a `grid` of others.
 
     Raises:
-        ValueError: it has no such maps, or is no chain: something happens between modules, or one
-            reads more than the one before it.
+        ValueError: it cannot be cut there, or its tokens are not its teachers'.
     """
+
+    def __init__(
+        self, net: nn.Module, settings: Mapping[str, Any], teachers: Sequence[LayeredModel] = ()
+    ) -> None:
+        super().__init__()
+        self.net = net
+        self.parts, maps = _parts(net, settings)  # a list: no second owner
+        (low, *self.low_map), (high, *self.high_map) = maps
+        self.widths = Widths(low, high, nonnegative=False)
+        tokens = settings["tokens"]
+        self.first, self.grid = 1, tuple(tokens or self.low_map)
+        for teacher in teachers:
+            self.first, self.grid = teacher.first, teacher.grid
+            if tokens and self.grid != tuple(tokens):
+                raise ValueError(
+                    f"tokens {list(tokens)} beside a teacher whose grid is {list(self.grid)}: "
+                    "leave tokens out, it is found"
+                )
+        mean, std = (torch.tensor(settings[key]) for key in ("mean", "std"))
+        own = net.pretrained_cfg
+        own_mean, own_std = (torch.tensor(own.get(k, settings[k])) for k in ("mean", "std"))
+        self.register_buffer("scale", (std / own_std).view(3, 1, 1), False)
+        self.register_buffer("shift", ((mean - own_mean) / own_std).view(3, 1, 1), False)
+
+    def to_tokens(self, features: Tensor) -> Tensor:
+        """(B, C, H, W) -> (B, N, C)."""
+        grid = adaptive_avg_pool2d(features, self.grid).flatten(2).mT
+        mean = features.mean((2, 3)).unsqueeze(1)
+        return torch.cat((mean.expand(-1, self.first, -1), grid), 1)
+
+    def answer(self, part: nn.Module, tokens: Tensor, size: Sequence[int]) -> Tensor:
+        """What a part makes of tokens that somebody wrote, (B, N, C), spread over a map of a size.
+
+        Statistics of batch norms are those of images and not of what is said about them.
+        """
+        norms = [m for m in part.modules() if getattr(m, "track_running_stats", False)]
+        for norm in norms:
+            norm.track_running_stats = not norm.training  # in eval mode they are read
+        try:
+            grid = tokens[:, self.first :].mT.unflatten(2, self.grid)
+            return part(adaptive_avg_pool2d(grid, size))
+        finally:
+            for norm in norms:
+                norm.track_running_stats = True
+
+    def lower_map(self, batch: Any) -> Tensor:
+        """The map of the lower state, from images as the teacher looks at them."""
+        return self.parts[0](batch.images * self.scale + self.shift)
+
+    def lower(self, batch: Any) -> Tensor:
+        """s, (B, N, low)."""
+        return self.to_tokens(self.lower_map(batch))
+
+    def upper(self, low: Tensor) -> Tensor:
+        """e from a state that somebody wrote, (B, N, low) -> (B, N, high)."""
+        return self.to_tokens(self.answer(self.parts[1], low, self.low_map))
+
+    def head(self, high: Tensor) -> Tensor:
+        """Logits from e, (B, N, high) -> (B, C)."""
+        return self.answer(self.parts[2], high, self.high_map)
+
+    def forward(self, batch: Any) -> States:
+        """Both states, and the network's own logits."""
+        low = self.lower_map(batch)
+        high = self.parts[1](low)
+        s, e = self.to_tokens(low), self.to_tokens(high)
+        return States(s, e, self.parts[2](high), low_pre=s, high_pre=e)
+
+    def backbone(self) -> list[nn.Parameter]:
+        """The parameters that the states depend on."""
+        return [p for part in self.parts[:2] for p in part.parameters()]
+
+
+def _parts(
+    net: nn.Module, settings: Mapping[str, Any]
+) -> tuple[list[nn.Sequential], list[tuple[int, ...]]]:
+    """The modules up to either map, and the rest; the shapes (C, H, W) of both maps."""
+    name, cut, size = settings["name"], settings["cut"], settings["image_size"]
     info = getattr(net, "feature_info", None) or []
     info = getattr(info, "info", info)
     places = [each["module"] for each in info]
-    if not places or max(cut) >= len(places):
+    if max(cut) >= len(places):
         raise ValueError(
             f"cut {list(cut)} of {name}, whose feature maps are "
             + (", ".join(f"{i} ({place})" for i, place in enumerate(places)) or "unknown to timm")
         )
+    refused = (
+        f"{name} cannot be cut at {' and '.join(places[i] for i in cut)}: it is not what its "
+        "modules are one after the other; networks whose stages follow one another can, such "
+        "as resnet18, mobilenetv3_small_050 or convnext_atto"
+    )
     links = dict(_links(net, places))
-    calls = _calls(net, name, links, example)
-    order = [link for link, *_ in calls]
-    for before, (link, given, _) in zip([(None, None, example), *calls], calls, strict=False):
-        if len(given) != 1 or given[0] is not before[2]:
+    if not {places[i] for i in cut} <= links.keys():
+        raise ValueError(refused)
+    modules, order = list(links.values()), list(links)
+    low, high = (order.index(places[i]) + 1 for i in cut)
+    ends = ((0, low), (low, high), (high, None))
+    parts = [nn.Sequential(*modules[start:stop]) for start, stop in ends]
+    training = net.training
+    states = [torch.randn((1, 3, size, size), generator=torch.Generator().manual_seed(0))]
+    net.eval()
+    with torch.no_grad():
+        try:
+            whole = net(states[0])
+        except RuntimeError as error:
             raise ValueError(
-                f"{name} cannot be cut: {link} reads more or else than what "
-                f"{before[0] or 'an image'} wrote; networks whose stages follow one another can, "
-                "such as resnet18, mobilenetv3_small_050 or convnext_atto"
-            )
-    ends, maps = [], []
-    for place in (places[i] for i in cut):
-        if place not in order:
-            raise ValueError(f"{name} cannot be cut behind {place}, which is inside of a stage")
-        features = calls[order.index(place)][2]
-        channels = next(each["num_chs"] for each in info if each["module"] == place)
-        if features.dim() != 4 or features.shape[1] != channels:
-            raise ValueError(f"{place} of {name} gives {tuple(features.shape)}, no feature map")
-        ends.append(order.index(place) + 1)
-        maps.append(tuple(features.shape[1:]))
-    modules = [links[link] for link in order]
-    low, high = ends
-    return [modules[:low], modules[low:high], modules[high:]], maps
+                f"{name} cannot see images of {size} x {size} pixels: {error}"
+            ) from error
+        with suppress(Exception):  # of a module that reads something else
+            for part in parts:
+                states.append(part(states[-1]))
+    net.train(training)
+    if len(states) < 4 or not torch.equal(states[-1], whole):
+        raise ValueError(refused)
+    for i, features in zip(cut, states[1:], strict=False):
+        if features.dim() != 4 or features.shape[1] != info[i]["num_chs"]:
+            raise ValueError(f"{places[i]} of {name} gives {tuple(features.shape)}, no feature map")
+    return parts, [tuple(features.shape[1:]) for features in states[1:3]]
 
 
 def _links(module: nn.Module, places: Sequence[str], at: str = "") -> Iterator[tuple[str, Any]]:
@@ -70,40 +150,3 @@ def _links(module: nn.Module, places: Sequence[str], at: str = "") -> Iterator[t
             yield from _links(child, places, f"{path}.")
         else:
             yield path, child
-
-
-def _calls(net: nn.Module, name: str, links: dict[str, nn.Module], example: Tensor) -> list[tuple]:
-    """Name, arguments and result of each call of a link, and last of the whole."""
-    calls: list[tuple] = []
-
-    def note(link: str) -> Any:
-        return lambda module, given, result: calls.append((link, given, result))
-
-    hooks = [module.register_forward_hook(note(link)) for link, module in links.items()]
-    training = net.training
-    try:
-        with torch.no_grad():
-            result = net.eval()(example)
-    except RuntimeError as error:
-        size = " x ".join(map(str, example.shape[2:]))
-        raise ValueError(f"{name} cannot see images of {size} pixels: {error}") from error
-    finally:
-        net.train(training)
-        for hook in hooks:
-            hook.remove()
-    if not calls or calls[-1][2] is not result:
-        calls.append(("its output", (result, None), result))
-    return calls
-
-
-@contextmanager
-def frozen_statistics(part: nn.Module) -> Iterator[None]:
-    """Batch norms do not count what passes."""
-    norms = [m for m in part.modules() if getattr(m, "track_running_stats", False)]
-    for norm in norms:
-        norm.track_running_stats = not norm.training  # in eval mode they are read
-    try:
-        yield
-    finally:
-        for norm in norms:
-            norm.track_running_stats = True

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,39 +19,22 @@ KIND = "rating models"
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A stack of trained models.
+    """A stack of trained models."""
 
-    Attributes:
-        seeds: of the models, in the stack's order.
-        form: what they are, as `ModelKind.build` takes it, its `kind` among it.
-        vocabulary: of the rows they were trained on.
-        listing: title and categories of the vocabulary's items, in its order.
-        weights: the state dict, each tensor with the stack's axis first.
-    """
-
-    seeds: list[int]
-    form: dict[str, Any]
-    vocabulary: Vocabulary
-    listing: dict[str, list[Any]]
-    weights: dict[str, Tensor]
+    seeds: list[int]  # of the models, in the stack's order
+    form: dict[str, Any]  # what they are, as `ModelKind.build` takes it, its `kind` among it
+    vocabulary: Vocabulary  # of the rows they were trained on
+    listing: dict[str, list[Any]]  # title and categories of its items, in its order
+    weights: dict[str, Tensor]  # the state dict, each tensor with the stack's axis first
 
     def save(self, path: str | Path) -> None:
         """Write a safetensors file; the same content gives the same bytes."""
-        about = {
-            "seeds": self.seeds,
-            "form": self.form,
-            "vocabulary": self.vocabulary.to_dict(),
-            "listing": self.listing,
-        }
-        save(path, KIND, self.weights, about)
+        about = {name: value for name, value in vars(self).items() if name != "weights"}
+        save(path, KIND, self.weights, about | {"vocabulary": asdict(self.vocabulary)})
 
     @classmethod
     def load(cls, path: str | Path) -> Checkpoint:
-        """Read what `save` wrote.
-
-        Raises:
-            ValueError: the file is damaged, or a safetensors file of something else.
-        """
+        """Read what `save` wrote; raises as `files.read`."""
         weights, about = read(path, KIND)
         vocabulary = Vocabulary(**about.pop("vocabulary"))
         return cls(**about, vocabulary=vocabulary, weights=weights)

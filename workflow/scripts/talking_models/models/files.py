@@ -1,19 +1,23 @@
-"""Models on disk: safetensors files that say what they are."""
+"""Models on disk: safetensors files that say what they are; those of images among them."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from talking_models.io import atomic
+from talking_models.models import MODELS
+from talking_models.models.base import LayeredModel
 
 KEY = "talking_models"  # one key: safetensors does not keep the order of several
+IMAGES = "image model"
 
 
 def save(path: str | Path, kind: str, tensors: Mapping[str, Tensor], about: Any) -> None:
@@ -42,8 +46,7 @@ def read(path: str | Path, kind: str) -> tuple[dict[str, Tensor], Any]:
     found = _about(path)
     if found.get("kind") != kind:
         raise ValueError(f"{path} holds {found.get('kind', 'no model of ours')}, not {kind}")
-    with safe_open(path, framework="pt") as file:
-        return {name: file.get_tensor(name) for name in file.keys()}, found["about"]  # noqa: SIM118
+    return load_file(path), found["about"]
 
 
 def _about(path: str | Path) -> dict[str, Any]:
@@ -54,3 +57,48 @@ def _about(path: str | Path) -> dict[str, Any]:
         raise ValueError(
             f"{path} is no whole safetensors file ({error}): remove it and run again"
         ) from None
+
+
+class Look(NamedTuple):
+    """How a model looks at images."""
+
+    size: int  # R, height and width in pixels
+    mean: tuple[float, ...]  # of each colour, as it was pre-trained with, for values from 0 to 1
+    std: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class Backbone:
+    """Pre-trained weights without a classifier, checked and brought to the image size."""
+
+    look: Look
+    weights: Mapping[str, Tensor]
+
+    def save(self, path: str | Path) -> None:
+        """Write a safetensors file."""
+        save(path, "backbone", self.weights, {"look": self.look})
+
+    @classmethod
+    def load(cls, path: str | Path) -> Backbone:
+        """Read what `save` wrote; raises as `read`."""
+        weights, about = read(path, "backbone")
+        return cls(Look(*about["look"]), weights)
+
+
+def save_trained(
+    path: str | Path, model: LayeredModel, form: Mapping[str, Any], look: Look, **about: Any
+) -> None:
+    """Write a trained model of images: its `form`, as its kind takes it, and what else there is to
+    say `about` it, its classes and its seed.
+    """
+    save(path, IMAGES, model.state_dict(), about | {"form": dict(form), "look": look})
+
+
+def load_trained(path: str | Path) -> tuple[LayeredModel, Look, dict[str, Any]]:
+    """A trained model in eval mode, how it looks at images, and what was said of it; raises as
+    `read`.
+    """
+    weights, about = read(path, IMAGES)
+    model = MODELS.get(about["form"]["kind"]).student(about["form"], len(about["classes"]))
+    model.load_state_dict(weights, strict=True)
+    return model.eval(), Look(*about["look"]), about

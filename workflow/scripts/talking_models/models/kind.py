@@ -14,12 +14,6 @@ from pydantic_core import PydanticCustomError
 from talking_models.strict import Strict
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from pathlib import Path
-
-    from torch import Tensor
-
-    from talking_models.models.backbones import Backbone
     from talking_models.models.base import LayeredModel
     from talking_models.models.layers import Streams
 
@@ -39,57 +33,6 @@ class RatingTraining(Strict):
         description="Chance that a user, an item or a title word is replaced by the unknown one in "
         "training: evaluation rows can come from users never seen in training.",
     )
-
-
-class ImageTraining(Strict):
-    """How a model of images is trained: SGD, a linear warm-up, half a cosine."""
-
-    steps: int = Field(20_000, ge=1, description="Optimiser steps.")
-    batch_size: int = Field(512, ge=1, description="Images per step, over all devices.")
-    micro_batch_size: int | None = Field(
-        None,
-        ge=1,
-        description="Images at once on a device; their gradients add up to a step's. null: a "
-        "step's images, divided among the devices.",
-    )
-    learning_rate: float = Field(0.03, gt=0, le=1, description="The highest learning rate.")
-    momentum: float = Field(0.9, ge=0, lt=1, description="Momentum of SGD.")
-    warmup_steps: int = Field(500, ge=0, description="Steps in which the learning rate rises.")
-    clip: float = Field(1.0, gt=0, description="Most that the norm of the gradient can be.")
-    smallest_area: float = Field(
-        0.05, gt=0, le=1, description="Least share of an image that a random crop keeps."
-    )
-    flip: bool = Field(True, description="Whether half of the images are mirrored.")
-    prepare_images: int = Field(
-        10_000,
-        ge=1,
-        description="Most training images that a method sees before the first step (FD's margins).",
-    )
-    log_every: int = Field(
-        100,
-        ge=1,
-        description="Steps between two lines of the logs, with the gradient's norm for each part "
-        "of the loss; that costs a backward pass each.",
-    )
-    evaluate_every: int = Field(
-        1_000,
-        ge=1,
-        description="Steps between two looks at the val slice; the last step is always one.",
-    )
-    checkpoint_every: int = Field(
-        500, ge=1, description="Steps between two checkpoints, from which a killed job goes on."
-    )
-
-    @model_validator(mode="after")
-    def _steps_fit_together(self) -> ImageTraining:
-        micro = self.micro_batch_size
-        if self.warmup_steps >= self.steps:
-            text = f"warmup_steps {self.warmup_steps} never end in steps {self.steps}"
-        elif micro is not None and self.batch_size % micro:
-            text = f"batch_size {self.batch_size} is no multiple of micro_batch_size {micro}"
-        else:
-            return self
-        raise PydanticCustomError("contradiction", text + ": change one of them")
 
 
 class ModelSettings(Strict):
@@ -121,15 +64,12 @@ class ModelSettings(Strict):
 class ModelKind:
     """Base of every kind of model; a subclass in a file of its own is one.
 
-    Attributes:
-        family: the data that it is for: `ratings` or `images`.
-        Settings: the keys of an entry of this kind; its `training` is what `train` takes.
-        pretrained: whether it can teach without being trained here, as its weights come with it.
+    A kind of images is an `images.ImageKind`, too.
     """
 
-    family: ClassVar[Literal["ratings", "images"]]
-    Settings: ClassVar[type[ModelSettings]] = ModelSettings
-    pretrained: ClassVar[bool] = False
+    family: ClassVar[Literal["ratings", "images"]]  # the data that it is for
+    Settings: ClassVar[type[ModelSettings]] = ModelSettings  # the keys of an entry of this kind
+    pretrained: ClassVar[bool] = False  # whether it can teach without being trained here
 
     @classmethod
     def build(
@@ -147,45 +87,17 @@ class ModelKind:
             settings: of its entry.
             sizes: rows of the tables user, item, title, categories (`Vocabulary.sizes`).
             streams: seeds and shape of the stack.
-            training: of the job, for dropout; None: it will not be trained.
+            training: of the job, for its dropout; None: it will not be trained.
             mean_rating: where the prediction starts.
         """
         raise NotImplementedError
+
+    @staticmethod
+    def noise(training: dict[str, Any] | None) -> dict[str, float]:
+        """The rates of dropout in a job's `training`."""
+        return {key: (training or {}).get(key, 0.0) for key in ("dropout", "id_dropout")}
 
     @classmethod
     def contradiction(cls, settings: dict[str, Any]) -> str | None:
         """What cannot be of an entry's settings, told without building it, in words."""
         return None
-
-    @classmethod
-    def make_backbone(
-        cls, settings: dict[str, Any], weights: str | Path | None, output: str | Path
-    ) -> None:
-        """Bring a model of images into the form that all jobs read (`backbones.Backbone`).
-
-        Args:
-            settings: of its entry.
-            weights: a file of pre-trained weights; None draws random ones, always the same.
-            output: the file to write.
-
-        Raises:
-            WeightsError: the weights are not those of this model.
-        """
-        raise NotImplementedError
-
-    @classmethod
-    def student(
-        cls, settings: dict[str, Any], classes: int, backbone: Backbone | None = None
-    ) -> LayeredModel:
-        """A model of images before training, with a new classifier; None: weights will be put."""
-        raise NotImplementedError
-
-    @classmethod
-    def teacher(
-        cls,
-        settings: dict[str, Any],
-        backbone: Backbone,
-        probe: Mapping[str, Tensor] | None = None,
-    ) -> LayeredModel:
-        """A pre-trained model of images; with the weights of a probe its outputs are logits."""
-        raise NotImplementedError

@@ -3,16 +3,16 @@
 All seeds of a job train together. A stack's tensors carry the model as first axis: weights are
 (S, in, out), activations (S, B, features), and one batched matmul serves all. Nothing mixes the
 models, and each draws its random numbers from a stream of its own, so that a model of a stack is
-the model that would train alone, up to the rounding of float32: a matmul of another batch size may
-add in another order, and training enlarges the difference. The same stack gives the same bytes. A
-single model without that axis (of images) is the stack of shape (): the same layers with no
-first axis.
+the model that would train alone, up to the rounding of float32. The same stack gives the same
+bytes. A single model without that axis (of images) is the stack of shape (): the same layers with
+no first axis.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import partial
 from typing import Self
 
 import numpy as np
@@ -20,8 +20,7 @@ import torch
 from torch import Tensor, nn
 
 
-def in_256ths(rate: float) -> int:
-    """A dropout rate as a number of 256ths; a rate below 1 never becomes 1."""
+def _in_256ths(rate: float) -> int:  # a rate below 1 never becomes 1
     return min(round(256 * rate), 255)
 
 
@@ -29,13 +28,8 @@ class Streams:
     """Random numbers for a stack, one independent generator per model and purpose.
 
     They come from NumPy: its SFC64 fills a dropout mask several times faster than torch's
-    generator, and gives the same numbers on every machine.
-
-    Args:
-        seeds: one per model.
-        purpose: what the numbers are for. Streams of different purposes are independent, so that
-            a method that draws more of one kind leaves the others as they were.
-        stacked: whether the tensors have the stack's axis; without, there is one seed.
+    generator, and gives the same numbers on every machine. Streams of different purposes are
+    independent, so that a method that draws more of one kind leaves the others as they were.
     """
 
     def __init__(self, seeds: Sequence[int], purpose: str, stacked: bool = True) -> None:
@@ -69,7 +63,7 @@ class Streams:
         n = math.prod(shape)
         for generator, mask in zip(self.generators, kept, strict=True):
             drawn = generator.bit_generator.random_raw(-(-n // 8)).view(np.uint8)  # 8 bytes each
-            np.greater_equal(drawn[:n].reshape(shape), in_256ths(dropped), out=mask)
+            np.greater_equal(drawn[:n].reshape(shape), _in_256ths(dropped), out=mask)
         return torch.from_numpy(kept if self.stacked else kept[0])
 
     def permutation(self, n: int) -> Tensor:
@@ -120,10 +114,7 @@ class Linear(nn.Module):
 
 
 class LayerNorm(nn.Module):
-    """Normalise the features of each example.
-
-    Without the usual scale and shift: a linear layer follows wherever it is used, and can do both.
-    """
+    """Normalise the features of each example; the linear layer that follows scales and shifts."""
 
     def forward(self, x: Tensor) -> Tensor:
         """(*stack, ..., width) -> the same shape."""
@@ -133,8 +124,7 @@ class LayerNorm(nn.Module):
 class BatchNorm(nn.Module):
     """Normalise each feature over the batch (and tokens), then scale and shift it.
 
-    It keeps no running statistics: it serves the connectors of feature distillation, which exist
-    in training only.
+    Without running statistics: it serves what exists in training only.
     """
 
     def __init__(self, width: int, init: Streams) -> None:
@@ -161,7 +151,7 @@ class Dropout(nn.Module):
 
     def __init__(self, p: float, draw: Streams) -> None:
         super().__init__()
-        self.p, self.draw = in_256ths(p) / 256, draw  # the rate that `Streams.keep` keeps
+        self.p, self.draw = _in_256ths(p) / 256, draw  # the rate that `Streams.keep` keeps
         self.scale = 1 / (1 - self.p)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -187,9 +177,7 @@ class ReluDropout(Dropout):
 
 
 class _ReluDropout(torch.autograd.Function):
-    """ReLU, then features times `keep` (0 or a scale): what passed both is what is above 0, so that
-    nothing but the result has to be kept for the gradient.
-    """
+    """What passed ReLU and `keep` is above 0: the result is all that the gradient needs."""
 
     @staticmethod
     def forward(ctx, x: Tensor, keep: Tensor, scale: float) -> Tensor:
@@ -224,9 +212,7 @@ class RelativeNoise(nn.Module):
 class Layers:
     """Makes the layers of one stack; what a method builds its modules with.
 
-    Args:
-        streams: the stack's seeds and shape. Initial weights and training noise come from two
-            forks of it.
+    Initial weights and training noise come from two forks of the stack's streams.
     """
 
     layer_norm = LayerNorm
@@ -234,8 +220,12 @@ class Layers:
 
     def __init__(self, streams: Streams) -> None:
         self.stacked = streams.stacked
-        self.init = streams.fork("init")
-        self.draw = streams.fork("noise")
+        self.init, self.draw = streams.fork("init"), streams.fork("noise")
+        self.linear = partial(Linear, init=self.init)
+        self.batch_norm = partial(BatchNorm, init=self.init)
+        self.dropout = partial(Dropout, draw=self.draw)
+        self.relu_dropout = partial(ReluDropout, draw=self.draw)
+        self.relative_noise = partial(RelativeNoise, draw=self.draw)
 
     def mean(self, x: Tensor) -> Tensor:
         """The mean over everything but the stack: (*stack, ...) -> (*stack)."""
@@ -257,23 +247,3 @@ class Layers:
         flat = x.detach().flatten(int(self.stacked), -2)
         apart = flat - flat.mean(-2, keepdim=True)
         return (apart.square_().sum(-2) / (flat.shape[-2] - 1)).sqrt_().mean(-1)
-
-    def linear(self, inputs: int, outputs: int, bias: bool = True) -> Linear:
-        """See `Linear`."""
-        return Linear(inputs, outputs, self.init, bias)
-
-    def batch_norm(self, width: int) -> BatchNorm:
-        """See `BatchNorm`."""
-        return BatchNorm(width, self.init)
-
-    def dropout(self, p: float) -> Dropout:
-        """See `Dropout`."""
-        return Dropout(p, self.draw)
-
-    def relative_noise(self, scale: float) -> RelativeNoise:
-        """See `RelativeNoise`."""
-        return RelativeNoise(scale, self.draw)
-
-    def relu_dropout(self, p: float) -> ReluDropout:
-        """See `ReluDropout`."""
-        return ReluDropout(p, self.draw)

@@ -14,7 +14,6 @@ answered by what this model has learnt about how its terms go together.
 
 from __future__ import annotations
 
-from functools import cache
 from typing import Any
 
 from pydantic import Field
@@ -47,71 +46,40 @@ class MF(ModelKind):
     @classmethod
     def build(cls, settings: dict[str, Any], sizes, streams, *, training=None, mean_rating=0.0):
         """See `ModelKind.build`."""
-        noise = {key: (training or {}).get(key, 0.0) for key in ("dropout", "id_dropout")}
-        return network()(sizes, settings["width"], streams, **noise, mean_rating=mean_rating)
+        import torch
 
+        from talking_models.models.base import Widths
+        from talking_models.models.layers import Layers
+        from talking_models.models.network import RatingModel
 
-@cache
-def network() -> type:
-    """The class of the network; torch is imported here."""
-    import torch
+        layers, width = Layers(streams), settings["width"]
+        states = width + 2
+        # the bias is a row's last entry, so that an id is unknown to both or to neither
+        tables = {name: (sizes[name], width + 1) for name in ("user", "item")}
 
-    from talking_models.models.base import LayeredModel, Widths
-    from talking_models.models.layers import Dropout, Layers, Linear
-    from talking_models.models.network import Embedding
+        class MatrixFactorisation(RatingModel):
+            """See the module; a stack of S such models has S as first axis of all shapes."""
 
-    class MatrixFactorisation(LayeredModel):
-        """See the module; a stack of S such models has S as first axis of all shapes.
+            widths = Widths(states, states, nonnegative=False)
 
-        Args:
-            sizes: rows of the tables `user` and `item`, row 0 of each for unknown ids.
-            width: k.
-            streams: seeds and shape of the stack.
-            dropout: rate before upper and head, in training.
-            id_dropout: rate at which ids are replaced by the unknown one, in training.
-            mean_rating: mu at the start.
-            std: standard deviation of the entries of new vectors; biases start at 0.
-        """
+            def lower(self, batch):
+                user, item = (
+                    self.embeddings["user"](batch.user),
+                    self.embeddings["item"](batch.item),
+                )
+                product = user[..., :-1] * item[..., :-1]
+                return torch.cat((product, user[..., -1:], item[..., -1:]), -1)
 
-        def __init__(
-            self, sizes, width, streams, *, dropout=0.0, id_dropout=0.0, mean_rating=0.0, std=0.1
-        ):
-            super().__init__()
-            layers, states = Layers(streams), width + 2
-            self.widths = Widths(states, states, nonnegative=False)
-            # the bias is a row's last entry, so that an id is unknown to both or to neither
-            self.embeddings = torch.nn.ModuleDict(
-                {
-                    name: Embedding(sizes[name], width + 1, std, id_dropout, layers)
-                    for name in ("user", "item")
-                }
-            )
-            self.mix = Linear(states, states, layers.init, bias=False)
-            self.output = Linear(states, 1, layers.init)
-            self.dropout = Dropout(dropout, layers.draw)
-            with torch.no_grad():
-                for table in self.embeddings.values():
-                    table.weight[..., -1] = 0
-                self.mix.weight.zero_()
-                self.output.weight.fill_(1)
-                self.output.bias.fill_(mean_rating)
+            def upper(self, low):
+                return low + self.mix(self.dropout(low))
 
-        def tables(self):
-            """The users' and the items'."""
-            return dict(self.embeddings.items())
-
-        def lower(self, batch):
-            """s, (*stack, B, k + 2)."""
-            user, item = self.embeddings["user"](batch.user), self.embeddings["item"](batch.item)
-            product = user[..., :-1] * item[..., :-1]
-            return torch.cat((product, user[..., -1:], item[..., -1:]), -1)
-
-        def upper(self, low):
-            """e from s, (..., k + 2) -> the same shape."""
-            return low + self.mix(self.dropout(low))
-
-        def head(self, high):
-            """The rating from e, (..., k + 2) -> (...)."""
-            return self.output(self.dropout(high)).squeeze(-1)
-
-    return MatrixFactorisation
+        model = MatrixFactorisation(layers, tables, std=0.1, **cls.noise(training))
+        model.mix = layers.linear(states, states, bias=False)
+        model.output = layers.linear(states, 1)
+        with torch.no_grad():
+            for table in model.tables().values():
+                table.weight[..., -1] = 0
+            model.mix.weight.zero_()
+            model.output.weight.fill_(1)
+            model.output.bias.fill_(mean_rating)
+        return model

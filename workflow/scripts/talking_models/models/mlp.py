@@ -42,12 +42,6 @@ class MLP(ModelKind):
         """See `ModelKind.build`."""
         from talking_models.models.network import RatingMLP
 
-        noise = {key: (training or {}).get(key, 0.0) for key in ("dropout", "id_dropout")}
-        return RatingMLP(
-            sizes,
-            settings["features"],
-            settings["hidden"],
-            streams,
-            **noise,
-            mean_rating=mean_rating,
-        )
+        widths = settings["features"], settings["hidden"]
+        noise = cls.noise(training)
+        return RatingMLP(sizes, *widths, streams, mean_rating=mean_rating, **noise)

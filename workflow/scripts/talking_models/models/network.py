@@ -1,7 +1,8 @@
-"""The rating MLP of the paper's MovieLens experiments (section 6.2), teacher and student alike."""
+"""Networks of ratings: the paper's MLP (section 6.2), and what it shares with others."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,28 +11,20 @@ import torch
 from torch import Tensor, nn
 
 from talking_models.models.base import LayeredModel, States, Widths
-from talking_models.models.layers import Dropout, Layers, Linear, Streams
+from talking_models.models.layers import Layers, Streams
 
 
 @dataclass(frozen=True)
 class RatingBatch:
-    """B ratings for each model of a stack.
+    """B ratings for each model of a stack."""
 
-    Attributes:
-        rows: (*stack, B) int64, the ratings' places in the training rows.
-        user, item: (*stack, B) int64, 0 for an unknown id.
-        title: (*stack, B, T) int64 word indices; `title_weight` their weights, 0 on padding.
-        categories: (*stack, B, G) weights of the categories.
-        target: (*stack, B) ratings.
-    """
-
-    rows: Tensor
-    user: Tensor
+    rows: Tensor  # (*stack, B) int64, the ratings' places in the training rows
+    user: Tensor  # (*stack, B) int64, 0 for an unknown id
     item: Tensor
-    title: Tensor
-    title_weight: Tensor
-    categories: Tensor
-    target: Tensor
+    title: Tensor  # (*stack, B, T) int64 word indices
+    title_weight: Tensor  # their weights, 0 on padding
+    categories: Tensor  # (*stack, B, G) weights of the categories
+    target: Tensor  # (*stack, B) ratings
 
 
 class _Rows(torch.autograd.Function):
@@ -99,61 +92,75 @@ class Embedding(nn.Module):
         return bags.view(*ids.shape[:-1], -1)
 
 
-class RatingMLP(LayeredModel):
-    """Embeddings of user, item, title words and categories; two ReLU layers; one linear output.
+class RatingModel(LayeredModel):
+    """Embeddings, and one linear output, which a subclass adds behind its own layers.
 
-    The teacher's hidden widths are 512 and 256, the student's 128 and 64; the input is 300 wide
-    for both, from embeddings of their own. Dropout acts on what enters each of the three parts, so
-    the states themselves are whole.
-
-    Args:
-        sizes: rows of the tables `user`, `item`, `title`, `categories`.
-        features: width of each of the four embeddings.
-        hidden: widths of the two hidden layers.
-        streams: seeds and shape of the stack.
-        dropout: rate before each of the three layers, in training.
-        id_dropout: rate at which ids are replaced by the unknown one, in training.
-        mean_rating: where the output's bias starts.
-        embedding_std: standard deviation of a new embedding's entries.
+    Dropout acts on what enters each part, so that the states themselves are whole.
     """
 
     def __init__(
         self,
-        sizes: dict[str, int],
-        features: dict[str, int],
-        hidden: list[int],
-        streams: Streams,
+        layers: Layers,
+        tables: Mapping[str, tuple[int, int]],
         *,
+        std: float,
         dropout: float = 0.0,
         id_dropout: float = 0.0,
-        mean_rating: float = 0.0,
-        embedding_std: float = 0.05,
     ) -> None:
         super().__init__()
-        layers = Layers(streams)
-        low, high = hidden
-        self.widths = Widths(low, high, nonnegative=True)
         self.embeddings = nn.ModuleDict(
-            {
-                name: Embedding(
-                    sizes[name],
-                    features[name],
-                    embedding_std,
-                    0.0 if name == "categories" else id_dropout,  # every category is known
-                    layers,
-                )
-                for name in ("user", "item", "title", "categories")
+            {  # every category is known
+                name: Embedding(*size, std, 0.0 if name == "categories" else id_dropout, layers)
+                for name, size in tables.items()
             }
         )
-        self.hidden_low = Linear(sum(features.values()), low, layers.init)
-        self.hidden_high = Linear(low, high, layers.init)
-        self.output = Linear(high, 1, layers.init)
-        self.output.bias.data.fill_(mean_rating)
-        self.dropout = Dropout(dropout, layers.draw)
+        self.dropout = layers.dropout(dropout)
 
     def tables(self) -> dict[str, Embedding]:
         """All but the categories', of which every batch reads every row."""
-        return {name: self.embeddings[name] for name in ("user", "item", "title")}
+        found = self.embeddings.items()
+        return {name: table for name, table in found if name != "categories"}
+
+    def head(self, high: Tensor) -> Tensor:
+        """The rating from e, (..., high) -> (...)."""
+        return self.output(self.dropout(high)).squeeze(-1)
+
+
+class RatingMLP(RatingModel):
+    """Embeddings of user, item, title words and categories; two ReLU layers; one linear output.
+
+    The teacher's hidden widths are 512 and 256, the student's 128 and 64; the input is 300 wide
+    for both, from embeddings of their own.
+
+    Args:
+        sizes, features: rows and width of the tables `user`, `item`, `title`, `categories`.
+        hidden: widths of the two hidden layers.
+        streams: seeds and shape of the stack.
+        mean_rating: where the output's bias starts.
+        embedding_std: standard deviation of a new embedding's entries.
+        dropout: rates of `dropout` before each layer, and of `id_dropout`, in training.
+    """
+
+    def __init__(
+        self,
+        sizes: Mapping[str, int],
+        features: Mapping[str, int],
+        hidden: list[int],
+        streams: Streams,
+        *,
+        mean_rating: float = 0.0,
+        embedding_std: float = 0.05,
+        **dropout: float,
+    ) -> None:
+        layers, (low, high) = Layers(streams), hidden
+        names = ("user", "item", "title", "categories")
+        tables = {name: (sizes[name], features[name]) for name in names}
+        super().__init__(layers, tables, std=embedding_std, **dropout)
+        self.widths = Widths(low, high, nonnegative=True)
+        self.hidden_low = layers.linear(sum(features.values()), low)
+        self.hidden_high = layers.linear(low, high)
+        self.output = layers.linear(high, 1)
+        self.output.bias.data.fill_(mean_rating)
 
     def inputs(self, batch: RatingBatch) -> Tensor:
         """The embedded features, (*stack, B, 300)."""
@@ -183,10 +190,6 @@ class RatingMLP(LayeredModel):
     def upper(self, low: Tensor) -> Tensor:
         """e from s, (..., low) -> (..., high)."""
         return self.upper_pre(low).relu()
-
-    def head(self, high: Tensor) -> Tensor:
-        """The rating from e, (..., high) -> (...)."""
-        return self.output(self.dropout(high)).squeeze(-1)
 
     def forward(self, batch: Any) -> States:
         """Both states, before and after their ReLU, and the rating."""

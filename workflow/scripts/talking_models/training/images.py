@@ -18,9 +18,8 @@ from talking_models import methods
 from talking_models.data.images import Examples
 from talking_models.io import write_csv, write_yaml
 from talking_models.models import MODELS
-from talking_models.models.backbones import Backbone, Look, load_trained, save_trained
 from talking_models.models.base import Frozen, LayeredModel, States
-from talking_models.models.files import kind_of, read
+from talking_models.models.files import Backbone, Look, kind_of, load_trained, read, save_trained
 from talking_models.models.layers import Layers
 from talking_models.objectives import ClassObjective
 from talking_models.training.devices import launch

@@ -19,7 +19,7 @@ from torch.utils.data import DataLoader, Dataset
 from torchvision import transforms as T
 
 from talking_models.data.images import Examples, Pictures
-from talking_models.models.backbones import Look
+from talking_models.models.files import Look
 from talking_models.models.layers import Streams
 from talking_models.training.batches import shuffled_rows
 

@@ -16,8 +16,7 @@ from torch import Tensor, nn
 from talking_models.data.images import Examples
 from talking_models.io import write_csv
 from talking_models.models import MODELS
-from talking_models.models.backbones import Backbone
-from talking_models.models.files import save
+from talking_models.models.files import Backbone, save
 from talking_models.models.layers import Streams
 from talking_models.training.batches import shuffled_rows
 from talking_models.training.devices import launch
