@@ -15,9 +15,9 @@ from talking_models.io import write_csv, write_text
 from talking_models.report.compute import duration
 from talking_models.running.provenance import COLUMNS, Record, digest, digest_of_value, read_all
 
-PACKAGES = (
+PACKAGES = [  # of which the versions are shown; the CSV has all
     "numpy", "pandas", "pyarrow", "scipy", "sklearn", "torch", "torchvision", "timm", "snakemake",
-)  # shown; the CSV has all  # fmt: skip
+]  # fmt: skip
 
 
 def trace(files: Iterable[str | Path], results: str | Path) -> tuple[list[Record], list[str]]:
@@ -26,8 +26,7 @@ def trace(files: Iterable[str | Path], results: str | Path) -> tuple[list[Record
     Unknown is a file in `results` without a record, or with other bytes than its record says.
     """
     records, found, unknown = read_all(results), {}, []
-    waiting = list(map(str, files))
-    seen = set()
+    waiting, seen = list(map(str, files)), set()
     while waiting:
         path = waiting.pop()
         if path in seen:
@@ -35,7 +34,7 @@ def trace(files: Iterable[str | Path], results: str | Path) -> tuple[list[Record
         seen.add(path)
         made = records.get(path)
         # what is gone since was as the record of the job that read it says
-        if made and (not Path(path).exists() or made["outputs"][path] == digest(path)):
+        if made and (not Path(path).exists() or made["outputs"][path] == digest(Path(path))):
             found[id(made)] = made
             waiting += made["inputs"]
         elif made or Path(path).is_relative_to(results):
@@ -64,25 +63,29 @@ def table(records: Sequence[Record]) -> pd.DataFrame:
 
 def summary(records: Sequence[Record], unknown: Sequence[str]) -> dict[str, str]:
     """What there is to say of all jobs together, by name; `records`, `unknown` are from `trace`."""
-    each = {
-        "Commit": [_short(r["commit"]) + ", with changes" * bool(r["dirty"]) for r in records],
-        "Configuration": [_short(r["config"]) for r in records],
-        "Data": [_short(_data(r)) for r in records],
-        "Library": [_short(r["library"]) for r in records],
-        "Python": [r["python"] for r in records],
-        "Machine": [f"{r['host']}: {r['processor']}, {r['cores']} cores" for r in records],
-    }
-    found = {name: _counted(values) for name, values in each.items() if values}
-    versions = {
-        name: sorted({r["packages"][name] for r in records if name in r["packages"]})
-        for name in PACKAGES
-    }
-    found["Packages"] = ", ".join(f"{name} {' / '.join(v)}" for name, v in versions.items() if v)
-    found["Jobs"] = _jobs(records)
+    found = {"Jobs": "none has a record"}
+    if records:
+        jobs = table(records)
+        packages = pd.DataFrame([r["packages"] for r in records], columns=PACKAGES)
+        versions = {name: " / ".join(sorted(packages[name].dropna().unique())) for name in PACKAGES}
+        first, last = (records[i]["started"][:16].replace("T", " ") for i in (0, -1))
+        cpu, wall = (duration(jobs[name].sum()) for name in ("cpu_seconds", "wall_seconds"))
+        commits = (_short(r["commit"]) + ", with changes" * bool(r["dirty"]) for r in records)
+        machines = (f"{r['host']}: {r['processor']}, {r['cores']} cores" for r in records)
+        found = {
+            "Commit": _counted(commits),
+            "Configuration": _counted(_short(r["config"]) for r in records),
+            "Data": _counted(_short(_data(r)) for r in records),
+            "Library": _counted(_short(r["library"]) for r in records),
+            "Python": _counted(jobs["python"]),
+            "Packages": ", ".join(f"{name} {v}" for name, v in versions.items() if v),
+            "Machine": _counted(machines),
+            "Jobs": f"{len(jobs)}, begun from {first} to {last} UTC; sums: {cpu} of CPU time, "
+            f"{wall} of wall time",
+        }
     if unknown:
-        more = f", {len(unknown) - 1} more" if unknown[1:] else ""
-        found["No record"] = unknown[0] + more
-    return {name: text for name, text in found.items() if text}
+        found["No record"] = unknown[0] + (f", {len(unknown) - 1} more" if unknown[1:] else "")
+    return found
 
 
 def _short(digest: str | None) -> str:
@@ -95,19 +98,6 @@ def _counted(values: Iterable[str]) -> str:
     if len(counts) == 1:
         return counts[0][0]
     return "; ".join(f"{value} ({n} {'job' if n == 1 else 'jobs'})" for value, n in counts)
-
-
-def _jobs(records: Sequence[Record]) -> str:
-    if not records:
-        return "none has a record"
-    first, last = (records[i]["started"][:16].replace("T", " ") for i in (0, -1))
-    cpu, wall = (
-        duration(sum(r[name] for r in records)) for name in ("cpu_seconds", "wall_seconds")
-    )
-    return (
-        f"{len(records)}, begun from {first} to {last} UTC; sums: {cpu} of CPU time, {wall} of "
-        "wall time"
-    )
 
 
 def run(files: Iterable[str | Path], results: str | Path, csv: str | Path, rst: str | Path) -> None:

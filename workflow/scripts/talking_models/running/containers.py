@@ -1,8 +1,6 @@
 """The names of the container images, so that those that rules ask for are those that are built.
 
-python -m talking_models.running.containers [PREFIX]
-
-prints, for each Containerfile, the image's name and the file.
+python -m talking_models.running.containers [PREFIX]   # each image's name and Containerfile
 """
 
 from __future__ import annotations
@@ -17,11 +15,8 @@ ROOT = Path(__file__).resolve().parents[4]
 def image(step: str, prefix: str = "localhost/talking-models") -> str:
     """The image of a step: 'localhost/talking-models/movielens:' and twelve hexadecimal digits.
 
-    They digest what it is made from, the Containerfile and what that copies: changed pins are
-    another image, and a job in it another job.
-
-    Raises:
-        FileNotFoundError: there is no Containerfile of this name, or it copies what is not there.
+    They digest its Containerfile and what that copies, so that changed pins are another image, and
+    a job in it another job.
     """
     file = ROOT / "containers" / f"{step}.Containerfile"
     sources = [file]

@@ -19,16 +19,12 @@ from typing import Any
 from talking_models.config import Config
 from talking_models.config.merge import merge, merged_files
 
-LAYERS = tuple(f"config/{name}.yaml" for name in ("config", "experiments", "tables"))
-"""The configuration that the repository is shipped with."""
-FILES = ("tuned", "paper", "claims", "plugins")
-"""Keys that name files or folders of the repository, at the top or in a table."""
+LAYERS = ("config/config.yaml", "config/experiments.yaml", "config/tables.yaml")  # as shipped
+FILES = ("tuned", "paper", "claims", "plugins")  # keys that name the repository's own
 TUNED = Config.model_fields["tuned"].default
 
 
-def whole(
-    config: Mapping[str, Any], said: Mapping[str, Any], home: Path
-) -> tuple[dict[str, Any], dict[str, Any]]:
+def whole(config: dict, said: dict, home: Path) -> tuple[dict[str, Any], dict[str, Any]]:
     """The configuration of a run, and what of it is the user's own.
 
     Args:
@@ -67,14 +63,14 @@ def _at_home(raw: Any, home: Path, key: str = "") -> Any:
 
 
 def quote_python() -> None:
-    """Let Snakemake start jobs by a Python whose path has a space or the like.
-
-    It puts the path into a shell command as it is. A script with a plain path starts it instead.
+    """Let Snakemake, which puts it into a shell command as it is, start a Python whose path has a
+    space or the like: by a script with a plain path.
 
     Raises:
         RuntimeError: the folder for temporary files has such a path, too.
     """
-    if shlex.quote(sys.executable) == sys.executable:
+    python = shlex.quote(sys.executable)
+    if python == sys.executable:
         return
     folder = Path(tempfile.mkdtemp(prefix="talking-models-python-"))
     if shlex.quote(str(folder)) != str(folder):
@@ -84,6 +80,6 @@ def quote_python() -> None:
         )
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     script = folder / "python"
-    script.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} "$@"\n')
+    script.write_text(f'#!/bin/sh\nexec {python} "$@"\n')
     script.chmod(0o755)
     sys.executable = str(script)

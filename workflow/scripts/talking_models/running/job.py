@@ -18,23 +18,16 @@ gc.disable()
 
 
 def start(snakemake: Any) -> logging.Logger:
-    """Log to the rule's `log:` file, an uncaught error included, and return the logger; take
-    components from the configuration's plugin folders, too.
-
-    The last line of an error also goes to standard error, where Snakemake shows it. A job that ends
-    well leaves a record, see `running.provenance`.
+    """Log to the rule's `log:` file, an uncaught error included (its last line goes to standard
+    error, too, where Snakemake shows it); take components from the configuration's plugin folders;
+    have a job that ends well leave a record, see `running.provenance`. Returns the logger.
     """
     gc.freeze()
     gc.enable()
     path = Path(snakemake.log[0])
     path.parent.mkdir(parents=True, exist_ok=True)
-    logging.basicConfig(
-        filename=path,
-        filemode="w",
-        level=logging.INFO,
-        format="%(asctime)s %(levelname)s %(message)s",
-        force=True,
-    )
+    form = "%(asctime)s %(levelname)s %(message)s"
+    logging.basicConfig(filename=path, filemode="w", level=logging.INFO, format=form, force=True)
     logging.captureWarnings(True)
     log = logging.getLogger("talking_models")
 

@@ -30,27 +30,22 @@ from talking_models.running.fingerprint import PACKAGE, fingerprint
 from talking_models.running.machine import cores, processor
 
 Record = dict[str, Any]
-COLUMNS = [
+COLUMNS = [  # docs/data.md says what they mean
     "rule", "wildcards", "commit", "dirty", "config", "data", "library", "code", "python",
     "packages", "host", "processor", "cores", "threads", "started", "wall_seconds", "cpu_seconds",
 ]  # fmt: skip
-KEYS = {*COLUMNS, "inputs", "outputs"}  # docs/data.md says what they mean
+KEYS = {*COLUMNS, "inputs", "outputs"}
 RAW = "data/"  # what jobs put there was downloaded, or is a user's own
 CONFIG = "config"  # what lies there belongs to the commit
 NOTE, RECORDS = "logs/run.json", "provenance"
-MADE_BY_RUNS = ("results", "dvc.lock")  # in git, and no part of what a run is made from
 REPOSITORY = ROOT.parents[2]
 STARTED = time.time()  # the job's: an adapter imports this first
 
 
-# What all jobs of a run share
-
-
 def note_run(results: str | Path, config: Mapping[str, Any]) -> None:
     """Note commit, effective configuration (as JSON has it) and library for the run's jobs."""
-    commit, dirty = git_state(results)
-    made_from = {"config": digest_of_value(config), "library": library()}
-    note = {"commit": commit, "dirty": dirty, **made_from}
+    note = dict(zip(("commit", "dirty"), git_state(results), strict=True))
+    note |= {"config": digest_of_value(config), "library": library()}
     write_text(Path(results) / NOTE, json.dumps(note, indent=2) + "\n")
 
 
@@ -58,9 +53,9 @@ def git_state(results: str | Path) -> tuple[str | None, bool | None]:
     """The commit of the workflow's repository, and whether files differ from it or are new.
 
     The repository is that of the workflow, wherever the run is (`--directory`, `module:`). What
-    runs make does not count. None, None: no git, no repository, or no commit.
+    runs make does not count, though it is in git. None, None: no git, no repository, or no commit.
     """
-    folder, made = Path(results).resolve(), [*MADE_BY_RUNS]
+    folder, made = Path(results).resolve(), ["results", "dvc.lock"]
     if folder.is_relative_to(REPOSITORY):
         made.append(folder.relative_to(REPOSITORY).as_posix())
     # no lock: another git may be at work here
@@ -70,9 +65,8 @@ def git_state(results: str | Path) -> tuple[str | None, bool | None]:
         said = subprocess.run(command, cwd=REPOSITORY, check=True, capture_output=True, text=True)
     except (OSError, subprocess.CalledProcessError):
         return None, None
-    lines = said.stdout.splitlines()
-    head = lines[0].removeprefix("# branch.oid ")
-    changed = any(not line.startswith("# ") for line in lines)
+    head, *rest = said.stdout.splitlines()
+    head, changed = head.removeprefix("# branch.oid "), any(line[0] != "#" for line in rest)
     return (None, None) if head == "(initial)" else (head, changed)
 
 
@@ -80,9 +74,6 @@ def library() -> str:
     """The fingerprint of the whole library."""
     files = (path.relative_to(ROOT.parent).with_suffix("") for path in ROOT.rglob("*.py"))
     return fingerprint(*{".".join(file.parts).removesuffix(".__init__") for file in files})
-
-
-# The record of a job
 
 
 def places(log: str | Path) -> tuple[Path, Path]:
@@ -97,15 +88,15 @@ def finish(snakemake: Any) -> None:
         return
     results, path = places(snakemake.log[0])
     run = _read(results / NOTE)
-    inputs = {str(path): digest(path) for path in snakemake.input}
-    outputs = {str(path): digest(path) for path in snakemake.output}
+    inputs = {str(path): digest(Path(path)) for path in snakemake.input}
+    outputs = {str(path): digest(Path(path)) for path in snakemake.output}
     made = {path: outputs[path] for path in outputs if path.startswith(RAW)}
     record = {
         "rule": snakemake.rule,
         "wildcards": dict(snakemake.wildcards.items()),
         **{key: run.get(key) for key in ("commit", "dirty", "config", "library")},
         "code": snakemake.params.get("code"),
-        "data": raw(made or inputs, read_all(results), results),
+        "data": raw(made or inputs, results),
         "inputs": inputs,
         "outputs": outputs,
         "python": platform.python_version(),
@@ -121,9 +112,8 @@ def finish(snakemake: Any) -> None:
     write_text(path, json.dumps(record, indent=2) + "\n")
 
 
-def digest(path: str | Path) -> str:
+def digest(path: Path) -> str:
     """SHA-256 (hex) of a file; of a folder, of the names and digests of all its files."""
-    path = Path(path)
     if path.is_dir():
         files = sorted(file for file in path.rglob("*") if file.is_file())
         return digest_of_value({str(file.relative_to(path)): digest(file) for file in files})
@@ -149,14 +139,11 @@ def packages() -> dict[str, str]:
     return found
 
 
-def raw(
-    files: Mapping[str, str], records: Mapping[str, Record], results: str | Path
-) -> dict[str, str] | None:
-    """The raw files that `files`, given with their digests, come from; None if unknown.
-
-    Unknown it is where a file in `results` has no record, or is no longer what its record says.
+def raw(files: Mapping[str, str], results: Path) -> dict[str, str] | None:
+    """The raw files that `files` come from, all with their digests; None if that is unknown: where
+    a file in `results` has no record, or is no longer what its record says.
     """
-    found: dict[str, str] = {}
+    records, found = read_all(results), {}
     for path, known in files.items():
         if Path(path).is_relative_to(results):
             made = records.get(path)
@@ -166,9 +153,6 @@ def raw(
         elif CONFIG not in Path(path).parts:
             found[path] = known
     return dict(sorted(found.items()))
-
-
-# Records together
 
 
 def _read(path: Path) -> Record:

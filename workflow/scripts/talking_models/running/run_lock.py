@@ -8,13 +8,9 @@ import logging
 import os
 from pathlib import Path
 
-NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)  # as NFS or Lustre may say
-
 
 def lock(path: str | Path) -> None:
-    """Lock a file until this process ends; after a kill there is nothing to clean up.
-
-    Where the file system has no locks, a warning is all there is.
+    """Lock a file until this process ends; where the file system has no locks, warn.
 
     Raises:
         RuntimeError: it is locked; the message gives the process.
@@ -32,7 +28,8 @@ def lock(path: str | Path) -> None:
             "results=FOLDER"
         ) from None
     except OSError as error:
-        if error.errno not in NO_LOCKS:
+        # what NFS and Lustre say where they are mounted without locks
+        if error.errno not in (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP):
             raise
         logging.getLogger(__name__).warning(
             f"{path.parent}: the file system has no locks ({error.strerror}): see to it yourself "
