@@ -12,7 +12,7 @@ from packaging.utils import canonicalize_name
 from rule_texts import modules, plan, texts
 
 from talking_models import registry
-from talking_models.running.containers import image
+from talking_models.running import containers
 from talking_models.running.fingerprint import closure
 
 ROOT = Path(__file__).parents[2]
@@ -208,18 +208,25 @@ def test_both_requirement_files_pin_the_same_versions():
     assert {name: tfds[name] for name in both} == {name: PINNED[name] for name in both}
 
 
-def test_an_image_has_another_name_when_its_pins_change(tmp_path):
+def test_an_image_has_another_name_when_its_pins_change(tmp_path, monkeypatch):
     for folder in ("containers", "envs"):
         shutil.copytree(ROOT / folder, tmp_path / folder)
     for name in ("requirements.txt", "requirements-tfds.txt"):
         shutil.copy(ROOT / name, tmp_path / name)
-    before = {step: image(step, "r.org:5000/me", tmp_path) for step in ("data", "results")}
+
+    def names():
+        return {step: containers.image(step, "r.org:5000/me") for step in ("data", "results")}
+
+    here = names()
+    monkeypatch.setattr(containers, "ROOT", tmp_path)
+    before = names()
+    assert before == here
     assert all(
         re.fullmatch(rf"r\.org:5000/me/{step}:[0-9a-f]{{12}}", name)
         for step, name in before.items()
     )
-    assert image("data", root=tmp_path) == image("data", root=ROOT)
     env = tmp_path / "envs" / "results.yaml"
     env.write_text(env.read_text().replace("scipy==", "scipy==9"))
-    assert image("results", "r.org:5000/me", tmp_path) != before["results"]
-    assert image("data", "r.org:5000/me", tmp_path) == before["data"]
+    after = names()
+    assert after["results"] != before["results"]
+    assert after["data"] == before["data"]

@@ -18,7 +18,7 @@ RULES = texts()
 
 
 def forget():
-    for cached in (module._imports, module._tree, module._digest, closure, fingerprint):
+    for cached in (module._read, closure, fingerprint):
         cached.cache_clear()
 
 

@@ -1,6 +1,7 @@
 """One run at a time in a folder, by a lock that ends with its process."""
 
 import errno
+import gc
 import logging
 import os
 import signal
@@ -11,14 +12,13 @@ from pathlib import Path
 import pytest
 
 from talking_models.running import run_lock
-from talking_models.running.run_lock import RunLock
+from talking_models.running.run_lock import lock
 
 HOLD = """\
 import sys, time
 sys.path.insert(0, sys.argv[2])
-from talking_models.running.run_lock import RunLock
-lock = RunLock(sys.argv[1])
-lock.acquire()
+from talking_models.running.run_lock import lock
+lock(sys.argv[1])
 print("held", flush=True)
 {then}
 """
@@ -51,7 +51,7 @@ def test_a_second_process_is_refused_with_the_id_of_the_first(tmp_path, hold):
     path = tmp_path / "results" / ".run.lock"
     holder = hold(path)
     with pytest.raises(RuntimeError) as caught:
-        RunLock(path).acquire()
+        lock(path)
     message = str(caught.value)
     assert f"process {holder.pid})" in message
     assert str(path.parent) in message
@@ -64,14 +64,14 @@ def test_the_lock_ends_with_a_killed_process(tmp_path, hold):
     holder.send_signal(signal.SIGKILL)
     holder.wait()
     assert path.exists()  # the file is left and means nothing
-    RunLock(path).acquire()
+    lock(path)
     assert path.read_text() == f"{os.getpid()}\n"
 
 
 def test_the_lock_ends_with_a_process_that_ends_by_itself(tmp_path, hold):
     path = tmp_path / ".run.lock"
     hold(path, then="").wait()
-    RunLock(path).acquire()
+    lock(path)
 
 
 def test_a_job_that_outlives_a_killed_run_does_not_keep_the_lock(tmp_path, hold):
@@ -88,28 +88,23 @@ def test_a_job_that_outlives_a_killed_run_does_not_keep_the_lock(tmp_path, hold)
         holder.kill()
         holder.wait()
         os.kill(job, 0)  # it is still there
-        RunLock(path).acquire()
+        lock(path)
     finally:
         os.kill(job, signal.SIGKILL)
 
 
-def test_the_lock_is_held_while_the_object_lives(tmp_path):
-    lock = RunLock(tmp_path / ".run.lock")
-    lock.acquire()
+def test_the_lock_is_held_until_the_process_ends(tmp_path):
+    lock(tmp_path / ".run.lock")
+    gc.collect()
     with pytest.raises(RuntimeError, match=f"process {os.getpid()}"):
-        RunLock(tmp_path / ".run.lock").acquire()
+        lock(tmp_path / ".run.lock")
 
 
 def test_two_folders_have_two_locks(tmp_path):
-    locks = [RunLock(tmp_path / name / ".run.lock") for name in ("a", "b")]
-    for lock in locks:
-        lock.acquire()
-    assert all(lock.path.is_file() for lock in locks)
-
-
-def test_making_the_object_takes_nothing_and_writes_nothing(tmp_path):
-    RunLock(tmp_path / "results" / ".run.lock")
-    assert list(tmp_path.iterdir()) == []
+    paths = [tmp_path / name / ".run.lock" for name in ("a", "b")]
+    for path in paths:
+        lock(path)
+    assert all(path.is_file() for path in paths)
 
 
 def test_a_refused_process_leaves_the_holders_id(tmp_path, hold):
@@ -117,7 +112,7 @@ def test_a_refused_process_leaves_the_holders_id(tmp_path, hold):
     holder = hold(path)
     for _ in range(2):
         with pytest.raises(RuntimeError, match=f"process {holder.pid}"):
-            RunLock(path).acquire()
+            lock(path)
     assert path.read_text() == f"{holder.pid}\n"
 
 
@@ -128,7 +123,7 @@ def test_a_file_system_without_locks_does_not_stop_a_run(tmp_path, monkeypatch, 
 
     monkeypatch.setattr(run_lock.fcntl, "flock", flock)
     with caplog.at_level(logging.WARNING):
-        RunLock(tmp_path / ".run.lock").acquire()
+        lock(tmp_path / ".run.lock")
     assert f"{tmp_path}: the file system has no locks" in caplog.text
     assert (tmp_path / ".run.lock").read_text() == f"{os.getpid()}\n"
 
@@ -139,4 +134,4 @@ def test_any_other_error_of_the_lock_is_one(tmp_path, monkeypatch):
 
     monkeypatch.setattr(run_lock.fcntl, "flock", flock)
     with pytest.raises(OSError, match="planted"):
-        RunLock(tmp_path / ".run.lock").acquire()
+        lock(tmp_path / ".run.lock")

@@ -35,16 +35,16 @@ tables: {table3: ~, table5: ~, table7: ~, table8: ~}
 # On top of what `make new` wrote: less to wait for.
 FEWER = """\
 data: {my-shop: {tasks: {names: [Tools, Books]}}}
-tables: {my-shop: {rows: {FD: ~, FitNet: ~, Hybrid: ~}}}
+tables: {my-shop: {rows: {LD: ~, FD: ~, FitNet: ~, Hybrid: ~}}}
 """
+LD_ALONE = "tables: {my-shop: {rows: {TD: ~}}}\n"
 
 
 @pytest.fixture(scope="module")
 def shop(tmp_path_factory):
     """The repository with the files of the page beside it."""
-    space = Workspace.of_repository(
-        tmp_path_factory.mktemp("shop") / "repository", {"small.yaml": SMALL, "fewer.yaml": FEWER}
-    )
+    files = {"small.yaml": SMALL, "fewer.yaml": FEWER, "ld.yaml": LD_ALONE}
+    space = Workspace.of_repository(tmp_path_factory.mktemp("shop") / "repository", files)
     random = np.random.default_rng(0)
     items = pd.DataFrame(
         {
@@ -121,10 +121,11 @@ def test_two_commands_give_the_page_s_files(shop):
 
 def test_the_entry_written_by_hand(shop):
     (shop.path / "entry.yaml").write_text(ENTRY)
-    shop.make("results/tables/my-shop.md", "results/tables/significance.md", configs=["entry.yaml"])
+    targets = ["results/tables/my-shop.md", "results/tables/significance.md"]
+    shop.make(*targets, configs=["entry.yaml", "ld.yaml"])
     table = pd.read_csv(shop.path / "results/tables/my-shop.csv")
-    rows = yaml.safe_load(ENTRY)["tables"]["my-shop"]["rows"]
-    assert list(dict.fromkeys(table["row"])) == list(rows)
+    rows = list(yaml.safe_load(ENTRY)["tables"]["my-shop"]["rows"])
+    assert [*dict.fromkeys(table["row"]), "TD"] == rows
     assert table["mean"].notna().all()
     assert has_intervals(shop.path / "results")
 

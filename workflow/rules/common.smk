@@ -21,7 +21,7 @@ from talking_models.running import elsewhere
 from talking_models.running.containers import image as image_name
 from talking_models.running.fingerprint import fingerprint
 from talking_models.running.provenance import note_run
-from talking_models.running.run_lock import RunLock
+from talking_models.running.run_lock import lock
 
 HOME = HERE.parents[1]
 
@@ -96,9 +96,6 @@ def figure_inputs(wildcards):
 
 # Snakemake's own lock outlives a killed run and then needs --unlock by hand. This one belongs to
 # the process and goes with it, so the profiles set `nolock`.
-run_lock = RunLock(f"{RESULTS}/.run.lock")
-
-
 onstart:
-    run_lock.acquire()
+    lock(f"{RESULTS}/.run.lock")
     note_run(RESULTS, CONFIG.model_dump(mode="json"))

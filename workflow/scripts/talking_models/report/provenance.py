@@ -6,62 +6,54 @@ Hosts and times differ from run to run, so that the bytes of these two are not r
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
 from talking_models.io import write_csv, write_text
 from talking_models.report.compute import duration
-from talking_models.running.provenance import digest_of_value, digests, read_all
+from talking_models.running.provenance import COLUMNS, Record, digest, digest_of_value, read_all
 
-COLUMNS = [
-    "rule", "wildcards", "commit", "dirty", "config", "data", "library", "code", "python",
-    "packages", "host", "processor", "cores", "threads", "started", "wall_seconds", "cpu_seconds",
-]  # fmt: skip
-PACKAGES = (
+PACKAGES = [  # of which the versions are shown; the CSV has all
     "numpy", "pandas", "pyarrow", "scipy", "sklearn", "torch", "torchvision", "timm", "snakemake",
-)  # shown; the CSV has all  # fmt: skip
-SHOWN = 12  # digits of a digest; the CSV has all
-UNKNOWN = "unknown"
-NO_BREAK, NO_BREAK_HYPHEN = "\u00a0", "\u2011"
+]  # fmt: skip
 
 
-def trace(
-    files: Iterable[str | Path], results: str | Path
-) -> tuple[list[dict[str, Any]], list[str]]:
+def trace(files: Iterable[str | Path], results: str | Path) -> tuple[list[Record], list[str]]:
     """The records of all jobs that `files` come from, and the files whose making is unknown.
 
     Unknown is a file in `results` without a record, or with other bytes than its record says.
     """
-    records = read_all(results)
-    found: dict[int, dict[str, Any]] = {}
-    unknown = []
-    waiting = list(dict.fromkeys(map(str, files)))
-    seen = set(waiting)
+    records, found, unknown = read_all(results), {}, []
+    waiting, seen = list(map(str, files)), set()
     while waiting:
         path = waiting.pop()
-        made = records.get(path)
-        if made is None or made["outputs"][path] != digests([path])[path]:
-            # files elsewhere, such as the published numbers, belong to the commit
-            if made is not None or Path(path).is_relative_to(results):
-                unknown.append(path)
+        if path in seen:
             continue
-        found[id(made)] = made
-        new = set(made["inputs"]) - seen
-        seen |= new
-        waiting += sorted(new)
+        seen.add(path)
+        made = records.get(path)
+        # what is gone since was as the record of the job that read it says
+        if made and (not Path(path).exists() or made["outputs"][path] == digest(Path(path))):
+            found[id(made)] = made
+            waiting += made["inputs"]
+        elif made or Path(path).is_relative_to(results):
+            unknown.append(path)
     return sorted(found.values(), key=lambda made: (made["started"], made["rule"])), sorted(unknown)
 
 
-def table(records: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
+def _data(made: Record) -> str | None:
+    """A digest of the raw files, "none" if there are none, None if they are unknown."""
+    return "none" if made["data"] == {} else made["data"] and digest_of_value(made["data"])
+
+
+def table(records: Sequence[Record]) -> pd.DataFrame:
     """One row per job: `COLUMNS`."""
     rows = [
         {
-            **{name: made[name] for name in COLUMNS},
+            **made,
             "wildcards": ", ".join(f"{key}={value}" for key, value in made["wildcards"].items()),
-            "data": digest_of_value(made["data"]) if made["data"] else None,
+            "data": _data(made),
             "packages": ", ".join(f"{name} {v}" for name, v in made["packages"].items()),
         }
         for made in records
@@ -69,53 +61,35 @@ def table(records: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
-def summary(records: Sequence[Mapping[str, Any]], unknown: Sequence[str]) -> dict[str, str]:
+def summary(records: Sequence[Record], unknown: Sequence[str]) -> dict[str, str]:
     """What there is to say of all jobs together, by name; `records`, `unknown` are from `trace`."""
-    machines = [f"{r['host']}: {r['processor']}, {r['cores']} cores" for r in records]
-    versions = {
-        name: sorted({r["packages"][name] for r in records if name in r["packages"]})
-        for name in PACKAGES
-    }
-    found = {
-        "Commit": _counted(map(_commit, records)),
-        "Configuration": _counted(_short(r["config"]) for r in records),
-        "Data": _data(records),
-        "Library": _counted(_short(r["library"]) for r in records),
-        "Python": _counted(r["python"] for r in records),
-        "Packages": ", ".join(f"{name} {' / '.join(v)}" for name, v in versions.items() if v),
-        "Machine": _counted(machines),
-        "Jobs": _jobs(records),
-    }
+    found = {"Jobs": "none has a record"}
+    if records:
+        jobs = table(records)
+        packages = pd.DataFrame([r["packages"] for r in records], columns=PACKAGES)
+        versions = {name: " / ".join(sorted(packages[name].dropna().unique())) for name in PACKAGES}
+        first, last = (records[i]["started"][:16].replace("T", " ") for i in (0, -1))
+        cpu, wall = (duration(jobs[name].sum()) for name in ("cpu_seconds", "wall_seconds"))
+        commits = (_short(r["commit"]) + ", with changes" * bool(r["dirty"]) for r in records)
+        machines = (f"{r['host']}: {r['processor']}, {r['cores']} cores" for r in records)
+        found = {
+            "Commit": _counted(commits),
+            "Configuration": _counted(_short(r["config"]) for r in records),
+            "Data": _counted(_short(_data(r)) for r in records),
+            "Library": _counted(_short(r["library"]) for r in records),
+            "Python": _counted(jobs["python"]),
+            "Packages": ", ".join(f"{name} {v}" for name, v in versions.items() if v),
+            "Machine": _counted(machines),
+            "Jobs": f"{len(jobs)}, begun from {first} to {last} UTC; sums: {cpu} of CPU time, "
+            f"{wall} of wall time",
+        }
     if unknown:
-        found["No record"] = ", ".join(
-            [unknown[0], *([f"{len(unknown) - 1} more"] if unknown[1:] else [])]
-        )
-    return {name: text or UNKNOWN for name, text in found.items()}
-
-
-def _commit(made: Mapping[str, Any]) -> str:
-    return _short(made["commit"]) + (", with changes" if made["dirty"] else "")
-
-
-def _data(records: Sequence[Mapping[str, Any]]) -> str:
-    # {}: what a search left, and the like, is part of the commit
-    known = [r["data"] for r in records if r["data"] is not None]
-    lost = [r for r in records if r["data"] is None]
-    digests = [_short(digest_of_value(data)) if data else "none" for data in known]
-    found = [_counted(digests)] if digests else []
-    if lost:  # in the order of time, so that the others come from the first
-        first = " ".join([lost[0]["rule"], *lost[0]["wildcards"].values()])
-        after = " and what came after" if lost[1:] else ""
-        found.append(f"not recorded of {_jobs_of(len(lost))}: {first}{after}")
-    return "; ".join(found)
-
-
-def _jobs_of(n: int) -> str:
-    return f"{n} {'job' if n == 1 else 'jobs'}"
+        found["No record"] = unknown[0] + (f", {len(unknown) - 1} more" if unknown[1:] else "")
+    return found
 
 
 def _short(digest: str | None) -> str:
-    return digest[:SHOWN] if digest else UNKNOWN
+    return digest[:12] if digest else "unknown"
 
 
 def _counted(values: Iterable[str]) -> str:
@@ -123,35 +97,14 @@ def _counted(values: Iterable[str]) -> str:
     counts = Counter(values).most_common()
     if len(counts) == 1:
         return counts[0][0]
-    return "; ".join(f"{value} ({_jobs_of(n)})" for value, n in counts)
-
-
-def _jobs(records: Sequence[Mapping[str, Any]]) -> str:
-    if not records:
-        return "none has a record"
-    cpu, wall = (sum(r[name] for r in records) for name in ("cpu_seconds", "wall_seconds"))
-    first, last = (_minute(records[i]["started"]) for i in (0, -1))
-    return (
-        f"{len(records)}, begun from {first} to {last} UTC; sums: "
-        f"{duration(cpu)} of CPU time, {duration(wall)} of wall time"
-    )
-
-
-def _minute(started: str) -> str:
-    """A date that no browser breaks over lines."""
-    return started[:16].replace("T", NO_BREAK).replace("-", NO_BREAK_HYPHEN)
-
-
-def page(rows: Mapping[str, str]) -> str:
-    """A table for the report's front page, in reStructuredText."""
-    lines = [".. list-table::", "   :stub-columns: 1", ""]
-    for name, text in rows.items():
-        lines += [f"   * - {name}", f"     - {text}"]
-    return "\n".join(lines) + "\n"
+    return "; ".join(f"{value} ({n} {'job' if n == 1 else 'jobs'})" for value, n in counts)
 
 
 def run(files: Iterable[str | Path], results: str | Path, csv: str | Path, rst: str | Path) -> None:
     """From the records of all jobs that `files` come from to both outputs."""
     records, unknown = trace(files, results)
     write_csv(csv, table(records))
-    write_text(rst, page(summary(records, unknown)))
+    lines = [".. list-table::", "   :stub-columns: 1", ""]  # in reStructuredText, for the report
+    for name, text in summary(records, unknown).items():
+        lines += [f"   * - {name}", f"     - {text}"]
+    write_text(rst, "\n".join(lines) + "\n")

@@ -1,9 +1,8 @@
 """What lets the workflow run away from its own folder: as another's `module:`, with `--directory`,
 from a path with a space.
 
-Results and data lie where Snakemake works. What is the repository's own (the configuration that it
-is shipped with, tuned settings, published numbers) is taken from there, unless the folder has its
-own.
+Results and data lie where Snakemake works. What is the repository's own is taken from there, unless
+the folder has its own.
 """
 
 from __future__ import annotations
@@ -13,36 +12,32 @@ import shlex
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from talking_models.config import Config
 from talking_models.config.merge import merge, merged_files
 
-LAYERS = tuple(f"config/{name}.yaml" for name in ("config", "experiments", "tables"))
-"""The configuration that the repository is shipped with."""
-FILES = ("tuned", "paper", "claims", "plugins", "tables.*.paper")
-"""Keys that name files or folders of the repository."""
+LAYERS = ("config/config.yaml", "config/experiments.yaml", "config/tables.yaml")  # as shipped
+FILES = ("tuned", "paper", "claims", "plugins")  # keys that name the repository's own
+TUNED = Config.model_fields["tuned"].default
 
 
-def whole(
-    config: Mapping[str, Any], said: Mapping[str, Any], home: Path
-) -> tuple[dict[str, Any], dict[str, Any]]:
+def whole(config: dict, said: dict, home: Path) -> tuple[dict[str, Any], dict[str, Any]]:
     """The configuration of a run, and what of it is the user's own.
 
     Args:
-        config: as Snakemake merged it, or as another workflow hands it to its module: that may be
-            all, or only what differs.
-        said: what the files and options of the command line say; of no meaning for a module that
-            is handed something else.
+        config: as Snakemake merged it, or as another workflow hands it to its module: all, or only
+            what differs.
+        said: what the command line says; of no meaning for a module that is handed something else.
         home: the repository's folder.
     """
     shipped = merged_files(*(home / layer for layer in LAYERS))
     own = _difference(config, shipped)
     if merge(config, said) == config:
         own = merge(own, said)
-    return _at_home(merge(shipped, config), home), own
+    return _at_home({"tuned": TUNED} | merge(shipped, config), home), own
 
 
 def _difference(config: Mapping[str, Any], base: Mapping[str, Any]) -> dict[str, Any]:
@@ -50,64 +45,41 @@ def _difference(config: Mapping[str, Any], base: Mapping[str, Any]) -> dict[str,
     found = {}
     for key, value in config.items():
         if isinstance(value, Mapping) and isinstance(base.get(key), Mapping):
-            value = _difference(value, base[key])
-            if value:
-                found[key] = value
+            if inner := _difference(value, base[key]):
+                found[key] = inner
         elif key not in base or value != base[key]:
             found[key] = value
     return found
 
 
-def _at_home(raw: dict[str, Any], home: Path) -> dict[str, Any]:
+def _at_home(raw: Any, home: Path, key: str = "") -> Any:
     """The same, with whole paths of files that are in the repository and not here."""
-    raw = {"tuned": Config.model_fields["tuned"].default} | raw
-    for key in FILES:
-        for section, name in list(_places(raw, key.split("."))):
-            value = section[name]
-            if isinstance(value, list):
-                section[name] = [_found(path, home) for path in value]
-            else:
-                section[name] = _found(value, home)
-    return raw
-
-
-def _places(section: Any, keys: list[str]) -> Iterator[tuple[dict[str, Any], str]]:
-    """Where the keys lead: mappings with one of their keys."""
-    first, *rest = keys
-    for name in section if first == "*" else [first] if first in section else []:
-        if not rest:
-            yield section, name
-        elif isinstance(section[name], Mapping):
-            section[name] = dict(section[name])
-            yield from _places(section[name], rest)
-
-
-def _found(path: Any, home: Path) -> Any:
-    if not isinstance(path, str) or Path(path).exists() or not (home / path).exists():
-        return path
-    return str(home / path)
+    if isinstance(raw, Mapping):
+        return {name: _at_home(value, home, name) for name, value in raw.items()}
+    if isinstance(raw, list):
+        return [_at_home(value, home, key) for value in raw]
+    is_path = key in FILES and isinstance(raw, str)
+    return str(home / raw) if is_path and not Path(raw).exists() and (home / raw).exists() else raw
 
 
 def quote_python() -> None:
-    """Let Snakemake start jobs by a Python whose path has a space or the like.
-
-    It puts the path into a shell command as it is. A script with a plain path, which goes with this
-    process, starts it instead.
+    """Let Snakemake, which puts it into a shell command as it is, start a Python whose path has a
+    space or the like: by a script with a plain path.
 
     Raises:
         RuntimeError: the folder for temporary files has such a path, too.
     """
-    if shlex.quote(sys.executable) == sys.executable:
+    python = shlex.quote(sys.executable)
+    if python == sys.executable:
         return
     folder = Path(tempfile.mkdtemp(prefix="talking-models-python-"))
     if shlex.quote(str(folder)) != str(folder):
         raise RuntimeError(
-            f"Snakemake cannot start jobs with {sys.executable}, nor by way of {folder}, as both "
-            "paths have spaces or the like: set TMPDIR to a folder without, or install the "
-            "environment in one"
+            f"Snakemake cannot start jobs with {sys.executable}, nor by way of {folder}: both have "
+            "spaces or the like; set TMPDIR to a folder without, or install the environment in one"
         )
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     script = folder / "python"
-    script.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} "$@"\n')
+    script.write_text(f'#!/bin/sh\nexec {python} "$@"\n')
     script.chmod(0o755)
     sys.executable = str(script)

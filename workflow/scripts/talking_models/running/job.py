@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import gc
 import logging
 import sys
@@ -9,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from talking_models import registry
-from talking_models.running.provenance import follow, give_up
+from talking_models.running import provenance
 
 # What the adapter imports after this stays: to look for garbage in it takes a sixth of `import
 # torch`. `start` ends the pause.
@@ -17,32 +18,26 @@ gc.disable()
 
 
 def start(snakemake: Any) -> logging.Logger:
-    """Log to the rule's `log:` file, an uncaught error included, and return the logger; take
-    components from the configuration's plugin folders, too.
-
-    The last line of an error also goes to standard error, where Snakemake shows it. At its end the
-    job leaves a record of what made its outputs, see `talking_models.running.provenance`.
+    """Log to the rule's `log:` file, an uncaught error included (its last line goes to standard
+    error, too, where Snakemake shows it); take components from the configuration's plugin folders;
+    have a job that ends well leave a record, see `running.provenance`. Returns the logger.
     """
     gc.freeze()
     gc.enable()
     path = Path(snakemake.log[0])
     path.parent.mkdir(parents=True, exist_ok=True)
-    logging.basicConfig(
-        filename=path,
-        filemode="w",
-        level=logging.INFO,
-        format="%(asctime)s %(levelname)s %(message)s",
-        force=True,
-    )
+    form = "%(asctime)s %(levelname)s %(message)s"
+    logging.basicConfig(filename=path, filemode="w", level=logging.INFO, format=form, force=True)
     logging.captureWarnings(True)
     log = logging.getLogger("talking_models")
 
     def report(kind: type[BaseException], error: BaseException, trace: Any) -> None:
-        give_up()
+        atexit.unregister(provenance.finish)  # though its outputs may be there
         log.critical("%s: %s", kind.__name__, error, exc_info=(kind, error, trace))
         print(f"{kind.__name__}: {error}\n(details in {path})", file=sys.stderr)
 
     sys.excepthook = report
     registry.use(snakemake.config.get("plugins") or ())
-    follow(snakemake)
+    provenance.places(path)[1].unlink(missing_ok=True)  # of an earlier run
+    atexit.register(provenance.finish, snakemake)
     return log

@@ -10,15 +10,11 @@ from pathlib import Path
 
 def processor() -> str:
     """The processor's model, or its architecture where the system does not tell."""
-    try:
-        model = re.search(r"^model name\s*: (.+)$", Path("/proc/cpuinfo").read_text(), re.M)
-    except OSError:
-        model = None
+    known = Path("/proc/cpuinfo")
+    model = re.search(r"^model name\s*: (.+)$", known.read_text(), re.M) if known.exists() else None
     return model[1] if model else platform.processor() or platform.machine()
 
 
 def cores() -> int:
     """How many cores the process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
