@@ -20,7 +20,7 @@ from pathlib import Path
 
 from rebuild_zip import rebuild
 
-from talking_models.data import canonical, sources, tfds, wheel_source
+from talking_models.data import archives, canonical, sources, tfds
 
 PREPARE = Path(__file__).parents[2] / "workflow" / "scripts" / "prepare_tfds.py"
 
@@ -46,7 +46,7 @@ def main() -> None:
 
     with tempfile.TemporaryDirectory(prefix="talking-models-check-") as name:
         folder = Path(name)
-        rebuild(wheel_source.download_wheel(folder), folder / "ml-100k.zip")
+        rebuild(archives.download_wheel(folder), folder / "ml-100k.zip")
 
         refused = prepare(arguments.tfds_python, folder)
         if "is not the archive that TFDS knows" not in refused.stderr:
@@ -69,7 +69,7 @@ def main() -> None:
     print(f"TensorFlow imported here: {'yes' if 'tensorflow' in sys.modules else 'no'}")
     print(f"TFDS  {digests['auto']}\nwheel {digests['wheel']}")
     assert "tensorflow" not in sys.modules
-    if set(digests.values()) != {sources.DIGESTS["100k"]}:
+    if set(digests.values()) != {sources.KNOWN["100k"]["SHA-256"]}:
         sys.exit(f"not the same, or not the reference {sources.DIGESTS['100k']}")
     print("same content, and the reference digest")
 

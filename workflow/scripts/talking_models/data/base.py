@@ -58,14 +58,10 @@ class DataSettings(Strict):
 
 
 class Parts(NamedTuple):
-    """Which parts of its source a set of images is trained and evaluated on.
-
-    Attributes:
-        train: their names; val is cut from it if None.
-    """
+    """Which parts of its source a set of images is trained and evaluated on."""
 
     train: str
-    val: str | None
+    val: str | None  # None: cut from train
     eval: str
 
 

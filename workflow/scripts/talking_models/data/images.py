@@ -23,11 +23,12 @@ if TYPE_CHECKING:
 
 
 class Pictures:
-    """One part of a set of images, read by position; a subclass reads.
+    """One part of a set of images, opened by the set's settings and the name of the part.
 
     Attributes:
         name: what messages call it: "cifar10, part test".
         classes: their names, in the order of the labels.
+        examples: image files (paths or bytes) or arrays, not decoded yet, and their labels.
     """
 
     opened_in: ClassVar[int | None] = None
@@ -35,13 +36,14 @@ class Pictures:
 
     name: str
     classes: list[str]
+    examples: Sequence[tuple[Any, int]]
 
     def __len__(self) -> int:
-        raise NotImplementedError
+        return len(self.examples)
 
     def load(self, rows: Sequence[int]) -> list[tuple[Any, int]]:
-        """Image files (paths or bytes) or arrays, not decoded yet, and their labels."""
-        raise NotImplementedError
+        """Some of the examples."""
+        return [self.examples[row] for row in rows]
 
     def checked(self, rows: Sequence[int]) -> list[tuple[Any, int]]:
         """What `load` gives; raises a `SourceError` where a label is no class."""
@@ -102,22 +104,13 @@ def rgb(image: Image) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Examples:
-    """A slice of a set of images: a range of one of its parts.
+    """A slice of a set of images: a range of one of its parts."""
 
-    Attributes:
-        data: settings of the set, as its kind takes them.
-        task: the name of the task.
-        slice: fit, val or eval.
-        part: of the source.
-        rows: the places in the part, either `[start, stop]` or a list of them.
-        classes: their names, in the order of the labels.
-    """
-
-    data: dict[str, Any]
+    data: dict[str, Any]  # settings of the set, as its kind takes them
     task: str
-    slice: str
-    part: str
-    rows: list[int]
+    slice: str  # fit, val or eval
+    part: str  # of the source
+    rows: list[int]  # the places in the part, either `[start, stop]` or a list of them
     classes: list[str]
     listed: bool = False
 

@@ -1,36 +1,88 @@
-"""Where MovieLens comes from: TFDS, the paper's source, a PyPI wheel, or GroupLens's archive; all
-give the same tables.
+"""Where MovieLens comes from: TFDS (the paper's `movielens/<variant>-ratings`), a PyPI wheel, or
+GroupLens's archive; all give the same tables.
 """
 
 from __future__ import annotations
 
+import importlib.util
 import logging
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
-from talking_models.data import archive_source, tfds_source, wheel_source
+from talking_models.data import archives, tfds_prepare
 from talking_models.data.canonical import canonicalise, content_digest
+from talking_models.data.movielens import SOURCES
+from talking_models.data.tfds import data_dir, lying, reading
 from talking_models.errors import SourceError
 
 log = logging.getLogger(__name__)
 
-SOURCES = ("auto", "tfds", "wheel")
-# SHA-256 of the content (`canonical.content_digest`), where a reference is known.
-DIGESTS = {"100k": "96a3fd9908d576881a6cb1bc60a007cecf04ebd77c08b2f4d8bd0b99db815b82"}
-# What the README of ml-100k and TFDS's page say of it; the mean is in stars, to 5 decimals.
-COUNTS = {"100k": {"ratings": 100_000, "users": 943, "items": 1_682, "mean": 3.52986}}
+# What the README of ml-100k and TFDS's page say of it, the mean in stars; and the SHA-256 of its
+# content (`canonical.content_digest`).
+KNOWN = {
+    "100k": {
+        "ratings": 100_000,
+        "users": 943,
+        "items": 1_682,
+        "mean": 3.52986,
+        "SHA-256": "96a3fd9908d576881a6cb1bc60a007cecf04ebd77c08b2f4d8bd0b99db815b82",
+    }
+}
 # Ratings of the others that do not change, by their READMEs; `latest-small` does.
 PUBLISHED = {
     "1m": 1_000_209, "10m": 10_000_054, "20m": 20_000_263, "25m": 25_000_095, "32m": 32_000_204
 }  # fmt: skip
+BATCH = 10_000  # examples of TFDS read at once: one by one is four times slower
+RATED = {"user_id": "user", "movie_id": "item", "user_rating": "rating", "timestamp": "time"}
+NAME = "movielens/{}-ratings"
+
+
+def fetch(
+    variant: str, source: str = "auto", archive: str | Path | None = None
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Canonical ratings and items, checked; for the arguments see `movielens.MovieLensSettings`.
+
+    Raises:
+        SourceError: unreachable, truncated or altered.
+    """
+    if archive is not None:
+        source, raw = str(archive), archives.read(variant, archive)
+    else:
+        source, reason = choose(variant, source)
+        log.info("MovieLens %s: taking source %r, because: %s", variant, source, reason)
+        raw = archives.fetch_wheel() if source == "wheel" else _tfds(variant)
+    ratings, items = canonicalise(*raw, what=f"MovieLens {variant} from {source}")
+    check(ratings, items, variant, source)
+    return ratings, items
+
+
+def available(
+    variant: str,
+    probe: Callable[[], str | None] = tfds_prepare.probe,
+    installed: Callable[[str], Any] = importlib.util.find_spec,
+) -> tuple[bool, str]:
+    """Whether TFDS can be expected to work, and how, or why not."""
+    for module in ("tensorflow_datasets", "array_record"):
+        if not installed(module):
+            return False, f"{module} is not installed"
+    good, others = lying(NAME.format(variant))
+    if good:
+        return True, f"prepared in {good[-1]}"
+    reason = f"nothing prepared in {data_dir() / NAME.format(variant)}"
+    if others:
+        reason += f" but files of the format {others}, not array_record"
+    if not installed("tensorflow"):
+        return False, f"{reason}, and preparing it needs tensorflow, which is not installed"
+    if unreachable := probe():
+        return False, f"{reason}, and {unreachable}"
+    return True, f"{reason}, but tensorflow is installed and GroupLens answers: it can be prepared"
 
 
 def choose(
-    variant: str,
-    source: str,
-    available: Callable[[str], tuple[bool, str]] = tfds_source.available,
+    variant: str, source: str, available: Callable[[str], tuple[bool, str]] = available
 ) -> tuple[str, str]:
     """The source to take, 'tfds' or 'wheel', and why.
 
@@ -38,52 +90,52 @@ def choose(
     is read: a source that then turns out broken is an error, not a reason to try the next one.
 
     Raises:
-        SourceError: no such source, or `auto` finds none for this variant.
+        SourceError: TFDS is not available, and the wheel not allowed or of another variant.
     """
-    if source not in SOURCES:
-        what, wanted = f"unknown source {source!r} for MovieLens", f"one of {', '.join(SOURCES)}"
-        raise SourceError(what, wanted, repr(source), "correct the data set's `source`")
-    if source != "auto":
+    if source == "wheel":
         return source, "the config asks for it"
     can, reason = available(variant)
     if can:
         return "tfds", reason
-    if variant in wheel_source.VARIANTS:
+    if source == "auto" and variant in SOURCES["wheel"]:
         return "wheel", f"TFDS is not available ({reason})"
     raise SourceError(
-        f"no source for MovieLens {variant!r}",
-        "TFDS with the data set prepared, or TensorFlow and a network; the wheel holds "
-        f"{', '.join(wheel_source.VARIANTS)} only",
+        f"TFDS cannot provide {NAME.format(variant)}",
+        f"it is prepared as array_record in {data_dir()}, or TensorFlow and a way to "
+        f"{tfds_prepare.HOST}",
         reason,
         "download GroupLens's zip file and name it as the data set's `archive`; or prepare it "
-        "where there is a network (make tfds) and set TFDS_DATA_DIR; or take another `variant`",
+        "where there is a network (make tfds) and set TFDS_DATA_DIR; or set `source` to wheel "
+        "(100k only)",
     )
 
 
-def fetch(
-    variant: str, source: str = "auto", archive: str | Path | None = None
-) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Canonical ratings and items (`canonical.canonicalise` describes them), checked.
+def _tfds(variant: str) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Raw ratings and items as TFDS prepared them, read without TensorFlow; prepared if need be."""
+    import tensorflow_datasets as tfds
 
-    Args:
-        variant, source, archive: see `movielens.MovieLensSettings`.
-
-    Raises:
-        SourceError: unreachable, truncated or altered, or the variant is not there.
-    """
-    if archive is not None:
-        name, raw = str(archive), archive_source.read(variant, archive)
-    else:
-        name, reason = choose(variant, source)
-        log.info("MovieLens %s: taking source %r, because: %s", variant, name, reason)
-        raw = {"tfds": tfds_source, "wheel": wheel_source}[name].fetch(variant)
-    ratings, items = canonicalise(*raw, what=f"MovieLens {variant} from {name}")
-    check(ratings, items, variant, origin=name)
-    return ratings, items
+    name = NAME.format(variant)
+    good, _ = lying(name)
+    folder = good[-1] if good else tfds_prepare.prepare(name, data_dir(), progress=False)
+    parts, films = [], []
+    with reading(folder):
+        builder = tfds.builder_from_directory(str(folder))
+        genres = builder.info.features["movie_genres"].feature.names
+        source: Any = builder.as_data_source(split="train")
+        for start in range(0, len(source), BATCH):
+            places = range(start, min(start + BATCH, len(source)))
+            rows = pd.DataFrame(source.__getitems__(places)).rename(columns=RATED)
+            rows = rows.astype({"user": "int64", "item": "int64"})
+            parts.append(rows[[*RATED.values()]])
+            films.append(rows.drop_duplicates("item"))
+    listed = pd.concat(films).drop_duplicates("item")
+    listed["title"] = listed["movie_title"].str.decode("utf-8")
+    listed["categories"] = [[genres[i] for i in own] for own in listed["movie_genres"]]
+    return pd.concat(parts, ignore_index=True), listed
 
 
 def check(ratings: pd.DataFrame, items: pd.DataFrame, variant: str, origin: str) -> str:
-    """Compare canonical tables with the known counts and digest of `variant`; return the digest.
+    """Compare canonical tables with what is known of `variant`; return their digest.
 
     Raises:
         SourceError: the content is not the known one; the message names `origin`.
@@ -93,20 +145,15 @@ def check(ratings: pd.DataFrame, items: pd.DataFrame, variant: str, origin: str)
         "users": ratings["user"].nunique(),
         "items": len(items),
         "mean": round(float(ratings["rating"].to_numpy().mean(dtype="float64")), 5),
+        "SHA-256": content_digest(ratings, items),
     }
-    digest, known = content_digest(ratings, items), DIGESTS.get(variant)
-    log.info("MovieLens %s from %s: %s, content SHA-256 %s", variant, origin, found, digest)
-    for what, expected, actual in (
-        ("counts", str(COUNTS.get(variant, found)), str(found)),
-        ("content", f"SHA-256 {known or digest}", f"SHA-256 {digest}"),
-    ):
-        if expected != actual:
-            advice = f"{origin} was altered or cut: fetch it anew, or take another source"
-            what = f"MovieLens {variant} from {origin} has other {what} than the original"
-            raise SourceError(what, expected, actual, f"{advice} (`source` or `archive`)")
-    if known is None:
-        log.info("No reference digest is known for %s: its content is taken as it is", variant)
-        published = PUBLISHED.get(variant, len(ratings))
-        if published != len(ratings):
-            log.warning("MovieLens %s has %d ratings, not %d", variant, published, len(ratings))
-    return digest
+    known = KNOWN.get(variant)
+    log.info("MovieLens %s from %s: %s; known are %s", variant, origin, found, known or "no others")
+    if known not in (None, found):
+        what = f"MovieLens {variant} from {origin} has other content than the original"
+        advice = f"{origin} was altered or cut: fetch it anew, or take another source"
+        raise SourceError(what, str(known), str(found), f"{advice} (`source` or `archive`)")
+    published = PUBLISHED.get(variant, len(ratings))
+    if published != len(ratings):
+        log.warning("MovieLens %s has %d ratings, not %d", variant, published, len(ratings))
+    return found["SHA-256"]

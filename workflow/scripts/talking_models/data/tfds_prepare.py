@@ -19,16 +19,15 @@ from talking_models.errors import SourceError, explained
 log = logging.getLogger(__name__)
 
 HOST = "https://files.grouplens.org/datasets/movielens/"
-PROBE_SECONDS = 5.0
 
 
-def probe(url: str = HOST, seconds: float = PROBE_SECONDS) -> str | None:
-    """None if the server at `url` answers within `seconds`, else why not.
+def probe(url: str = HOST, seconds: float = 5.0) -> str | None:
+    """None if the server at `url` answers within `seconds`, an error page too; else why not.
 
-    Any answer counts, an error page too. In a thread because looking up a name knows no time limit;
-    TFDS itself would retry for more than three minutes.
+    In a thread because looking up a name knows no time limit; TFDS itself would retry for more than
+    three minutes.
     """
-    outcome: list[str | None] = []
+    outcome: list[str | None] = [f"{url} did not answer within {seconds:g} s"]
 
     def ask() -> None:
         try:
@@ -43,7 +42,7 @@ def probe(url: str = HOST, seconds: float = PROBE_SECONDS) -> str | None:
     thread = threading.Thread(target=ask, daemon=True)
     thread.start()
     thread.join(seconds)
-    return outcome[0] if outcome else f"{url} did not answer within {seconds:g} s"
+    return outcome[-1]
 
 
 def prepare(
