@@ -10,15 +10,14 @@ import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
 from talking_models.data.base import ALL, CATEGORY
 from talking_models.data.names import slug
-from talking_models.data.ratings import RatingsSettings, look
-from talking_models.data.reading import read_table
-from talking_models.data.splits import cuts, members
+from talking_models.data.ratings import RatingsSettings
+from talking_models.data.reading import look, read_table
+from talking_models.data.splits import cuts, densest, members
 from talking_models.errors import SourceError
 from talking_models.io import write_text
 
@@ -59,14 +58,8 @@ tables:
     title: RMSE of each method on {name}
     data: [{name}]
     against: scratch
-    rows:
-      Train from Scratch: scratch
-      Teacher: teacher
-      LD: ld
-      FD: fd
-      FitNet: fitnet
-      Hybrid: hybrid
-      TD: td
+    rows: {{Train from Scratch: scratch, Teacher: teacher, LD: ld, FD: fd, FitNet: fitnet,
+      Hybrid: hybrid, TD: td}}
     bold: [LD, FD, FitNet, Hybrid, TD]
   # the paper's own are not made here
   table3: ~
@@ -82,48 +75,41 @@ def describe(ratings: str, items: str | None, name: str, out: str) -> tuple[list
     """What was found in two files, in lines, and the configuration for them.
 
     Raises:
-        SourceError: see `ratings.look`.
+        SourceError: see `reading.look`.
     """
     given = {"kind": "ratings", "ratings": ratings, "items": items, "duplicates": "last"}
     settings = RatingsSettings(**given).model_dump(mode="json")
     rows, listed, taken = look(settings)
     again = len(read_table(ratings, settings)) - len(rows)
-    places = cuts(rows, {"kind": "latest", "eval": 0.1, "val": 0.1})
-    train = rows.drop(index=rows.index[places["eval"]])
-    late = rows.iloc[places["eval"]]
-    by = CATEGORY if listed["categories"].map(len).any() else ALL
+    late = rows.iloc[cuts(rows, {"kind": "latest", "eval": 0.1, "val": 0.1})["eval"]]
+    train = rows.drop(index=late.index)
     sizes: dict[str, int] = {}
-    if by == CATEGORY:
-        of, eval_of = members(by, listed, train), members(by, listed, late)
-        sizes = {n: int(rows.sum()) for n, rows in of.items() if eval_of[n].any()}
-    densest = sorted(sizes, key=lambda n: (-sizes[n], n))[:DENSEST]
-    listing = ", ".join(f"{name} ({sizes[name]:,})" for name in densest)
-    period = [
-        str(pd.Timestamp(t, unit="s").date()) for t in (rows["time"].min(), rows["time"].max())
-    ]
+    if listed["categories"].map(len).any():
+        of, eval_of = members(CATEGORY, listed, train), members(CATEGORY, listed, late)
+        sizes = {n: int(own.sum()) for n, own in of.items() if eval_of[n].any()}
+    names = densest(sizes)[:DENSEST]
+    tasks = {"by": CATEGORY, "names": names} if names else {"by": ALL}
+    listing = ", ".join(f"{name} ({sizes[name]:,})" for name in names)
+    first, last = (pd.Timestamp(rows["time"].iloc[row], unit="s").date() for row in (0, -1))
     unseen = 1 - late["user"].isin(train["user"]).mean()
+    taken = {k: v[0] if isinstance(v, list) and len(v) == 1 else v for k, v in taken.items()}
+    said = ", ".join(f"{key} is {value}" for key, value in taken.items())
     found = [
-        f"columns: {', '.join(f'{key} is {_said(value)}' for key, value in taken.items())}",
+        f"columns: {said}",
         f"{len(rows):,} ratings of {listed['item'].nunique():,} items by "
         f"{rows['user'].nunique():,} users",
         f"from {rows['rating'].min():g} to {rows['rating'].max():g}, "
-        f"mean {rows['rating'].mean():.3f}; from {period[0]} to {period[1]}",
-        f"densest categories: {listing}" if densest else "no categories: one task of all rows",
+        f"mean {rows['rating'].mean():.3f}; from {first} to {last}",
+        f"densest categories: {listing}" if names else "no categories: one task of all rows",
         f"{unseen:.0%} of the latest tenth, the eval rows, are by users without an earlier rating",
     ]
     if again:
         found.append(f"{again:,} rows rate an item again: the last one of each user counts")
     if late["user"].nunique() < 30:
         found.append(f"few: only {late['user'].nunique()} users have eval rows; intervals are wide")
-    per_task = sum(sizes[n] for n in densest) / len(densest) if densest else len(train)
-    steps = {
-        "teacher": max(LEAST, round(PASSES["teacher"] * len(train) / BATCH)),
-        "student": max(LEAST, round(PASSES["student"] * per_task / BATCH)),
-    }
-    tasks: dict[str, Any] = {"by": by, **({"names": densest} if densest else {})}
-    columns = {k: v[0] if isinstance(v, list) and len(v) == 1 else v for k, v in taken.items()}
-    if isinstance(taken["user"], int):  # no names: the usual places need no saying
-        columns = {}
+    seen = {"teacher": len(train), "student": len(train)}
+    if names:
+        seen["student"] = sum(sizes[n] for n in names) / len(names)
     text = TEMPLATE.format(
         ratings=json.dumps(ratings),
         items=json.dumps(items),
@@ -132,15 +118,12 @@ def describe(ratings: str, items: str | None, name: str, out: str) -> tuple[list
         results=f"results/{name}",
         name=name,
         out=out,
-        columns=json.dumps(columns, ensure_ascii=False),
+        # no names: the usual places need no saying
+        columns=json.dumps({} if isinstance(taken["user"], int) else taken, ensure_ascii=False),
         tasks=json.dumps(tasks, ensure_ascii=False),
-        **steps,
+        **{model: max(LEAST, round(PASSES[model] * n / BATCH)) for model, n in seen.items()},
     )
     return found, text
-
-
-def _said(value: Any) -> str:
-    return " and ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -150,12 +133,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("items", nargs="?", help="a file of items, if there is one")
     parser.add_argument("--name", default="my", help="the data set's id, and its table's")
     parser.add_argument("--out", help="the file to write (config/NAME.yaml)")
-    parser.add_argument("--force", action="store_true", help="replace that file")
     options = parser.parse_args(arguments)
     name = slug(options.name)
     out = options.out or f"config/{name}.yaml"
-    if Path(out).exists() and not options.force:
-        print(f"{out} is there: remove it, name another (--out), or say --force", file=sys.stderr)
+    if Path(out).exists():
+        print(f"{out} is there: remove it, or name another (--out)", file=sys.stderr)
         return 1
     try:
         found, text = describe(options.ratings, options.items, name, out)
