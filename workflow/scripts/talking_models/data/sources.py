@@ -6,9 +6,7 @@ from __future__ import annotations
 
 import importlib.util
 import logging
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
@@ -20,20 +18,12 @@ from talking_models.errors import SourceError
 
 log = logging.getLogger(__name__)
 
-# What the README of ml-100k and TFDS's page say of it, the mean in stars; and the SHA-256 of its
-# content (`canonical.content_digest`).
-KNOWN = {
-    "100k": {
-        "ratings": 100_000,
-        "users": 943,
-        "items": 1_682,
-        "mean": 3.52986,
-        "SHA-256": "96a3fd9908d576881a6cb1bc60a007cecf04ebd77c08b2f4d8bd0b99db815b82",
-    }
-}
-# Ratings of the others that do not change, by their READMEs; `latest-small` does.
+# SHA-256 of the content (`canonical.content_digest`), where a reference is known.
+DIGESTS = {"100k": "96a3fd9908d576881a6cb1bc60a007cecf04ebd77c08b2f4d8bd0b99db815b82"}
+# Ratings, by the READMEs; those of `latest-small` change.
 PUBLISHED = {
-    "1m": 1_000_209, "10m": 10_000_054, "20m": 20_000_263, "25m": 25_000_095, "32m": 32_000_204
+    "100k": 100_000, "1m": 1_000_209, "10m": 10_000_054, "20m": 20_000_263, "25m": 25_000_095,
+    "32m": 32_000_204,
 }  # fmt: skip
 BATCH = 10_000  # examples of TFDS read at once: one by one is four times slower
 RATED = {"user_id": "user", "movie_id": "item", "user_rating": "rating", "timestamp": "time"}
@@ -59,31 +49,26 @@ def fetch(
     return ratings, items
 
 
-def available(
-    variant: str,
-    probe: Callable[[], str | None] = tfds_prepare.probe,
-    installed: Callable[[str], Any] = importlib.util.find_spec,
-) -> tuple[bool, str]:
+def available(variant: str) -> tuple[bool, str]:
     """Whether TFDS can be expected to work, and how, or why not."""
+    installed, name = importlib.util.find_spec, NAME.format(variant)
     for module in ("tensorflow_datasets", "array_record"):
         if not installed(module):
             return False, f"{module} is not installed"
-    good, others = lying(NAME.format(variant))
+    good, others = lying(name)
     if good:
         return True, f"prepared in {good[-1]}"
-    reason = f"nothing prepared in {data_dir() / NAME.format(variant)}"
+    reason = f"nothing prepared in {data_dir() / name}"
     if others:
         reason += f" but files of the format {others}, not array_record"
     if not installed("tensorflow"):
         return False, f"{reason}, and preparing it needs tensorflow, which is not installed"
-    if unreachable := probe():
+    if unreachable := tfds_prepare.probe():
         return False, f"{reason}, and {unreachable}"
     return True, f"{reason}, but tensorflow is installed and GroupLens answers: it can be prepared"
 
 
-def choose(
-    variant: str, source: str, available: Callable[[str], tuple[bool, str]] = available
-) -> tuple[str, str]:
+def choose(variant: str, source: str) -> tuple[str, str]:
     """The source to take, 'tfds' or 'wheel', and why.
 
     `auto` is TFDS if its data set is prepared or can be, else the wheel. It decides before anything
@@ -101,8 +86,7 @@ def choose(
         return "wheel", f"TFDS is not available ({reason})"
     raise SourceError(
         f"TFDS cannot provide {NAME.format(variant)}",
-        f"it is prepared as array_record in {data_dir()}, or TensorFlow and a way to "
-        f"{tfds_prepare.HOST}",
+        f"it is prepared in {data_dir()}, or TensorFlow and a way to {tfds_prepare.HOST}",
         reason,
         "download GroupLens's zip file and name it as the data set's `archive`; or prepare it "
         "where there is a network (make tfds) and set TFDS_DATA_DIR; or set `source` to wheel "
@@ -116,12 +100,12 @@ def _tfds(variant: str) -> tuple[pd.DataFrame, pd.DataFrame]:
 
     name = NAME.format(variant)
     good, _ = lying(name)
-    folder = good[-1] if good else tfds_prepare.prepare(name, data_dir(), progress=False)
+    folder = good[-1] if good else tfds_prepare.prepare(name, data_dir())
     parts, films = [], []
     with reading(folder):
         builder = tfds.builder_from_directory(str(folder))
         genres = builder.info.features["movie_genres"].feature.names
-        source: Any = builder.as_data_source(split="train")
+        source = builder.as_data_source(split="train")
         for start in range(0, len(source), BATCH):
             places = range(start, min(start + BATCH, len(source)))
             rows = pd.DataFrame(source.__getitems__(places)).rename(columns=RATED)
@@ -134,26 +118,22 @@ def _tfds(variant: str) -> tuple[pd.DataFrame, pd.DataFrame]:
     return pd.concat(parts, ignore_index=True), listed
 
 
-def check(ratings: pd.DataFrame, items: pd.DataFrame, variant: str, origin: str) -> str:
-    """Compare canonical tables with what is known of `variant`; return their digest.
+def check(ratings: pd.DataFrame, items: pd.DataFrame, variant: str, origin: str) -> None:
+    """Compare canonical tables with what is known of `variant`.
 
     Raises:
         SourceError: the content is not the known one; the message names `origin`.
     """
-    found = {
-        "ratings": len(ratings),
-        "users": ratings["user"].nunique(),
-        "items": len(items),
-        "mean": round(float(ratings["rating"].to_numpy().mean(dtype="float64")), 5),
-        "SHA-256": content_digest(ratings, items),
-    }
-    known = KNOWN.get(variant)
-    log.info("MovieLens %s from %s: %s; known are %s", variant, origin, found, known or "no others")
-    if known not in (None, found):
-        what = f"MovieLens {variant} from {origin} has other content than the original"
-        advice = f"{origin} was altered or cut: fetch it anew, or take another source"
-        raise SourceError(what, str(known), str(found), f"{advice} (`source` or `archive`)")
-    published = PUBLISHED.get(variant, len(ratings))
-    if published != len(ratings):
-        log.warning("MovieLens %s has %d ratings, not %d", variant, published, len(ratings))
-    return found["SHA-256"]
+    n, digest = len(ratings), content_digest(ratings, items)
+    known, published = DIGESTS.get(variant, digest), PUBLISHED.get(variant, n)
+    log.info("MovieLens %s from %s: %d ratings, SHA-256 %s", variant, origin, n, digest)
+    if digest != known:
+        raise SourceError(
+            f"MovieLens {variant} from {origin} has other content than the original",
+            f"{published} ratings, SHA-256 {known}",
+            f"{n} ratings, SHA-256 {digest}",
+            f"{origin} was altered or cut: fetch it anew, or take another source (`source` or "
+            "`archive`)",
+        )
+    if n != published:
+        log.warning("MovieLens %s has %d ratings, not %d", variant, published, n)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 import tempfile
-import threading
 import urllib.error
 import urllib.request
 from pathlib import Path
@@ -22,35 +21,19 @@ HOST = "https://files.grouplens.org/datasets/movielens/"
 
 
 def probe(url: str = HOST, seconds: float = 5.0) -> str | None:
-    """None if the server at `url` answers within `seconds`, an error page too; else why not.
-
-    In a thread because looking up a name knows no time limit; TFDS itself would retry for more than
-    three minutes.
-    """
-    outcome: list[str | None] = [f"{url} did not answer within {seconds:g} s"]
-
-    def ask() -> None:
-        try:
-            request = urllib.request.Request(url, method="HEAD")
-            urllib.request.urlopen(request, timeout=seconds).close()
-            outcome.append(None)
-        except urllib.error.HTTPError:
-            outcome.append(None)
-        except (OSError, ValueError) as error:
-            outcome.append(f"{url} cannot be reached: {getattr(error, 'reason', error)}")
-
-    thread = threading.Thread(target=ask, daemon=True)
-    thread.start()
-    thread.join(seconds)
-    return outcome[-1]
+    """Why the server at `url` cannot be reached; None if it answers, with an error page too."""
+    try:
+        request = urllib.request.Request(url, method="HEAD")
+        urllib.request.urlopen(request, timeout=seconds).close()
+    except urllib.error.HTTPError:
+        pass
+    except (OSError, ValueError) as error:
+        return f"{url} cannot be reached: {getattr(error, 'reason', error)}"
+    return None
 
 
 def prepare(
-    name: str,
-    data_dir: str | Path,
-    zip_path: str | Path | None = None,
-    trust_zip: bool = False,
-    progress: bool = True,
+    name: str, data_dir: str | Path, zip_path: str | Path | None = None, trust_zip: bool = False
 ) -> Path:
     """Prepare a data set as array_record under `data_dir`; return its folder.
 
@@ -60,7 +43,6 @@ def prepare(
         data_dir: where TFDS keeps prepared data sets.
         zip_path: of MovieLens the original archive (ml-100k.zip and so on), for want of a network.
         trust_zip: accept an archive whose bytes are not those that TFDS knows.
-        progress: whether TFDS shows its progress bars.
 
     Raises:
         SourceError: no such set, or one without image and label; no such archive, or not the known
@@ -82,8 +64,6 @@ def prepare(
     # Not at the top: slow, and absent from the main environment.
     import tensorflow_datasets as tfds
 
-    if not progress:
-        tfds.disable_progress_bar()
     what, wanted = f"TFDS could not prepare {name}", f"its builder makes files in {data_dir}"
     # MovieLens's downloads and extracted files live in a folder that goes away in any case.
     temporary = tempfile.TemporaryDirectory(prefix="talking-models-tfds-")
