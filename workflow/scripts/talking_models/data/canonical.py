@@ -46,16 +46,15 @@ def canonicalise(
     """Bring raw tables into canonical order, types and names.
 
     Args:
-        ratings: columns user, item, rating, time and perhaps task, in any order; the index says
-            what messages call a row.
-        items: columns item, title, categories (list of str), likewise; extra items are dropped.
+        ratings: user, item, rating, time (dates, or seconds since 1970), perhaps task; in any
+            order, and with the index that messages call rows by.
+        items: item, title, categories (list of str), likewise; extra items are dropped.
         what: the source, for messages.
         duplicates: what several ratings of an item by one user become, see `RatingsSettings`.
 
     Returns:
-        ratings: user and item int64 or str, rating float32, time int64 (seconds since 1970), and
-            task str if it was there.
-        items: item as in the ratings, title str, categories list[str] (sorted, no repeats).
+        ratings: user and item int64 or str, rating float32, time int64, perhaps task str.
+        items: item likewise, title str, categories list[str] (sorted, no repeats).
 
     Raises:
         SourceError: with column, row and value: a value is missing or of another sort, a user
@@ -70,44 +69,40 @@ def canonicalise(
     table = {
         "user": _ids(ratings["user"], what, _is_text(ratings["user"])),
         "item": _ids(ratings["item"], what, text),
-        "rating": _numbers(ratings["rating"], what, "a number"),
+        "rating": _numbers(ratings["rating"], what),
         "time": _seconds(ratings["time"], what),
     }
     if "task" in ratings:
         table["task"] = _whole(ratings["task"], what).astype(str).str.strip()
-        check(ratings["task"], table["task"] == "", what, "task", "a name")
-    ratings = pd.DataFrame(table).sort_values(ORDER, kind="stable")
-    pair = ["user", "item"]
+        check(ratings["task"], table["task"] == "", what, "a name")
+    ratings, pair = pd.DataFrame(table).sort_values(ORDER, kind="stable"), ["user", "item"]
     if duplicates == "mean":
         ratings["rating"] = ratings.groupby(pair)["rating"].transform("mean")
     if duplicates != "error":
         ratings = ratings.drop_duplicates(pair, keep="last")
-    ratings["rating"] = ratings["rating"].astype("float32")
-    twice = ratings.duplicated(pair)
-    if twice.any():
-        row, user, item = next(ratings[pair][twice].itertuples(name=None))
+    for row, user, item in ratings[pair][ratings.duplicated(pair)].itertuples(name=None):
         found = f"user {user} rated item {item} more than once"
         raise _error(f"{what}, row {row}", "one rating for each user and item", found)
+    names = items["categories"]
+    check(names, ~names.map(_are_names), what, "a list of names")
     items = pd.DataFrame(
         {
             "item": _ids(items["item"], what, text),
-            "title": [
-                clean_title(str(title)) for title in items["title"].astype(object).fillna("")
-            ],
+            "title": items["title"].astype(object).fillna("").astype(str).map(clean_title),
             "categories": [
-                _categories(c, what, row)
-                for row, c in zip(items.index, items["categories"], strict=True)
+                sorted({clean_category(name) for name in own if name.strip()}) for own in names
             ],
         }
     )
-    again = items["item"][items["item"].duplicated()]
-    if len(again):
-        raise _error(what, "each item listed once", f"item {again.iloc[0]} is listed twice")
+    for again in items["item"][items["item"].duplicated()]:
+        raise _error(what, "each item listed once", f"item {again} is listed twice")
     absent = ratings["item"][~ratings["item"].isin(items["item"])]
-    if len(absent):
-        found = f"{absent.nunique()} rated items that are not listed, the first is "
-        found += f"{absent.iloc[0]} (row {absent.index[0]})"
+    for row, item in absent.items():
+        found = (
+            f"{absent.nunique()} rated items that are not listed, the first is {item} (row {row})"
+        )
         raise _error(what, "every rated item among the items", found)
+    ratings["rating"] = ratings["rating"].astype("float32")
     items = items[items["item"].isin(ratings["item"])]
     return ratings.reset_index(drop=True), items.sort_values("item", ignore_index=True)
 
@@ -117,12 +112,13 @@ def _error(what: str, expected: str, found: str) -> SourceError:
     return SourceError(what, expected, found, advice)
 
 
-def check(values: pd.Series, bad: pd.Series, what: str, column: str, expected: str) -> None:
+def check(values: pd.Series, bad: pd.Series, what: str, expected: str) -> None:
     """A `SourceError` that names a column's first bad value, if there is one."""
     if bad.any():
         found, more = repr(values[bad].tolist()[0]), int(bad.sum()) - 1
         found += f", and {more} more such values" if more else ""
-        raise _error(f"{what}: column {column}, row {values.index[bad][0]}", expected, found)
+        row = values.index[bad][0]
+        raise _error(f"{what}: column {values.name}, row {row}", expected, found)
 
 
 def _is_text(values: pd.Series) -> bool:
@@ -137,16 +133,15 @@ def _is_text(values: pd.Series) -> bool:
 
 def _whole(values: pd.Series, what: str) -> pd.Series:
     """Values of which none is missing, and which are whole if they are numbers."""
-    check(values, values.isna(), what, values.name, "an id")
+    check(values, values.isna(), what, "an id")
     if values.dtype.kind != "f":
         return values
     broken = ~np.isfinite(values) | (values != np.floor(values)) | (values.abs() >= 2**53)
-    check(values, broken, what, values.name, "an id: a whole number or text")
+    check(values, broken, what, "an id: a whole number or text")
     return values.astype("int64")
 
 
 def _ids(values: pd.Series, what: str, text: bool) -> pd.Series:
-    """Ids as int64 or as text, none of them missing."""
     values = _whole(values, what)
     if not text:
         return values.astype("int64")
@@ -154,39 +149,36 @@ def _ids(values: pd.Series, what: str, text: bool) -> pd.Series:
     bad = found.isin(MISSING)
     if found.str.fullmatch(r"-?\d+(\.\d+)?").all():  # numbers, and so a fraction is no id
         bad |= found.str.contains(".", regex=False)
-    check(values, bad, what, values.name, "an id")
+    check(values, bad, what, "an id")
     return found
 
 
-def _numbers(values: pd.Series, what: str, expected: str) -> pd.Series:
+def _numbers(values: pd.Series, what: str) -> pd.Series:
     """Values as float64, finite as float32."""
     found = pd.to_numeric(values, errors="coerce").astype("float64")
     bad = ~(found.abs() <= np.finfo("float32").max)
-    if values[bad].astype(str).str.fullmatch(r"\s*-?\d+,\d+\s*").any():
-        expected += " with a point, not a comma"
-    check(values, bad, what, values.name, expected)
+    comma = values[bad].astype(str).str.fullmatch(r"\s*-?\d+,\d+\s*").any()
+    check(values, bad, what, "a number" + (" with a point, not a comma" if comma else ""))
     return found
 
 
 def _seconds(values: pd.Series, what: str) -> pd.Series:
-    """Times as int64 seconds since 1970, UTC; from dates or from seconds."""
+    """Times as int64 seconds since 1970, UTC."""
     values = values.infer_objects()  # dates among objects
     if values.dtype.kind == "M":
-        check(values, values.isna(), what, "time", "a time")
+        check(values, values.isna(), what, "a time")
         if values.dt.tz is not None:
             values = values.dt.tz_convert(None)
         return values.dt.floor("s").astype("datetime64[s]").astype("int64")
-    found = np.floor(_numbers(values, what, "a number"))
-    expected = "seconds since 1970; these look like milliseconds"
-    check(values, found.abs() > LATEST, what, "time", expected)
+    found = np.floor(_numbers(values, what))
+    late = found.abs() > LATEST
+    check(values, late, what, "seconds since 1970; these look like milliseconds")
     return found.astype("int64")
 
 
-def _categories(value: Any, what: str, row: Any) -> list[str]:
+def _are_names(value: Any) -> bool:
     listed = not isinstance(value, str) and hasattr(value, "__iter__")
-    if not listed or not all(isinstance(name, str) for name in value):
-        raise _error(f"{what}: column categories, row {row}", "a list of names", repr(value))
-    return sorted({clean_category(name) for name in value if name.strip()})
+    return listed and all(isinstance(name, str) for name in value)
 
 
 def content_digest(ratings: pd.DataFrame, items: pd.DataFrame) -> str:

@@ -90,7 +90,7 @@ def _items(path: str, settings: Mapping[str, Any]) -> tuple[pd.DataFrame, dict[s
     if len(flags) > 1:
         on = table[flags].astype(str)
         for name in flags:
-            check(on[name], ~on[name].isin([*ON, *OFF]), path, name, "0 or 1")
+            check(on[name], ~on[name].isin([*ON, *OFF]), path, "0 or 1")
         names = on.columns.astype(str)
         chosen = [names[row].tolist() for row in on.isin(ON).to_numpy()]
     else:
@@ -138,7 +138,7 @@ def _times(values: pd.Series, path: str, unit: str | None) -> pd.Series:
         found = pd.to_datetime(values, errors="coerce", utc=True, format="ISO8601")
     elif unit == "ms" or (unit is None and found.abs().median() >= MILLISECONDS):
         found //= 1000
-    check(values, found.isna(), path, "time", "a time in seconds, milliseconds or ISO 8601")
+    check(values, found.isna(), path, "a time in seconds, milliseconds or ISO 8601")
     return found
 
 

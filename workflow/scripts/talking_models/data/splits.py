@@ -46,14 +46,11 @@ def first_part(rows: int, last: float) -> int:
 
 
 def cuts(rows: pd.DataFrame, protocol: Mapping[str, Any]) -> dict[str, np.ndarray]:
-    """The places of fit, val and eval rows.
+    """The places of fit, val and eval rows, rising; a row is in one slice at most.
 
     Args:
         rows: ratings, ordered by (time, user, item).
         protocol: `kind`, `eval`, `val`; of `rolling` also `window` (from 0) and `windows`.
-
-    Returns:
-        int64 places by slice, rising; a row is in one slice at most.
 
     Raises:
         ValueError: a slice would be empty.
@@ -110,15 +107,11 @@ def folds(n: int, count: int, val: float = 0.1) -> list[tuple[int, int]]:
 
 
 def members(by: str, items: pd.DataFrame, rows: pd.DataFrame) -> dict[str, pd.Series]:
-    """Which rows belong to each task, all tasks that there are: bool by row.
+    """Which rows belong to each task that there is, bool by row; by name, in order.
 
     Args:
         by: `category`, or the name of the column that canonical ratings have as `task`.
-        items: the items' table.
-        rows: ratings.
-
-    Returns:
-        By name, in order; a name that none of the rows has belongs to none of them.
+        items, rows: the items' table and ratings; a name that neither has belongs to no row.
     """
     if by == CATEGORY:
         listed = items.explode("categories").groupby("categories")["item"]
@@ -145,19 +138,18 @@ def task_names(
     Raises:
         ValueError: there is no such task, or there are too few.
     """
-    first = densest(sizes)
-    counted = [id for id, name in tasks.items() if name is None]
+    first, counted = densest(sizes), [id for id, name in tasks.items() if name is None]
     if len(counted) > len(first):
         raise ValueError(f"{what} has {len(first)} tasks, not {len(counted)}: {first}")
-    named = [name for name in tasks.values() if name not in (None, ALL)]
-    if named and [known_name(name, sizes) for name in named] != first[: len(named)]:
-        log.warning(
-            "The configured tasks are not the %d with most training rows, dense to sparse: "
-            "configured %s; densest %s",
-            len(named), ", ".join(named), ", ".join(first[: len(named)]),
-        )  # fmt: skip
     found = {ALL: ALL, **dict(zip(counted, first, strict=False))}
-    return {id: found.get(id) or known_name(name, sizes) for id, name in tasks.items()}
+    found |= {id: known_name(name, sizes) for id, name in tasks.items() if id not in found}
+    named = [found[id] for id in tasks if id not in (ALL, *counted)]
+    if named != first[: len(named)]:
+        log.warning(
+            "The configured tasks are not those with most training rows, dense to sparse: "
+            "configured %s; densest %s", ", ".join(named), ", ".join(first[: len(named)])
+        )  # fmt: skip
+    return {id: found[id] for id in tasks}
 
 
 def split_ratings(
@@ -201,9 +193,8 @@ def split_ratings(
             part = rows if id == ALL else rows[of[name][rows.index]]
             part = part if slice == "eval" else part[drawn(len(part), protocol["share"])]
             if part.empty:
-                raise ValueError(
-                    f"the task {name!r} has no rows in the {slice} slice: leave it out"
-                )
+                what = f"the task {name!r} has no rows in the {slice} slice"
+                raise ValueError(f"{what}: leave it out")
             parquet.write_ratings(part, parts[id, slice], about | {"slice": slice, "task": name})
             counts.append(f"{slice} {len(part)}")
         log.info("%s: %s", name, ", ".join(counts))
@@ -223,35 +214,35 @@ def split_images(
         ValueError: a slice would be empty.
     """
     kind = DATA.get(settings["kind"])
-    parts = kind.parts(settings)
-    opened = {part: kind.open(settings, part) for part in parts if part}
-    n, classes = len(opened[parts.train]), opened[parts.train].classes
-    cut = n if parts.val else n - round(protocol["val"] * n)
+    train, val, eval = kind.parts(settings)
+    opened = {part: kind.open(settings, part) for part in (train, val, eval) if part}
+    n, classes = len(opened[train]), opened[train].classes
+    cut = n if val else n - round(protocol["val"] * n)
     ranges = {
-        "fit": (parts.train, 0, cut),
-        "val": (parts.val, 0, len(opened[parts.val])) if parts.val else (parts.train, cut, n),
-        "eval": (parts.eval, 0, len(opened[parts.eval])),
+        "fit": (train, range(cut)),
+        "val": (val, range(len(opened[val]))) if val else (train, range(cut, n)),
+        "eval": (eval, range(len(opened[eval]))),
     }
-    for (name, (part, start, stop)), path in zip(ranges.items(), outputs, strict=True):
+    for (name, (part, rows)), path in zip(ranges.items(), outputs, strict=True):
         found = {"data": settings, "task": ALL, "slice": name, "part": part, "classes": classes}
-        found["rows"] = [start, stop]
+        found["rows"] = [rows.start, rows.stop]
         if name == "fit" and protocol["share"] < 1:
-            places = np.flatnonzero(drawn(stop - start, protocol["share"]))
-            found |= {"rows": (start + places).tolist(), "listed": True}
-        if stop <= start or not found["rows"]:
+            places = np.flatnonzero(drawn(len(rows), protocol["share"]))
+            found |= {"rows": places.tolist(), "listed": True}
+        if not rows or not found["rows"]:
             raise ValueError(f"the slice {name} of {opened[part].name} has no example")
-        _look(opened[part], name, range(start, stop))
+        _look(opened[part], name, rows)
         write_yaml(path, found)
 
 
 def _look(pictures: Pictures, slice: str, rows: range) -> None:
     """Read images and labels from all over a slice; those of fit must be of several classes."""
-
-    def some(count: int) -> list[int]:
-        return [rows[int(i)] for i in np.linspace(0, len(rows) - 1, min(count, len(rows)))]
-
-    pictures.read(some(IMAGES))
-    labels = {label for _, label in pictures.checked(some(LABELS))}
+    some, more = (
+        np.linspace(rows.start, rows.stop - 1, min(n, len(rows))).astype(int)
+        for n in (IMAGES, LABELS)
+    )
+    pictures.read(some)
+    labels = {label for _, label in pictures.checked(more)}
     if slice == "fit" and len(labels) < 2:
         what = f"{pictures.name}: rows {rows.start} to {rows.stop - 1} are all of one class"
         wanted, advice = "two classes at least to tell apart", "correct the set, or take another"

@@ -11,7 +11,7 @@ import re
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
@@ -24,8 +24,8 @@ IMAGENET = (
     "; first get ILSVRC2012_img_train.tar and ILSVRC2012_img_val.tar from image-net.org and put "
     "them into {folder}/downloads/manual"
 )
-EVAL = ("test", "validation")
-"""Parts that tables are made from, the first one that there is."""
+EVAL = ("test", "validation")  # the first one that there is
+Name = Annotated[str, Field(min_length=1)]
 
 
 class TFDSSettings(DataSettings):
@@ -35,14 +35,12 @@ class TFDSSettings(DataSettings):
         pattern=r"^\w+(/[\w.-]+)?(:\d+\.\d+\.\d+)?$",
         description="`name`, `name/config`, `name:version` or `name/config:version`.",
     )
-    train: str = Field("train", min_length=1, description="The part that is trained on.")
-    val: str | None = Field(
-        None, min_length=1, description="A part that selects; null: the end of `train` does."
+    train: Name = Field("train", description="The part that is trained on.")
+    val: Name | None = Field(
+        None, description="A part that selects; null: the end of `train` does."
     )
-    eval: str | None = Field(
-        None,
-        min_length=1,
-        description="The part that tables are made from; null: `test`, else `validation`.",
+    eval: Name | None = Field(
+        None, description="The part that tables are made from; null: `test`, else `validation`."
     )
 
     @model_validator(mode="after")
@@ -117,11 +115,13 @@ class TFDS(DataKind):
         folder = prepared(settings["set"])
         with reading(folder):
             there = [split["name"] for split in _info(folder)["splits"]]
-        taken = {settings["train"], settings["val"]}
-        default = next((part for part in EVAL if part in there and part not in taken), EVAL[0])
-        wanted = Parts(settings["train"], settings["val"], settings["eval"] or default)
-        for key, part in zip(Parts._fields, wanted, strict=True):
-            if part is not None and part not in there:
+        train, val, eval = (settings[key] for key in Parts._fields)
+        default = next(
+            (part for part in EVAL if part in there and part not in (train, val)), EVAL[0]
+        )
+        wanted = Parts(train, val, eval or default)
+        for key, part in wanted._asdict().items():
+            if part not in (None, *there):
                 what = f"{settings['set']} has no part {part!r}, which its `{key}` asks for"
                 advice = f"set `{key}` of the data set to one of them"
                 if len(there) < 2:
@@ -149,21 +149,20 @@ def _info(folder: Path) -> dict[str, Any]:
 
 
 def lying(set: str) -> tuple[list[Path], str]:
-    """The folders with a set prepared as array_record, the newest version last; and in words the
-    formats of what else is there. For the set's name see `TFDSSettings`.
+    """The folders with a set prepared as array_record, the newest version last, and the formats of
+    what else is there; for the set's name see `TFDSSettings`.
     """
     wanted, _, version = set.partition(":")
     name, _, config = wanted.partition("/")
     parent, found = data_dir() / name, {}
     for file in [*parent.glob("*/dataset_info.json"), *parent.glob("*/*/dataset_info.json")]:
-        folder = file.parent
-        own = folder.parent.name if folder.parent != parent else ""
-        numbers = re.fullmatch(r"\d+\.\d+\.\d+", folder.name)  # leftovers have other names
-        if numbers and version in ("", folder.name) and config in ("", own):
+        own = file.parent.parent.relative_to(parent).as_posix().lstrip(".")
+        numbers = re.fullmatch(r"\d+\.\d+\.\d+", file.parent.name)  # leftovers have other names
+        if numbers and version in ("", file.parent.name) and config in ("", own):
             try:
-                found[folder] = str(_info(folder).get("fileFormat", "tfrecord"))
+                found[file.parent] = str(_info(file.parent).get("fileFormat", "tfrecord"))
             except (OSError, ValueError, AttributeError):
-                found[folder] = f"{file}, which is broken"
+                found[file.parent] = f"{file}, which is broken"
     good = [folder for folder, kind in found.items() if kind == "array_record"]
     good.sort(key=lambda folder: [int(n) for n in folder.name.split(".")])
     return good, ", ".join(sorted({*found.values()} - {"array_record"}))
