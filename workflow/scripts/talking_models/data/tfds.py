@@ -116,10 +116,8 @@ class TFDS(DataKind):
         with reading(folder):
             there = [split["name"] for split in _info(folder)["splits"]]
         train, val, eval = (settings[key] for key in Parts._fields)
-        default = next(
-            (part for part in EVAL if part in there and part not in (train, val)), EVAL[0]
-        )
-        wanted = Parts(train, val, eval or default)
+        free = [part for part in EVAL if part in there and part not in (train, val)]
+        wanted = Parts(train, val, eval or (*free, EVAL[0])[0])
         for key, part in wanted._asdict().items():
             if part not in (None, *there):
                 what = f"{settings['set']} has no part {part!r}, which its `{key}` asks for"
@@ -132,11 +130,8 @@ class TFDS(DataKind):
 
 def reading(folder: Path) -> AbstractContextManager[None]:
     """Errors of reading prepared files as `SourceError`s."""
-    return explained(
-        f"{folder} cannot be read",
-        "a data set that TFDS prepared as array_record, whole",
-        "delete that folder and prepare it again",
-    )
+    wanted = "a data set that TFDS prepared as array_record, whole"
+    return explained(f"{folder} cannot be read", wanted, "delete that folder and prepare it again")
 
 
 def data_dir() -> Path:
@@ -178,21 +173,22 @@ def prepared(set: str) -> Path:
     wanted, _, version = set.partition(":")
     folder, name = data_dir(), wanted.partition("/")[0]
     configs = sorted({place.parent.relative_to(folder / name).as_posix() for place in good})
-    if len(configs) > 1:
+    if len(configs) == 1:
+        return good[-1]
+    if configs:
         raise SourceError(
             f"the image data set {set} is prepared in several configurations",
             "one, or the one that is meant",
             ", ".join(configs).replace(".,", "one without a name,"),
             f"name it in the data set's `set`: {name}/{configs[-1]}",
         )
-    if good:
-        return good[-1]
-    manual = IMAGENET.format(folder=folder) if name == "imagenet2012" else ""
+    advice = f"make tfds-images DATASET={wanted} TFDS_DATA_DIR={folder}"
+    if name == "imagenet2012":
+        advice += IMAGENET.format(folder=folder)
     near = ", ".join(place.relative_to(folder).as_posix() for place in lying(name)[0])
     raise SourceError(
         f"the image data set {set} is not prepared",
         f"{folder / wanted / (version or 'VERSION')} with array_record files",
         f"files of the format {others}" if others else near or "none",
-        f"make tfds-images DATASET={wanted} TFDS_DATA_DIR={folder}{manual}. TFDS_DATA_DIR must "
-        "name that folder in this run, too",
+        f"{advice}. TFDS_DATA_DIR must name that folder in this run, too",
     )
