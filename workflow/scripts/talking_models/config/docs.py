@@ -10,10 +10,13 @@ import json
 import re
 import sys
 from collections.abc import Iterator, Mapping
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
-from talking_models import io, registry
+from pydantic import TypeAdapter
+
+from talking_models import io, registry, strict
 from talking_models.config import Config, ConfigError, read
 from talking_models.config.entries import REGISTRIES
 from talking_models.config.errors import describe, resolve
@@ -24,7 +27,10 @@ END = "<!-- end of keys -->"
 
 PLACEHOLDERS = {"rows": "<row>", "points": "<value>", "choose": "<setting>", "over": "<setting>"}
 """How the names that a user chooses are written in a key's path, if not as `<id>`."""
-HEAD = ["| key | type | default | allowed | meaning |", "| --- | --- | --- | --- | --- |"]
+ID = TypeAdapter(strict.Identifier).json_schema()["pattern"]
+TOGETHER = dict.fromkeys(("tables", "curves"), "`tables.<id>` and `curves.<id>`")
+"""The heading of two sections that have most keys in common."""
+HEAD = ("key", "default", "allowed", "meaning")
 
 
 def schema() -> dict[str, Any]:
@@ -81,32 +87,36 @@ def schema_text() -> str:
 
 
 def key_table() -> str:
-    """Every key in Markdown: its default, what is allowed and what it means."""
+    """Every key in Markdown: whose it is, its default, what is allowed and what it means."""
     document = Config.model_json_schema()
-    sections: dict[str, list[str]] = {}
+    sections: dict[str, dict[tuple[str, ...], list[str]]] = {}  # rows, and whose they are
     for path, node in _keys("", document, document):
-        section = path.partition(".")[0] if "." in path else "top level"
-        if section in REGISTRIES and path.endswith(".kind"):
+        section, entry, key = path.rpartition(".<id>.")
+        if key == "kind" and section in REGISTRIES:
             node |= {"enum": REGISTRIES[section].names()}
-        sections.setdefault(section, []).append(_row(path, node, document))
-    text: list[str] = []
-    for section, rows in sections.items():
-        text += _part(section if section == "top level" else f"`{section}`", rows)
-        for name in REGISTRIES[section].names() if section in REGISTRIES else ():
-            root = REGISTRIES[section].get(name).Settings.model_json_schema()
-            own = [_row(path, node, root) for path, node in _keys(f"{section}.<id>.", root, root)]
-            keys = {row.split("|")[1] for row in rows}  # those of all kinds are said above
-            own = [row for row in own if row.split("|")[1] not in keys]
-            text += _part(f"`{section}` of the kind `{name}`", own)
-    for name in METHODS.names():
-        root = METHODS.get(name).Settings.model_json_schema()
-        rows = [_row(path, node, root) for path, node in _keys("", root, root)]
-        text += _part(f"Settings of the method `{name}`", rows)
-    return "\n".join(text[1:]) + "\n"
+        title = TOGETHER.get(section, f"`{section}.<id>`") if entry else "The run"
+        rows, row = sections.setdefault(title, {}), _row(key, node, document)
+        rows[row] = [section] if section in TOGETHER and row not in rows else []
+    kinds = {f"`{section}.<id>`": kinds for section, kinds in REGISTRIES.items()}
+    for title, components in {**kinds, "`experiments.<id>.settings`": METHODS}.items():
+        rows = sections.setdefault(title, {})
+        of_all = {key for key, *_ in rows}
+        for name in components.names():
+            root = components.get(name).Settings.model_json_schema()
+            for path, node in _keys("", root, root):
+                if f"`{path}`" not in of_all:
+                    rows.setdefault(_row(path, node, root), []).append(name)
+    return "\n".join(line for part in sections.items() for line in _part(*part))
 
 
-def _part(title: str, rows: list[str]) -> list[str]:
-    return ["", f"### {title}", "", *([*HEAD, *rows] if rows else ["No keys of its own."])]
+def _part(title: str, rows: Mapping[tuple[str, ...], list[str]]) -> list[str]:
+    """A section's heading and table, with a column for the kinds or methods where they differ."""
+    rows = dict(sorted(rows.items(), key=itemgetter(1)))
+    table = [HEAD, ("---",) * len(HEAD), *rows]
+    if any(rows.values()):
+        whose = ["of", "---", *(", ".join(names) or "all" for names in rows.values())]
+        table = [(key, of, *cells) for of, (key, *cells) in zip(whose, table, strict=True)]
+    return [f"### {title}", "", *(f"| {' | '.join(cells)} |" for cells in table), ""]
 
 
 def readme_with_keys(readme: str) -> str:
@@ -170,28 +180,19 @@ def _keys(prefix: str, node: Mapping[str, Any], root: Mapping[str, Any]) -> Iter
             yield path, {**inner, **value, "required": key in node.get("required", [])}
 
 
-def _row(path: str, node: Mapping[str, Any], root: Mapping[str, Any]) -> str:
+def _row(path: str, node: Mapping[str, Any], root: Mapping[str, Any]) -> tuple[str, ...]:
     if node["required"]:
         default = "required"
     elif "default" in node:
         default = f"`{json.dumps(node['default'], ensure_ascii=False)}`"
     else:
         default = "not set"
-    cells = [f"`{path}`", _type(node, root), default, _allowed(node, root), node["description"]]
-    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
-
-
-def _type(node: Mapping[str, Any], root: Mapping[str, Any]) -> str:
-    if "anyOf" in node:
-        return " or ".join(_type(resolve(option, root), root) for option in node["anyOf"])
-    kind = node.get("type", "string")
-    return {"array": "list", "object": "mapping", "string": "text"}.get(kind, kind)
+    cells = f"`{path}`", default, _allowed(node, root), node["description"]
+    return tuple(cell.replace("|", "\\|") for cell in cells)
 
 
 def _allowed(node: Mapping[str, Any], root: Mapping[str, Any]) -> str:
-    words = describe(node, root)
-    if words in ("text", "a mapping of names"):
-        return "any"
-    # The type has a column of its own.
-    words = re.sub(r"\b(an integer|a number|text that|text with|one of) ", "", words)
+    words = describe(node, root).replace(f"text that matches {ID}", "an id")
+    unsaid = r" with a length of at least 1|(?<=mapping) of names|\b(an?|one of) (?!id)"
+    words = re.sub(unsaid, "", words)
     return re.sub(r"matches (\^?.+?)(?= or null$|$)", r"matches `\1`", words)
