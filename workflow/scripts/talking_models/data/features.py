@@ -7,7 +7,7 @@ Categories are a closed set, known from the items' own table.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -38,10 +38,6 @@ class Vocabulary:
             words=sorted({word for title in seen["title"] for word in title_tokens(title)}),
             categories=sorted(set().union(*items["categories"])),
         )
-
-    def to_dict(self) -> dict:
-        """Plain lists, for a checkpoint's header."""
-        return asdict(self)
 
     @property
     def sizes(self) -> dict[str, int]:

@@ -1,7 +1,7 @@
 """Images as all of the library sees them: parts of a source, read by position, and slices.
 
-A kind of images (`data/tfds.py`, `data/folder.py`, `data/digits.py`) opens a part of its source as
-`Pictures`. A slice (fit, val, eval) is a range of a part, kept in a small YAML file.
+A kind of images opens a part of its source as `Pictures`. A slice (fit, val, eval) is a range of a
+part, kept in a small YAML file.
 """
 
 from __future__ import annotations
@@ -23,20 +23,14 @@ if TYPE_CHECKING:
 
 
 class Pictures:
-    """One part of a set of images, opened by the set's settings and the name of the part.
-
-    Attributes:
-        name: what messages call it: "cifar10, part test".
-        classes: their names, in the order of the labels.
-        examples: image files (paths or bytes) or arrays, not decoded yet, and their labels.
-    """
+    """One part of a set of images, opened by the set's settings and the name of the part."""
 
     opened_in: ClassVar[int | None] = None
     """The process that has opened a reader that does not survive a fork."""
 
-    name: str
-    classes: list[str]
-    examples: Sequence[tuple[Any, int]]
+    name: str  # what messages call it: "cifar10, part test"
+    classes: list[str]  # in the order of the labels
+    examples: Sequence[tuple[Any, int]]  # files (paths or bytes) or arrays, and their labels
 
     def __len__(self) -> int:
         return len(self.examples)
@@ -59,10 +53,8 @@ class Pictures:
         return found
 
     def read(self, rows: Sequence[int]) -> list[tuple[np.ndarray, int]]:
-        """Images (height, width, 3) uint8 and their labels.
-
-        Raises:
-            SourceError: an image is cut, or of a mode that is none of RGB; a label is no class.
+        """Images (height, width, 3) uint8 and their labels; raises a `SourceError` as `checked`, and
+        where an image is cut, or of a mode that is none of RGB.
         """
         found = []
         wanted, advice = "a whole image that converts to RGB", "replace it, or leave it out"
@@ -127,11 +119,8 @@ class Examples:
 
     @classmethod
     def read(cls, path: str | Path, *allowed: str) -> Examples:
-        """Read a slice's file.
-
-        Raises:
-            ValueError: the file holds another slice than those allowed: evaluation examples choose
-                nothing and train nothing.
+        """Read a slice's file; a `ValueError` if it holds another slice than those allowed:
+        evaluation examples choose nothing and train nothing.
         """
         found = cls(**yaml.safe_load(Path(path).read_text(encoding="utf-8")))
         if found.slice not in allowed:

@@ -6,12 +6,12 @@ python -m talking_models.data.new RATINGS [ITEMS] [--name my] [--out config/my.y
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
+import yaml
 
 from talking_models.data.base import ALL, CATEGORY
 from talking_models.data.names import slug
@@ -26,48 +26,19 @@ DENSEST = 4
 # 90,000 rows for the teacher and of some 17,000 of a task for a student.
 PASSES = {"teacher": 600 * 256 / 90_000, "student": 500 * 256 / 17_000}
 BATCH, LEAST = 256, 100
-
-TEMPLATE = """\
+DISTILLED = {"LD": "ld", "FD": "fd", "FitNet": "fitnet", "Hybrid": "hybrid", "TD": "td"}
+THE_PAPERS = ("table3", "table5", "table7", "table8")  # are not made here
+HEAD = """\
 # Ratings of {ratings}, looked at by `make new`:
 #
 {found}
 #
 #   snakemake --cores 2 --configfile {out}
 #
-# makes {results}/tables/{name}.md, what its differences are worth, figures and pages.
+# makes results/{name}/tables/{name}.md, what its differences are worth, figures and pages.
 # Steps pass as often over these rows as the shipped ones over MovieLens-100K. No settings were
-# searched for this data: `tuning: search` does, in the same run.
+# searched for this data: `tuning: search` does, in the same run. Tables of null are not made.
 
-results: {results}
-
-data:
-  {name}:
-    kind: ratings
-    ratings: {ratings}
-    items: {items}
-    columns: {columns}
-    duplicates: {duplicates}
-    tasks: {tasks}
-
-models:
-  teacher: {{training: {{steps: {teacher}}}}}
-  student: {{training: {{steps: {student}}}}}
-
-tables:
-  {name}:
-    title: RMSE of each method on {name}
-    data: [{name}]
-    against: scratch
-    rows: {{Train from Scratch: scratch, Teacher: teacher, LD: ld, FD: fd, FitNet: fitnet,
-      Hybrid: hybrid, TD: td}}
-    bold: [LD, FD, FitNet, Hybrid, TD]
-  # the paper's own are not made here
-  table3: ~
-  table5: ~
-  table7: ~
-  table8: ~
-
-curves: {{rounds: ~}}
 """
 
 
@@ -83,47 +54,44 @@ def describe(ratings: str, items: str | None, name: str, out: str) -> tuple[list
     again = len(read_table(ratings, settings)) - len(rows)
     late = rows.iloc[cuts(rows, {"kind": "latest", "eval": 0.1, "val": 0.1})["eval"]]
     train = rows.drop(index=late.index)
-    sizes: dict[str, int] = {}
-    if listed["categories"].map(len).any():
-        of, eval_of = members(CATEGORY, listed, train), members(CATEGORY, listed, late)
-        sizes = {n: int(own.sum()) for n, own in of.items() if eval_of[n].any()}
-    names = densest(sizes)[:DENSEST]
-    tasks = {"by": CATEGORY, "names": names} if names else {"by": ALL}
-    listing = ", ".join(f"{name} ({sizes[name]:,})" for name in names)
+    of, eval_of = (members(CATEGORY, listed, part) for part in (train, late))
+    sizes = {name: int(own.sum()) for name, own in of.items() if eval_of[name].any()}
+    tasks = densest(sizes)[:DENSEST]
+    listing = ", ".join(f"{name} ({sizes[name]:,})" for name in tasks)
     first, last = (pd.Timestamp(rows["time"].iloc[row], unit="s").date() for row in (0, -1))
     unseen = 1 - late["user"].isin(train["user"]).mean()
     taken = {k: v[0] if isinstance(v, list) and len(v) == 1 else v for k, v in taken.items()}
-    said = ", ".join(f"{key} is {value}" for key, value in taken.items())
     found = [
-        f"columns: {said}",
-        f"{len(rows):,} ratings of {listed['item'].nunique():,} items by "
-        f"{rows['user'].nunique():,} users",
+        f"columns: {', '.join(f'{key} is {value}' for key, value in taken.items())}",
+        f"{len(rows):,} ratings of {len(listed):,} items by {rows['user'].nunique():,} users",
         f"from {rows['rating'].min():g} to {rows['rating'].max():g}, "
         f"mean {rows['rating'].mean():.3f}; from {first} to {last}",
-        f"densest categories: {listing}" if names else "no categories: one task of all rows",
+        f"densest categories: {listing}" if tasks else "no categories: one task of all rows",
         f"{unseen:.0%} of the latest tenth, the eval rows, are by users without an earlier rating",
     ]
     if again:
         found.append(f"{again:,} rows rate an item again: the last one of each user counts")
-    if late["user"].nunique() < 30:
-        found.append(f"few: only {late['user'].nunique()} users have eval rows; intervals are wide")
     seen = {"teacher": len(train), "student": len(train)}
-    if names:
-        seen["student"] = sum(sizes[n] for n in names) / len(names)
-    text = TEMPLATE.format(
-        ratings=json.dumps(ratings),
-        items=json.dumps(items),
-        found="\n".join(f"#   {line}" for line in found),
-        duplicates="last" if again else "error",
-        results=f"results/{name}",
-        name=name,
-        out=out,
-        # no names: the usual places need no saying
-        columns=json.dumps({} if isinstance(taken["user"], int) else taken, ensure_ascii=False),
-        tasks=json.dumps(tasks, ensure_ascii=False),
-        **{model: max(LEAST, round(PASSES[model] * n / BATCH)) for model, n in seen.items()},
-    )
-    return found, text
+    if tasks:
+        seen["student"] = sum(sizes[task] for task in tasks) / len(tasks)
+    steps = {model: max(LEAST, round(PASSES[model] * n / BATCH)) for model, n in seen.items()}
+    entry = given | {
+        "columns": {} if isinstance(taken["user"], int) else taken,  # usual places need no saying
+        "duplicates": "last" if again else "error",
+        "tasks": {"by": CATEGORY, "names": tasks} if tasks else {"by": ALL},
+    }
+    table = {"title": f"RMSE of each method on {name}", "data": [name], "against": "scratch"}
+    table["rows"] = {"Train from Scratch": "scratch", "Teacher": "teacher", **DISTILLED}
+    config = {
+        "results": f"results/{name}",
+        "data": {name: entry},
+        "models": {model: {"training": {"steps": n}} for model, n in steps.items()},
+        "tables": {name: table | {"bold": [*DISTILLED]}, **dict.fromkeys(THE_PAPERS)},
+        "curves": {"rounds": None},
+    }
+    comment = "\n".join(f"#   {line}" for line in found)
+    text = HEAD.format(ratings=ratings, found=comment, out=out, name=name)
+    return found, text + yaml.safe_dump(config, sort_keys=False, allow_unicode=True)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -136,12 +104,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     name = slug(options.name)
     out = options.out or f"config/{name}.yaml"
-    if Path(out).exists():
-        print(f"{out} is there: remove it, or name another (--out)", file=sys.stderr)
-        return 1
     try:
+        if Path(out).exists():
+            raise FileExistsError(f"{out} is there: remove it, or name another (--out)")
         found, text = describe(options.ratings, options.items, name, out)
-    except SourceError as error:
+    except (SourceError, FileExistsError) as error:
         print(error, file=sys.stderr)
         return 1
     write_text(out, text)

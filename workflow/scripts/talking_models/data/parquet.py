@@ -87,16 +87,12 @@ def write_items(items: pd.DataFrame, path: str | Path) -> None:
 
 
 def read_ratings(path: str | Path) -> pd.DataFrame:
-    """Rating rows: user and item int64 or str, rating float32, time int64, perhaps task.
-
-    Raises:
-        ValueError: the file has other columns, or a value is missing.
-    """
+    """Rating rows; a `ValueError` if the file has other columns or types, or a value is missing."""
     return _read(path, RATINGS).to_pandas()
 
 
 def read_items(path: str | Path) -> pd.DataFrame:
-    """Item rows: item int64 or str, title str, categories list[str]; raises as `read_ratings`."""
+    """Item rows, with categories as list[str]; raises as `read_ratings`."""
     table = _read(path, ITEMS)
     # Plain lists: pandas would hand out numpy arrays, which neither compare nor hash as one value.
     categories = pd.Series(table["categories"].to_pylist(), dtype=object)

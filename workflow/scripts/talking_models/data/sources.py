@@ -33,11 +33,7 @@ NAME = "movielens/{}-ratings"
 def fetch(
     variant: str, source: str = "auto", archive: str | Path | None = None
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Canonical ratings and items, checked; for the arguments see `movielens.MovieLensSettings`.
-
-    Raises:
-        SourceError: unreachable, truncated or altered.
-    """
+    """Canonical ratings and items, checked; for the arguments see `movielens.MovieLensSettings`."""
     if archive is not None:
         source, raw = str(archive), archives.read(variant, archive)
     else:
@@ -119,11 +115,7 @@ def _tfds(variant: str) -> tuple[pd.DataFrame, pd.DataFrame]:
 
 
 def check(ratings: pd.DataFrame, items: pd.DataFrame, variant: str, origin: str) -> None:
-    """Compare canonical tables with what is known of `variant`.
-
-    Raises:
-        SourceError: the content is not the known one; the message names `origin`.
-    """
+    """Raise a `SourceError` that names `origin` if the content is not that known of `variant`."""
     n, digest = len(ratings), content_digest(ratings, items)
     known, published = DIGESTS.get(variant, digest), PUBLISHED.get(variant, n)
     log.info("MovieLens %s from %s: %d ratings, SHA-256 %s", variant, origin, n, digest)

@@ -92,9 +92,6 @@ def folds(n: int, count: int, val: float = 0.1) -> list[tuple[int, int]]:
 
     The last fold validates on the last share `val` of the rows, the one before it on the share
     before; with 3 folds of 90,000 rows the fit rows end at 63,000, 72,000 and 81,000.
-
-    Raises:
-        ValueError: there are too many folds for the rows.
     """
     share = Fraction(str(val))
     found = list(pairwise(int(n * (1 - share * (count - k))) for k in range(count + 1)))

@@ -40,7 +40,7 @@ class Checkpoint:
         about = {
             "seeds": self.seeds,
             "form": self.form,
-            "vocabulary": self.vocabulary.to_dict(),
+            "vocabulary": vars(self.vocabulary),
             "listing": self.listing,
         }
         save(path, KIND, self.weights, about)
