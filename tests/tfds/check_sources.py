@@ -71,7 +71,7 @@ def main() -> None:
         print(made.stdout.strip().splitlines()[-1])
 
         os.environ["TFDS_DATA_DIR"] = str(folder)
-        assert sources.choose("100k", "auto")[0] == "tfds", "auto must prefer what is prepared"
+        assert sources.choose("100k", "auto") == "tfds", "auto must prefer what is prepared"
         digests = {
             source: canonical.content_digest(*sources.fetch("100k", source))
             for source in ("auto", "wheel")

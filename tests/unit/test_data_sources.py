@@ -115,7 +115,7 @@ def test_download_with_the_wheel_writes_two_tables(wheel, index, temporary, tmp_
     tables_read = parquet.read_ratings(paths[0]), parquet.read_items(paths[1])
     assert canonical.content_digest(*tables_read) == sources.DIGESTS["100k"]
     assert parquet.about(paths[0]) == {"digest": sources.DIGESTS["100k"]}
-    assert "taking source 'wheel', because: the config asks for it" in caplog.text
+    assert "MovieLens 100k from wheel: 100000 ratings" in caplog.text
     assert not list(temporary.iterdir())
 
 
@@ -192,13 +192,12 @@ def test_a_variant_that_a_source_has_not_is_refused_with_the_entry(source, varia
 
 
 def test_auto_takes_tfds_if_it_can_else_the_wheel(monkeypatch):
-    monkeypatch.setattr(sources, "available", lambda variant: (True, "prepared"))
-    assert sources.choose("100k", "auto") == ("tfds", "prepared")
-    assert sources.choose("1m", "auto") == ("tfds", "prepared")
-    assert sources.choose("100k", "tfds")[0] == "tfds"
-    assert sources.choose("100k", "wheel")[0] == "wheel"
-    monkeypatch.setattr(sources, "available", lambda variant: (False, "no TensorFlow"))
-    assert sources.choose("100k", "auto") == ("wheel", "TFDS is not available (no TensorFlow)")
+    monkeypatch.setattr(sources, "lacking", lambda variant: None)
+    for variant, source in (("100k", "auto"), ("1m", "auto"), ("100k", "tfds")):
+        assert sources.choose(variant, source) == "tfds"
+    assert sources.choose("100k", "wheel") == "wheel"
+    monkeypatch.setattr(sources, "lacking", lambda variant: "no TensorFlow")
+    assert sources.choose("100k", "auto") == "wheel"
     for variant, source in (("1m", "auto"), ("100k", "tfds")):
         told = f"TFDS cannot provide movielens/{variant}-ratings"
         with pytest.raises(SourceError, match=told) as error:
@@ -279,24 +278,22 @@ def test_tfds_is_available_where_it_is_prepared_or_can_be(tmp_path, monkeypatch)
         modules = {"tensorflow_datasets", "array_record", *installed}
         monkeypatch.setattr(sources.importlib.util, "find_spec", modules.__contains__)
         monkeypatch.setattr(tfds_prepare, "probe", lambda: unreachable)
-        return sources.available("100k")
+        return sources.lacking("100k")
 
-    assert "needs tensorflow, which is not installed" in ask()[1]
-    can, reason = ask({"tensorflow"}, "the name does not resolve")
-    assert (can, reason.endswith("the name does not resolve")) == (False, True)
-    assert ask({"tensorflow"})[0]
+    assert "needs tensorflow, which is not installed" in ask()
+    assert ask({"tensorflow"}, "no answer").endswith("no answer")
+    assert ask({"tensorflow"}) is None
     pretend_prepared(tmp_path / "record", "tfrecord")
-    assert "files of the format tfrecord, not array_record" in ask(folder=tmp_path / "record")[1]
+    assert "files of the format tfrecord, not array_record" in ask(folder=tmp_path / "record")
     pretend_prepared(tmp_path, "array_record", "0.1.1")
-    newest = pretend_prepared(tmp_path, "array_record", "0.1.10")
-    assert ask(unreachable="not asked") == (True, f"prepared in {newest}")
+    assert ask(unreachable="not asked") is None
     monkeypatch.setattr(sources.importlib.util, "find_spec", lambda module: None)
-    assert sources.available("100k") == (False, "tensorflow_datasets is not installed")
+    assert sources.lacking("100k") == "tensorflow_datasets is not installed"
 
 
 def test_tfds_without_data_or_tensorflow_is_an_error(tmp_path, monkeypatch):
     monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path))
-    monkeypatch.setattr(sources, "available", lambda variant: (False, "nothing prepared"))
+    monkeypatch.setattr(sources, "lacking", lambda variant: "nothing prepared")
     with pytest.raises(SourceError, match="TFDS cannot provide movielens/1m-ratings") as error:
         sources.fetch("1m", "tfds")
     whole_error(error.value, str(tmp_path))

@@ -19,8 +19,8 @@ UNKNOWN = 0
 
 @dataclass(frozen=True)
 class Vocabulary:
-    """What a model has embeddings for, sorted; an index is the place here plus one, but for
-    categories, of which none is unknown.
+    """What a model has embeddings for, sorted; an index is the place plus one, of categories alone
+    (none is unknown) the place.
     """
 
     users: list[int] | list[str]

@@ -86,8 +86,8 @@ class Folder(DataKind):
             wanted = f"one of {', '.join((*TESTS, *VALS))} beside it, or class folders right there"
             what = f"{root} has a folder train and no folder to evaluate on"
             raise _error(what, wanted, ", ".join(there))
-        val = next((name for name in held_out[1:] if name in VALS), None)
-        return Parts(TRAIN, val, held_out[0])
+        vals = [name for name in held_out[1:] if name in VALS]
+        return Parts(TRAIN, vals[0] if vals else None, held_out[0])
 
 
 def _folders(place: Path) -> list[str]:

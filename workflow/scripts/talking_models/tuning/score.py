@@ -24,11 +24,12 @@ def fold_rows(train: pd.DataFrame, count: int, fold: int) -> tuple[pd.DataFrame,
     """Fit and validation rows of one fold.
 
     Args:
-        train: training rows of all tasks, in time order, so that the folds of every task and a
-            teacher's share their cuts.
+        train: training rows of all tasks, so that the folds of every task and a teacher's share
+            their cuts, which are by time.
         count: how many folds there are.
         fold: which, from 0.
     """
+    train = train.sort_values("time", kind="stable")  # a cut by user has val rows among fit's
     fit, val = folds(len(train), count)[fold]
     return train.iloc[:fit].reset_index(drop=True), train.iloc[fit:val].reset_index(drop=True)
 
