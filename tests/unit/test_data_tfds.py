@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from vision_toys import cut, encoded, pixels, png, write_tfds
 
 from talking_models.data.images import Examples
-from talking_models.data.tfds import TFDS, Part, TFDSSettings, prepared
+from talking_models.data.tfds import TFDS, TFDSSettings, prepared
 from talking_models.errors import SourceError
 from talking_models.models.files import Look
 from talking_models.training.loader import augmented, in_order, shuffled
@@ -25,7 +25,7 @@ def entry(set, **keys):
     return TFDSSettings(kind="tfds", set=set, **keys).model_dump(mode="json")
 
 
-@pytest.fixture
+@pytest.fixture(autouse=True)
 def folder(tmp_path, monkeypatch):
     monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path))
     return tmp_path
@@ -45,7 +45,7 @@ def test_a_prepared_set_is_read_without_tensorflow(folder):
 
 def test_a_reader_is_opened_again_in_another_process(folder):
     write_tfds(folder, "pets", {"train": 1, "test": 12}, CLASSES)
-    images = Part("pets", "test")
+    images = TFDS.open(entry("pets"), "test")
     first = images.source
     assert images.source is first
     images._process = -1  # as after a fork
@@ -161,7 +161,7 @@ def odd(mode, kind="png", size=(4, 6)):
 )
 def test_a_picture_of_another_mode_comes_out_as_pils_rgb(mode, kind, folder):
     write_tfds(folder, "odd", {"train": 64}, CLASSES, picture=odd(mode, kind))
-    image, label = Part("odd", "train").read([36, 37])[1]
+    image, label = TFDS.open(entry("odd"), "train").read([36, 37])[1]
     expected = Image.open(io.BytesIO(odd(mode, kind)(37))).convert("RGB")
     np.testing.assert_array_equal(image, np.asarray(expected))
     assert (image.shape, label) == ((6, 4, 3), 1)
@@ -169,14 +169,14 @@ def test_a_picture_of_another_mode_comes_out_as_pils_rgb(mode, kind, folder):
 
 def test_a_palette_and_16_bits_keep_their_colours(folder):
     write_tfds(folder, "p", {"train": 64}, CLASSES, picture=odd("P"))
-    assert Part("p", "train").read([37])[0][0][0, 0].tolist() == [37, 0, 0]
+    assert TFDS.open(entry("p"), "train").read([37])[0][0][0, 0].tolist() == [37, 0, 0]
     write_tfds(folder, "sixteen", {"train": 64}, CLASSES, picture=odd("I;16"))
-    assert Part("sixteen", "train").read([37])[0][0][1, 0].tolist() == [39, 39, 39]
+    assert TFDS.open(entry("sixteen"), "train").read([37])[0][0][1, 0].tolist() == [39, 39, 39]
 
 
 def test_a_picture_can_be_a_pixel(folder):
     write_tfds(folder, "dot", {"train": 64}, CLASSES, picture=odd("RGB", size=(1, 1)))
-    ((image, _),) = Part("dot", "train").read([37])
+    ((image, _),) = TFDS.open(entry("dot"), "train").read([37])
     assert image.shape == (1, 1, 3)
 
 
@@ -206,7 +206,7 @@ def test_a_picture_that_is_none_is_an_error_that_names_set_and_row(folder):
         folder, "torn", {"train": 64}, CLASSES, picture=lambda r: png(r)[: 40 if r == 37 else None]
     )
     with pytest.raises(SourceError, match="torn, part train: the image of row 37 cannot be read"):
-        Part("torn", "train").read([36, 37])
+        TFDS.open(entry("torn"), "train").read([36, 37])
 
 
 # Where it lies
@@ -214,12 +214,12 @@ def test_a_picture_that_is_none_is_an_error_that_names_set_and_row(folder):
 
 def test_a_missing_set_says_which_command_prepares_it(tmp_path):
     with pytest.raises(SourceError) as error:
-        prepared("cifar10", tmp_path)
+        prepared("cifar10")
     text = str(error.value)
     assert f"make tfds-images DATASET=cifar10 TFDS_DATA_DIR={tmp_path}" in text
     assert "manual" not in text
     with pytest.raises(SourceError) as error:
-        prepared("imagenet2012", tmp_path)
+        prepared("imagenet2012")
     assert f"{tmp_path}/downloads/manual" in str(error.value)
     assert "ILSVRC2012_img_val.tar" in str(error.value)
 
@@ -239,16 +239,16 @@ def test_the_newest_version_is_taken_and_another_format_is_named(tmp_path):
     folder = write_tfds(tmp_path, "pets", {"train": 2, "test": 1}, CLASSES).parent
     told(folder, "1.0.10", RECORD)
     told(folder, "2.0.0", json.dumps({"fileFormat": "tfrecord"}))
-    assert prepared("pets", tmp_path).name == "1.0.10"
-    assert prepared("pets:1.0.0", tmp_path).name == "1.0.0"
+    assert prepared("pets").name == "1.0.10"
+    assert prepared("pets:1.0.0").name == "1.0.0"
     with pytest.raises(SourceError, match=r"pets:3\.0\.0 is not prepared") as error:
-        prepared("pets:3.0.0", tmp_path)
+        prepared("pets:3.0.0")
     assert error.value.expected.startswith(f"{tmp_path}/pets/3.0.0")
     assert error.value.found == "pets/1.0.0, pets/1.0.10"
     for version in ("1.0.0", "1.0.10"):
         (folder / version / "dataset_info.json").unlink()
     with pytest.raises(SourceError, match="files of the format tfrecord"):
-        prepared("pets", tmp_path)
+        prepared("pets")
 
 
 def test_one_of_several_configurations_must_be_named(folder):
@@ -288,14 +288,14 @@ def test_a_broken_dataset_info_is_gone_past_where_there_is_a_whole_one(text, tmp
     good = write_tfds(tmp_path, "pets", {"train": 2, "test": 1}, CLASSES)
     told(good.parent, "2.0.0", text)
     told(good.parent / "config", "1.0.0", text)
-    assert prepared("pets", tmp_path) == good
+    assert prepared("pets") == good
 
 
 @pytest.mark.parametrize("text", BROKEN[:5])
 def test_a_broken_dataset_info_is_named_where_there_is_no_other(text, tmp_path):
     folder = told(tmp_path / "pets", "1.0.0", text)
     with pytest.raises(SourceError, match="pets is not prepared") as error:
-        prepared("pets", tmp_path)
+        prepared("pets")
     assert f"{folder}/dataset_info.json, which is broken" in error.value.found
 
 
@@ -306,10 +306,10 @@ def test_a_broken_dataset_info_is_named_where_there_is_no_other(text, tmp_path):
 def test_leftovers_are_gone_past(place, tmp_path):
     told(tmp_path / "pets", place, RECORD)
     with pytest.raises(SourceError, match="pets is not prepared") as error:
-        prepared("pets", tmp_path)
+        prepared("pets")
     assert error.value.found == "none"
     good = write_tfds(tmp_path, "pets", {"train": 2, "test": 1}, CLASSES)
-    assert prepared("pets", tmp_path) == good
+    assert prepared("pets") == good
 
 
 @pytest.mark.parametrize(
@@ -349,4 +349,4 @@ def test_a_cut_file_is_an_error_with_advice(folder):
     path = next(place.glob("*train*"))
     path.write_bytes(path.read_bytes()[:-40])
     with pytest.raises(SourceError, match="prepare it again"):
-        Part("pets", "train").read([0])
+        TFDS.open(entry("pets"), "train").read([0])

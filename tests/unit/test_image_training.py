@@ -30,7 +30,7 @@ from vision_toys import (
     student,
 )
 
-from talking_models.data.digits import Part
+from talking_models.data.digits import Digits
 from talking_models.evidence import predict_images as evaluation
 from talking_models.models import MODELS
 from talking_models.models.base import Frozen
@@ -326,7 +326,7 @@ def test_predictions_are_of_the_whole_eval_slice_in_order(made, tmp_path):
     right = (frame["target"] == frame["prediction"]).mean()
     assert (row["metric"], row["n_eval"], row["value"]) == ("accuracy", 360, pytest.approx(right))
     trained, look, _ = load_trained(tmp_path / "models.safetensors")
-    seen = Part("test").read(range(360))
+    seen = Digits.open({}, "test").read(range(360))
     whole = torch.stack([plain(look)(Image.fromarray(image)) for image, _ in seen])
     with torch.no_grad():
         expected = trained(SimpleNamespace(images=whole)).output.argmax(-1)

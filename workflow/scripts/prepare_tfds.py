@@ -1,15 +1,16 @@
-"""Prepare MovieLens with TensorFlow Datasets; a command by itself, in requirements-tfds.txt's
-environment:
+"""Prepare MovieLens or an image data set with TensorFlow Datasets; a command by itself, in
+requirements-tfds.txt's environment:
 
-    python workflow/scripts/prepare_tfds.py --variant 100k --data-dir DIR [--zip ml-100k.zip]
+    python workflow/scripts/prepare_tfds.py --variant 100k --data-dir DIR
+    python workflow/scripts/prepare_tfds.py --dataset cifar10 --data-dir DIR
 
-Then `TFDS_DATA_DIR=DIR snakemake ...` reads it, without TensorFlow.
+Files that TFDS cannot download, or that are there already (ml-100k.zip), belong into
+DIR/downloads/manual. Then `TFDS_DATA_DIR=DIR snakemake ...` reads it, without TensorFlow.
 """
 
 from __future__ import annotations
 
 import argparse
-import logging
 import sys
 
 from talking_models.data.tfds_prepare import prepare
@@ -21,17 +22,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--variant", default="100k", help="100k, 1m, latest-small, 20m or 25m")
+    which = parser.add_mutually_exclusive_group()
+    which.add_argument("--variant", default="100k", help="100k, 1m, latest-small, 20m or 25m")
+    which.add_argument("--dataset", help="of images: a TFDS name: cifar10, imagenet2012, ...")
     parser.add_argument("--data-dir", required=True, help="where TFDS keeps prepared data sets")
-    parser.add_argument("--zip", help="the archive from GroupLens, where there is no network")
-    parser.add_argument(
-        "--trust-zip", action="store_true", help="accept one rebuilt from its files"
-    )
     arguments = parser.parse_args()
-    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(message)s")
+    name = arguments.dataset or f"movielens/{arguments.variant}-ratings"
     try:
-        name = f"movielens/{arguments.variant}-ratings"
-        folder = prepare(name, arguments.data_dir, arguments.zip, arguments.trust_zip)
+        folder = prepare(name, arguments.data_dir)
     except SourceError as error:
         sys.exit(f"prepare_tfds: {error}")
     print(f"prepared {folder}")

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from talking_models.data.images import Pictures
 
-__all__ = ["ALL", "CATEGORY", "DataKind", "DataSettings", "Parts", "Tasks"]
+__all__ = ["ALL", "CATEGORY", "DataKind", "DataSettings", "Parts"]
 
 CATEGORY = "category"
 """What tasks are by where they are subsets of the items' categories."""
@@ -58,29 +58,19 @@ class DataSettings(Strict):
 
 
 class Parts(NamedTuple):
-    """Which parts of its source a set of images is trained and evaluated on.
-
-    Attributes:
-        train: their names; val is cut from it if None.
-    """
+    """Which parts of its source a set of images is trained and evaluated on."""
 
     train: str
-    val: str | None
+    val: str | None  # None: cut from train
     eval: str
 
 
 class DataKind:
-    """Base of every kind of data set; a subclass in a file of its own is one.
+    """Base of every kind of data set; a subclass in a file of its own is one."""
 
-    Attributes:
-        family: `ratings` (`read` gives two tables) or `images` (`parts` and `open`).
-        Settings: the keys of an entry of this kind.
-        categories: those that its items can have; none where only the data tells.
-    """
-
-    family: ClassVar[Literal["ratings", "images"]]
+    family: ClassVar[Literal["ratings", "images"]]  # with `read`, or with `parts` and `open`
     Settings: ClassVar[type[DataSettings]] = DataSettings
-    categories: ClassVar[tuple[str, ...]] = ()
+    categories: ClassVar[tuple[str, ...]] = ()  # of items; none where only the data tells
 
     @classmethod
     def files(cls, settings: dict[str, Any]) -> list[str]:
@@ -95,11 +85,7 @@ class DataKind:
 
     @classmethod
     def read(cls, settings: dict[str, Any]) -> tuple[pd.DataFrame, pd.DataFrame]:
-        """Ratings and items in canonical form, see `data.canonical`.
-
-        Raises:
-            SourceError: the source is out of reach, cut, altered, or not what was asked for.
-        """
+        """Ratings and items in canonical form, or a `SourceError` that says what is wrong."""
         raise NotImplementedError
 
     @classmethod

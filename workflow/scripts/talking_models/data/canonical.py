@@ -25,6 +25,8 @@ log = logging.getLogger(__name__)
 
 ORDER = ["time", "user", "item"]
 LATEST = 1 << 36  # seconds: the year 4147; what is later was counted in smaller units
+MISSING = ("", "NaN", "nan", "None", "<NA>")
+"""What other programs write for an id that they have not."""
 SMALLEST = {"user": "int32", "item": "int32", "rating": "float32", "time": "int64"}
 """Types that `content_digest` hashes where they hold the values."""
 
@@ -39,20 +41,20 @@ def prepare(settings: Mapping[str, Any], ratings_path: str | Path, items_path: s
 
 
 def canonicalise(
-    ratings: pd.DataFrame, items: pd.DataFrame, what: str
+    ratings: pd.DataFrame, items: pd.DataFrame, what: str, duplicates: str = "error"
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Bring raw tables into canonical order, types and names.
 
     Args:
-        ratings: columns user, item, rating, time and perhaps task, in any order; the index says
-            what messages call a row.
-        items: columns item, title, categories (list of str), likewise; extra items are dropped.
+        ratings: user, item, rating, time (dates, or seconds since 1970), perhaps task; in any
+            order, and with the index that messages call rows by.
+        items: item, title, categories (list of str), likewise; extra items are dropped.
         what: the source, for messages.
+        duplicates: what several ratings of an item by one user become, see `RatingsSettings`.
 
     Returns:
-        ratings: user and item int64 or str, rating float32, time int64 (seconds since 1970), and
-            task str if it was there.
-        items: item as in the ratings, title str, categories list[str] (sorted, no repeats).
+        ratings: user and item int64 or str, rating float32, time int64, perhaps task str.
+        items: item likewise, title str, categories list[str] (sorted, no repeats).
 
     Raises:
         SourceError: with column, row and value: a value is missing or of another sort, a user
@@ -65,39 +67,40 @@ def canonicalise(
         raise _error(what, "ratings", "no row")
     text = _is_text(ratings["item"]) or _is_text(items["item"])
     table = {
-        "user": ids(ratings["user"], what, "user", _is_text(ratings["user"])),
-        "item": ids(ratings["item"], what, "item", text),
-        "rating": numbers(ratings["rating"], what, "rating").astype("float32"),
-        "time": seconds(ratings["time"], what),
+        "user": _ids(ratings["user"], what, _is_text(ratings["user"])),
+        "item": _ids(ratings["item"], what, text),
+        "rating": _numbers(ratings["rating"], what),
+        "time": _seconds(ratings["time"], what),
     }
     if "task" in ratings:
-        table["task"] = ids(ratings["task"], what, "task", True)
-    ratings = pd.DataFrame(table).sort_values(ORDER, kind="stable")
-    twice = ratings.duplicated(["user", "item"])
-    if twice.any():
-        row, user, item = next(ratings[["user", "item"]][twice].itertuples(name=None))
+        table["task"] = _whole(ratings["task"], what).astype(str).str.strip()
+        check(ratings["task"], table["task"] == "", what, "a name")
+    ratings, pair = pd.DataFrame(table).sort_values(ORDER, kind="stable"), ["user", "item"]
+    if duplicates == "mean":
+        ratings["rating"] = ratings.groupby(pair)["rating"].transform("mean")
+    if duplicates != "error":
+        ratings = ratings.drop_duplicates(pair, keep="last")
+    for row, user, item in ratings[pair][ratings.duplicated(pair)].itertuples(name=None):
         found = f"user {user} rated item {item} more than once"
         raise _error(f"{what}, row {row}", "one rating for each user and item", found)
+    names = items["categories"]
+    check(names, ~names.map(_are_names), what, "a list of names")
     items = pd.DataFrame(
         {
-            "item": ids(items["item"], what, "item", text),
-            "title": [
-                "" if pd.isna(title) else clean_title(str(title)) for title in items["title"]
-            ],
+            "item": _ids(items["item"], what, text),
+            "title": items["title"].astype(object).fillna("").astype(str).map(clean_title),
             "categories": [
-                _categories(c, what, row)
-                for row, c in zip(items.index, items["categories"], strict=True)
+                sorted({clean_category(name) for name in own if name.strip()}) for own in names
             ],
         }
     )
-    again = items["item"][items["item"].duplicated()]
-    if len(again):
-        raise _error(what, "each item listed once", f"item {again.iloc[0]} is listed twice")
+    for again in items["item"][items["item"].duplicated()]:
+        raise _error(what, "each item listed once", f"item {again} is listed twice")
     absent = ratings["item"][~ratings["item"].isin(items["item"])]
-    if len(absent):
-        found = f"{absent.nunique()} rated items that are not listed, the first is "
-        found += f"{absent.iloc[0]} (row {absent.index[0]})"
-        raise _error(what, "every rated item among the items", found)
+    for row, item in absent.items():
+        found = f"{absent.nunique()} rated items that are not listed, the first is {item}"
+        raise _error(f"{what}, row {row}", "every rated item among the items", found)
+    ratings["rating"] = ratings["rating"].astype("float32")
     items = items[items["item"].isin(ratings["item"])]
     return ratings.reset_index(drop=True), items.sort_values("item", ignore_index=True)
 
@@ -107,13 +110,13 @@ def _error(what: str, expected: str, found: str) -> SourceError:
     return SourceError(what, expected, found, advice)
 
 
-def _check(values: pd.Series, bad: pd.Series, what: str, column: str, expected: str) -> None:
-    """An error for a column's first bad value, if there is one."""
-    if not bad.any():
-        return
-    found, more = repr(values[bad].tolist()[0]), int(bad.sum()) - 1
-    found += f", and {more} more such values" if more else ""
-    raise _error(f"{what}: column {column}, row {values.index[bad][0]}", expected, found)
+def check(values: pd.Series, bad: pd.Series, what: str, expected: str) -> None:
+    """A `SourceError` that names a column's first bad value, if there is one."""
+    if bad.any():
+        found, more = repr(values[bad].tolist()[0]), int(bad.sum()) - 1
+        found += f", and {more} more such values" if more else ""
+        row = values.index[bad][0]
+        raise _error(f"{what}: column {values.name}, row {row}", expected, found)
 
 
 def _is_text(values: pd.Series) -> bool:
@@ -126,49 +129,54 @@ def _is_text(values: pd.Series) -> bool:
     return not bool(text.str.fullmatch(r"-?(0|[1-9]\d{0,17})").all())
 
 
-def ids(values: pd.Series, what: str, column: str, text: bool) -> pd.Series:
-    """Ids as int64 or as text, none of them missing."""
-    _check(values, values.isna(), what, column, "an id")
-    if values.dtype.kind == "f":
-        broken = ~np.isfinite(values) | (values != np.floor(values)) | (values.abs() >= 2**53)
-        _check(values, broken, what, column, "an id: a whole number or text")
-        values = values.astype("int64")
+def _whole(values: pd.Series, what: str) -> pd.Series:
+    """Values of which none is missing, and which are whole if they are numbers."""
+    check(values, values.isna(), what, "an id")
+    if values.dtype.kind != "f":
+        return values
+    broken = ~np.isfinite(values) | (values != np.floor(values)) | (values.abs() >= 2**53)
+    check(values, broken, what, "an id: a whole number or text")
+    return values.astype("int64")
+
+
+def _ids(values: pd.Series, what: str, text: bool) -> pd.Series:
+    values = _whole(values, what)
     if not text:
         return values.astype("int64")
     found = values.astype(str).str.strip()
-    _check(values, found == "", what, column, "an id")
+    bad = found.isin(MISSING)
+    if found.str.fullmatch(r"-?\d+(\.\d+)?").all():  # numbers, and so a fraction is no id
+        bad |= found.str.contains(".", regex=False)
+    check(values, bad, what, "an id")
     return found
 
 
-def numbers(values: pd.Series, what: str, column: str) -> pd.Series:
+def _numbers(values: pd.Series, what: str) -> pd.Series:
     """Values as float64, finite as float32."""
     found = pd.to_numeric(values, errors="coerce").astype("float64")
     bad = ~(found.abs() <= np.finfo("float32").max)
     comma = values[bad].astype(str).str.fullmatch(r"\s*-?\d+,\d+\s*").any()
-    expected = "a number" + (" with a point, not a comma" if comma else "")
-    _check(values, bad, what, column, expected)
+    check(values, bad, what, "a number" + (" with a point, not a comma" if comma else ""))
     return found
 
 
-def seconds(values: pd.Series, what: str) -> pd.Series:
-    """Times as int64 seconds since 1970, UTC; from dates or from seconds."""
+def _seconds(values: pd.Series, what: str) -> pd.Series:
+    """Times as int64 seconds since 1970, UTC."""
     values = values.infer_objects()  # dates among objects
     if values.dtype.kind == "M":
-        _check(values, values.isna(), what, "time", "a time")
+        check(values, values.isna(), what, "a time")
         if values.dt.tz is not None:
             values = values.dt.tz_convert(None)
         return values.dt.floor("s").astype("datetime64[s]").astype("int64")
-    found = np.floor(numbers(values, what, "time"))
-    expected = "seconds since 1970; these look like milliseconds"
-    _check(values, found.abs() > LATEST, what, "time", expected)
+    found = np.floor(_numbers(values, what))
+    late = found.abs() > LATEST
+    check(values, late, what, "seconds since 1970; these look like milliseconds")
     return found.astype("int64")
 
 
-def _categories(value: Any, what: str, row: Any) -> list[str]:
+def _are_names(value: Any) -> bool:
     listed = not isinstance(value, str) and hasattr(value, "__iter__")
-    if not listed or not all(isinstance(name, str) for name in value):
-        raise _error(f"{what}: column categories, row {row}", "a list of names", repr(value))
-    return sorted({clean_category(name) for name in value if name.strip()})
+    return listed and all(isinstance(name, str) for name in value)
 
 
 def content_digest(ratings: pd.DataFrame, items: pd.DataFrame) -> str:
@@ -181,18 +189,15 @@ def content_digest(ratings: pd.DataFrame, items: pd.DataFrame) -> str:
     its UTF-8. Ids that int32 does not hold are taken as texts, and so is a column `task`.
     """
     digest = hashlib.sha256(b"movielens/1\n" + struct.pack("<Q", len(ratings)))
-    columns = {**SMALLEST, **({"task": "text"} if "task" in ratings else {})}
-    small = {name: _fits(ratings[name], kind) for name, kind in columns.items()}
-    for column, kind in columns.items():
-        if small[column]:
-            little_endian = np.dtype(kind).newbyteorder("<")
-            digest.update(ratings[column].to_numpy().astype(little_endian).tobytes())
+    small = {name: _fits(ratings[name], kind) for name, kind in SMALLEST.items()}
+    for name in (*SMALLEST, *(["task"] if "task" in ratings else [])):
+        if small.get(name):
+            little_endian = np.dtype(SMALLEST[name]).newbyteorder("<")
+            digest.update(ratings[name].to_numpy().astype(little_endian).tobytes())
         else:
-            digest.update(b"".join(map(_text, ratings[column].astype(str))))
+            digest.update(b"".join(map(_text, ratings[name].astype(str))))
     digest.update(struct.pack("<Q", len(items)))
-    for item, title, categories in zip(
-        items["item"], items["title"], items["categories"], strict=True
-    ):
+    for item, title, categories in items[["item", "title", "categories"]].itertuples(index=False):
         id = struct.pack("<i", item) if small["item"] else _text(str(item))
         digest.update(id + _text(title) + struct.pack("<I", len(categories)))
         digest.update(b"".join(map(_text, categories)))
@@ -200,9 +205,7 @@ def content_digest(ratings: pd.DataFrame, items: pd.DataFrame) -> str:
 
 
 def _fits(values: pd.Series, kind: str) -> bool:
-    if kind == "text" or values.dtype.kind not in "iuf":
-        return False
-    return kind != "int32" or bool(values.abs().max() < 2**31)
+    return values.dtype.kind in "iuf" and (kind != "int32" or bool(values.abs().max() < 2**31))
 
 
 def _text(value: str) -> bytes:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 from talking_models.data.base import DataKind, Parts
@@ -11,38 +10,27 @@ from talking_models.data.images import Pictures
 EVAL = 360  # the last ones of 1,797, a fifth
 
 
-class Digits(DataKind):
-    """1,437 images to train on, 360 for eval."""
-
-    family = "images"
-
-    @classmethod
-    def parts(cls, settings: dict[str, Any]) -> Parts:
-        """See `DataKind.parts`."""
-        return Parts("train", None, "test")
-
-    @classmethod
-    def open(cls, settings: dict[str, Any], part: str) -> Pictures:
-        """See `DataKind.open`."""
-        return Part(part)
-
-
 class Part(Pictures):
     """One of the two parts; grey levels 0 to 16 become 0 to 240."""
 
-    def __init__(self, part: str) -> None:
+    def __init__(self, settings: dict[str, Any], part: str) -> None:
         import numpy as np
         from sklearn.datasets import load_digits
 
         images, labels = load_digits(return_X_y=True)
         rows = slice(-EVAL) if part == "train" else slice(-EVAL, None)
         self.name, self.classes = f"digits, part {part}", [str(digit) for digit in range(10)]
-        self.images = (15 * images[rows]).astype(np.uint8).reshape(-1, 8, 8)
-        self.labels = labels[rows]
+        levels = (15 * images[rows]).astype(np.uint8).reshape(-1, 8, 8)
+        self.examples = list(zip(levels, labels[rows].tolist(), strict=True))
 
-    def __len__(self) -> int:
-        return len(self.labels)
 
-    def load(self, rows: Sequence[int]) -> list[tuple[Any, int]]:
-        """See `Pictures.load`."""
-        return [(self.images[row], int(self.labels[row])) for row in rows]
+class Digits(DataKind):
+    """1,437 images to train on, 360 for eval."""
+
+    family = "images"
+    open = Part
+
+    @classmethod
+    def parts(cls, settings: dict[str, Any]) -> Parts:
+        """See `DataKind.parts`."""
+        return Parts("train", None, "test")

@@ -6,7 +6,8 @@ Categories are a closed set, known from the items' own table.
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -18,12 +19,8 @@ UNKNOWN = 0
 
 @dataclass(frozen=True)
 class Vocabulary:
-    """The ids that a model has embeddings for; a value's index is its place here plus one.
-
-    Attributes:
-        users, items: ids in the training rows, sorted.
-        words: title words of the items in the training rows, sorted.
-        categories: all categories, sorted; none is unknown, so a category's index is its place.
+    """What a model has embeddings for, sorted; an index is the place plus one, of categories alone
+    (none is unknown) the place.
     """
 
     users: list[int] | list[str]
@@ -33,20 +30,14 @@ class Vocabulary:
 
     @classmethod
     def of(cls, train: pd.DataFrame, items: pd.DataFrame) -> Vocabulary:
-        """The vocabulary of training rows (columns user, item) and the items' table."""
+        """The ids and title words of training rows (columns user, item), and all categories."""
         seen = items[items["item"].isin(train["item"])]
         return cls(
             users=np.unique(train["user"]).tolist(),
             items=np.unique(train["item"]).tolist(),
             words=sorted({word for title in seen["title"] for word in title_tokens(title)}),
-            categories=sorted(
-                {category for categories in items["categories"] for category in categories}
-            ),
+            categories=sorted(set().union(*items["categories"])),
         )
-
-    def to_dict(self) -> dict:
-        """Plain lists, for a checkpoint's header."""
-        return asdict(self)
 
     @property
     def sizes(self) -> dict[str, int]:
@@ -61,28 +52,19 @@ class Vocabulary:
 
 @dataclass(frozen=True)
 class EncodedRatings:
-    """N ratings as indices into a vocabulary, and the bags of the M items they may be about.
+    """N ratings as indices into a vocabulary, and the bags of the M items they may be about."""
 
-    Attributes:
-        user, item: (N,) int64 indices, 0 if unknown.
-        listing: (N,) int64, the item's row in the bags below, known to the vocabulary or not.
-        rating: (N,) float32.
-        title: (M, T) int64 word indices, padded with 0.
-        title_weight: (M, T) float32, 1 / number of words, 0 on the padding.
-        categories: (M, G) float32, 1 / number of categories on an item's categories, else 0.
-    """
-
-    user: np.ndarray
-    item: np.ndarray
-    listing: np.ndarray
-    rating: np.ndarray
-    title: np.ndarray
-    title_weight: np.ndarray
-    categories: np.ndarray
+    user: np.ndarray  # (N,) int64, 0 if unknown
+    item: np.ndarray  # (N,) int64, 0 if unknown
+    listing: np.ndarray  # (N,) int64, the item's row in the bags, known to the vocabulary or not
+    rating: np.ndarray  # (N,) float32
+    title: np.ndarray  # (M, T) int64 word indices, padded with 0
+    title_weight: np.ndarray  # (M, T) float32, 1 / number of words, 0 on the padding
+    categories: np.ndarray  # (M, G) float32, 1 / number of categories on an item's own, else 0
 
 
-def _index(values: np.ndarray, known: list) -> np.ndarray:
-    """Place of each value in the sorted list `known` plus one, or `UNKNOWN`."""
+def _index(values: np.ndarray, known: Sequence) -> np.ndarray:
+    """Place of each value in the sorted `known` plus one, or `UNKNOWN`."""
     known = np.asarray(known)
     if known.dtype.kind == "U":  # objects would be compared one by one
         values = values.astype(str)
@@ -98,26 +80,24 @@ def encode(rows: pd.DataFrame, items: pd.DataFrame, vocabulary: Vocabulary) -> E
     Raises:
         ValueError: a row's item is not in the items' table.
     """
-    ids = items["item"].to_numpy()  # sorted by the canonical order
-    listing = _index(rows["item"].to_numpy(), ids.tolist()) - 1
+    rated = rows["item"].to_numpy()
+    listing = _index(rated, items["item"].tolist()) - 1  # sorted by the canonical order
     if (listing < 0).any():
-        missing = rows["item"].to_numpy()[listing < 0][0]
-        raise ValueError(f"item {missing} is rated but is not in the items' table")
+        raise ValueError(f"item {rated[listing < 0][0]} is rated but is not in the items' table")
     words = {word: i + 1 for i, word in enumerate(vocabulary.words)}
     titles = [[words.get(w, UNKNOWN) for w in title_tokens(t)] for t in items["title"]]
     title = np.zeros((len(items), max([1, *map(len, titles)])), np.int64)
     weight = np.zeros(title.shape, np.float32)
-    for i, indices in enumerate(titles):
-        title[i, : len(indices)] = indices
-        weight[i, : len(indices)] = 1 / max(len(indices), 1)
     categories = np.zeros((len(items), vocabulary.sizes["categories"]), np.float32)
     place = {category: i for i, category in enumerate(vocabulary.categories)}
-    for i, names in enumerate(items["categories"]):
+    for i, (indices, names) in enumerate(zip(titles, items["categories"], strict=True)):
+        title[i, : len(indices)] = indices
+        weight[i, : len(indices)] = 1 / max(len(indices), 1)
         known = [place[name] for name in names if name in place]
         categories[i, known] = 1 / max(len(known), 1)
     return EncodedRatings(
         user=_index(rows["user"].to_numpy(), vocabulary.users),
-        item=_index(rows["item"].to_numpy(), vocabulary.items),
+        item=_index(rated, vocabulary.items),
         listing=listing,
         rating=rows["rating"].to_numpy(np.float32),
         title=title,

@@ -6,7 +6,6 @@ pets/train/cat/1.jpg, pets/test/...     as the folders say; `val` if it is there
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -34,18 +33,44 @@ class FolderSettings(DataSettings):
     )
 
 
+class Part(Pictures):
+    """The images of one part, ordered by a digest of their names: classes are mixed in it."""
+
+    def __init__(self, settings: dict[str, Any], part: str) -> None:
+        root = Path(settings["path"])
+        self.name, divided = f"{root}, part {part}", _divided(root)
+        train, place = (root / TRAIN, root / part) if divided else (root, root)
+        self.classes = _folders(train)
+        if len(self.classes) < 2:
+            found = ", ".join(self.classes) or "no folder"
+            wanted = "a folder for each of two classes at least"
+            raise _error(f"{train} has no classes to tell apart", wanted, found)
+        if strange := set(_folders(place)) - set(self.classes):
+            what, wanted = f"{place} has classes that {train} lacks", ", ".join(self.classes)
+            raise _error(what, wanted, ", ".join(sorted(strange)))
+        cut, found = int(settings["eval"] * 2**64), []
+        for label, name in enumerate(self.classes):
+            for file in (place / name).rglob("*"):
+                digest = sha256(f"{name}/{file.name}".encode()).digest()
+                drawn = int.from_bytes(digest[:8], "big")
+                mine = divided or (drawn < cut) == (part != TRAIN)
+                if mine and file.suffix.lower() in ENDINGS and file.name[0] != ".":
+                    found.append((drawn, file, label))
+        self.examples = [(file, label) for _, file, label in sorted(found)]
+
+
 class Folder(DataKind):
     """PNG, JPEG, WebP, BMP, GIF and TIFF files below class folders."""
 
     family = "images"
     Settings = FolderSettings
+    open = Part
 
     @classmethod
     def files(cls, settings: dict[str, Any]) -> list[str]:
         """It and the folders below: an image added to one or taken away is a change of it."""
         root = Path(settings["path"])
-        below = sorted(path for path in root.rglob("*") if path.is_dir()) if root.is_dir() else []
-        return [str(path) for path in (root, *below)]
+        return [str(root), *(str(path) for path in sorted(root.rglob("*")) if path.is_dir())]
 
     @classmethod
     def parts(cls, settings: dict[str, Any]) -> Parts:
@@ -61,47 +86,8 @@ class Folder(DataKind):
             wanted = f"one of {', '.join((*TESTS, *VALS))} beside it, or class folders right there"
             what = f"{root} has a folder train and no folder to evaluate on"
             raise _error(what, wanted, ", ".join(there))
-        val = next((name for name in held_out[1:] if name in VALS), None)
-        return Parts(TRAIN, val, held_out[0])
-
-    @classmethod
-    def open(cls, settings: dict[str, Any], part: str) -> Pictures:
-        """See `DataKind.open`."""
-        return Part(settings, part)
-
-
-class Part(Pictures):
-    """The images of one part, ordered by a digest of their names: classes are mixed in it."""
-
-    def __init__(self, settings: dict[str, Any], part: str) -> None:
-        root = Path(settings["path"])
-        self.name, divided = f"{root}, part {part}", _divided(root)
-        train, place = (root / TRAIN, root / part) if divided else (root, root)
-        self.classes = _folders(train)
-        if len(self.classes) < 2:
-            found = ", ".join(self.classes) or "no folder"
-            wanted = "a folder for each of two classes at least"
-            raise _error(f"{train} has no classes to tell apart", wanted, found)
-        if strange := [name for name in _folders(place) if name not in self.classes]:
-            wanted = ", ".join(self.classes)
-            raise _error(f"{place} has classes that {train} lacks", wanted, ", ".join(strange))
-        found = [
-            (_digest(f"{name}/{file.name}"), file, label)
-            for label, name in enumerate(self.classes)
-            for file in (place / name).rglob("*")
-            if file.suffix.lower() in ENDINGS and file.name[0] != "."
-        ]
-        if not divided:
-            cut = int(settings["eval"] * 2**64)
-            found = [each for each in found if (each[0] < cut) == (part != TRAIN)]
-        self.files = [(file, label) for _, file, label in sorted(found)]
-
-    def __len__(self) -> int:
-        return len(self.files)
-
-    def load(self, rows: Sequence[int]) -> list[tuple[Any, int]]:
-        """See `Pictures.load`."""
-        return [self.files[row] for row in rows]
+        vals = [name for name in held_out[1:] if name in VALS]
+        return Parts(TRAIN, vals[0] if vals else None, held_out[0])
 
 
 def _folders(place: Path) -> list[str]:
@@ -113,10 +99,6 @@ def _folders(place: Path) -> list[str]:
 def _divided(root: Path) -> bool:
     """Whether `train` holds class folders; else it is one itself."""
     return (root / TRAIN).is_dir() and bool(_folders(root / TRAIN))
-
-
-def _digest(name: str) -> int:
-    return int.from_bytes(sha256(name.encode()).digest()[:8], "big")
 
 
 def _error(what: str, expected: str, found: str) -> SourceError:

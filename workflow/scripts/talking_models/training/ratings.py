@@ -13,7 +13,7 @@ import pandas as pd
 from talking_models import methods
 from talking_models.data.features import Vocabulary, encode
 from talking_models.data.names import TRAIN_SLICES
-from talking_models.data.parquet import read_items, read_ratings, slice_of
+from talking_models.data.parquet import about, read_items, read_ratings
 from talking_models.io import write_csv, write_yaml
 from talking_models.models import MODELS
 from talking_models.models.checkpoint import Checkpoint
@@ -41,9 +41,9 @@ def read_rows(paths: Sequence[str | Path]) -> pd.DataFrame:
         ValueError: a file holds another slice. Evaluation rows choose nothing and train nothing.
     """
     for path in paths:
-        if slice_of(path) not in TRAIN_SLICES:
+        if (held := about(path).get("slice")) not in TRAIN_SLICES:
             raise ValueError(
-                f"{path} holds the slice {slice_of(path)!r}: training and tuning read only "
+                f"{path} holds the slice {held!r}: training and tuning read only "
                 f"{' and '.join(TRAIN_SLICES)}"
             )
     return pd.concat([read_ratings(path) for path in paths], ignore_index=True)

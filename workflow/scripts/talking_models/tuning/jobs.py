@@ -55,6 +55,7 @@ def configs_of_tasks(
 
 def fold_rows(train: pd.DataFrame, count: int, fold: int) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Fit and validation rows of a fold of all tasks, whose cuts they and a teacher share."""
+    train = train.sort_values("time", kind="stable")  # a cut by user has val rows among fit's
     fit, val = folds(len(train), count)[fold]
     return train.iloc[:fit].reset_index(drop=True), train.iloc[fit:val].reset_index(drop=True)
 
