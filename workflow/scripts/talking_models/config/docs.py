@@ -15,9 +15,9 @@ from typing import Any
 
 from talking_models import io, registry
 from talking_models.config import Config, ConfigError, read
-from talking_models.config.entries import REGISTRIES
-from talking_models.config.errors import describe, resolve
+from talking_models.config.sections import REGISTRIES
 from talking_models.methods import METHODS
+from talking_models.strict import describe, resolve
 
 BEGIN = "<!-- keys: made by `make schema`, do not edit -->"
 END = "<!-- end of keys -->"

@@ -26,7 +26,7 @@ span the same range. The dashed line is what the curve is compared with."""
         if curve is None:
             return None
         params = {
-            "points": plan.points(curve),
+            "points": curve.points,
             "against": curve.against,
             "metric": plan.config.metric_of(curve),
             "label": curve.title,
