@@ -22,9 +22,28 @@ Problem = tuple[tuple[str | int, ...], Any, str]
 """A path below what is validated, the value found there, and words."""
 
 MISSING = "nothing found, the key is required"
-NUMBER = "to YAML this is text: write a number without quotes, an exponent as 1.0e-3"
+TEXT = "to YAML this is text: write a number without quotes, an exponent as 1.0e-3"
 IN_WORDS = "said"  # the type of an error that needs no more words
 OWN_WORDS = (IN_WORDS, "contradiction", "repeated", "value_error")
+TYPES = {
+    "integer": "an integer",
+    "number": "a number",
+    "string": "text",
+    "boolean": "true or false",
+    "array": "a list",
+    "object": "a mapping of names",
+    "null": "null",
+}
+LIMITS = {
+    "minimum": "at least",
+    "exclusiveMinimum": "above",
+    "maximum": "at most",
+    "exclusiveMaximum": "below",
+    "pattern": "that matches",
+    "minLength": "with a length of at least",
+    "minItems": "of at least",
+}
+"""What a JSON schema can say of a type, in words."""
 
 
 class Strict(BaseModel):
@@ -80,8 +99,20 @@ def in_words(model: type[BaseModel], error: ValidationError) -> list[Problem]:
         path, node = _place(each["loc"], root, kind)
         if len(path) < len(each["loc"]):
             unions.add(path)
-        if kind not in OWN_WORDS:
-            words = _words(kind, value, path, node, root, each.get("ctx", {}).get("pattern"))
+        if kind == "invalid_key" or path[-1:] == ("[key]",):
+            pattern = each.get("ctx", {}).get("pattern")
+            words = f"found the name {value!r}; allowed: text"
+            words += f" that matches {pattern}" if pattern else ""
+            if not isinstance(value, str):
+                words += "; to YAML this is none: write it in quotes"
+        elif kind == "extra_forbidden":
+            keys = choices(path[-1], node.get("properties", {}), "no keys")
+            words = f"unknown key, found with the value {value!r}; {keys}"
+        elif kind not in OWN_WORDS:
+            allowed = choices(value, map(str, node.get("enum", ())), describe(node, root))
+            words = f"{MISSING if kind == 'missing' else shown(value)}; {allowed}"
+            if kind in ("float_type", "int_type") and isinstance(value, str):
+                words += f"; {TEXT}"
         elif kind != IN_WORDS:
             words = said_of(value, words)
         found[path, words] = value
@@ -90,33 +121,15 @@ def in_words(model: type[BaseModel], error: ValidationError) -> list[Problem]:
     return [
         (path, value, words)
         for (path, words), value in found.items()
-        if not (path in unions and path in inside)
+        if path not in unions or path not in inside
     ]
-
-
-def _words(
-    kind: str, value: Any, path: tuple, node: Schema, root: Schema, pattern: str | None
-) -> str:
-    if kind == "invalid_key" or path[-1:] == ("[key]",):
-        allowed = f"text that matches {pattern}" if pattern else "text"
-        hint = "" if isinstance(value, str) else "; to YAML this is none: write it in quotes"
-        return f"found the name {value!r}; allowed: {allowed}{hint}"
-    if kind == "extra_forbidden":
-        keys = choices(path[-1], node.get("properties", {}), "no keys")
-        return f"unknown key, found with the value {value!r}; {keys}"
-    allowed = choices(value, map(str, node.get("enum", ())), describe(node, root))
-    if kind == "missing":  # it comes with what stands around it, which is no news
-        return f"{MISSING}; {allowed}"
-    if kind in ("float_type", "int_type") and isinstance(value, str) and _is_number(value):
-        allowed += f"; {NUMBER}"
-    return f"{shown(value)}; {allowed}"
 
 
 def shown(value: Any) -> str:
     """A value that was found, and what it is."""
-    names = {str: "text", bool: "true or false", int: "an integer", float: "a number"}
-    names |= {list: "a list", dict: "a mapping", type(None): "nothing"}
-    return f"found {value!r} ({names.get(type(value), type(value).__name__)})"
+    names = {str: "string", bool: "boolean", int: "integer", float: "number", list: "array"}
+    name = "a mapping" if isinstance(value, dict) else TYPES.get(names.get(type(value)))
+    return f"found {value!r} ({'nothing' if value is None else name or type(value).__name__})"
 
 
 def said_of(value: Any, words: str) -> str:
@@ -125,26 +138,17 @@ def said_of(value: Any, words: str) -> str:
 
 
 def choices(found: Any, known: Iterable[str], otherwise: str) -> str:
-    """Which names are allowed in place of what was found, the nearest last; or what, if none."""
-    folded = {name: _fold(name) for name in known}
+    """Which names are allowed in place of what was found, the nearest last; or what, if none.
+
+    Capitals, hyphens and underscores make no difference in which name is nearest.
+    """
+    folded = {name: name.lower().replace("_", "-") for name in known}
     if not folded:
         return f"allowed: {otherwise}"
-    near = difflib.get_close_matches(_fold(found), folded.values(), n=1, cutoff=0.5)
+    wanted = str(found).lower().replace("_", "-")
+    near = difflib.get_close_matches(wanted, folded.values(), n=1, cutoff=0.5)
     nearest = "".join(f"; nearest: {name}" for name in folded if [folded[name]] == near)
     return f"allowed: one of {', '.join(folded)}{nearest}"
-
-
-def _fold(name: Any) -> str:
-    """Capitals, hyphens and underscores make no difference in which name is nearest."""
-    return str(name).lower().replace("_", "-")
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
 
 
 @cache
@@ -169,20 +173,17 @@ def _place(loc: tuple[str | int, ...], root: Schema, kind: str) -> tuple[tuple, 
         options = [option for option in node.get("anyOf", ()) if option.get("type") != "null"]
         if len(options) > 1 and isinstance(key, str):
             continue
-        if options:
-            lists = [option for option in options if option.get("type") == "array"]
-            node = resolve((lists if isinstance(key, int) and lists else options)[0], root)
         path = (*path, key)
         if kind == "extra_forbidden" and depth == len(loc):
             break
+        lists = [option for option in options if "items" in option and isinstance(key, int)]
+        node = resolve([*lists, *options, node][0], root)
+        keys, items = node.get("properties", {}), node.get("prefixItems") or [node.get("items")]
+        others = node.get("patternProperties", {"": node.get("additionalProperties")})
         if isinstance(key, int):
-            items = node.get("prefixItems")
-            node = items[min(key, len(items) - 1)] if items else node.get("items")
-        elif key in node.get("properties", {}):
-            node = node["properties"][key]
+            node = items[min(key, len(items) - 1)]
         else:
-            patterns = node.get("patternProperties", {"": node.get("additionalProperties")})
-            node = next(iter(patterns.values()))
+            node = keys[key] if key in keys else next(iter(others.values()))
         node = resolve(node, root)
     return path, node
 
@@ -190,33 +191,15 @@ def _place(loc: tuple[str | int, ...], root: Schema, kind: str) -> tuple[tuple, 
 def describe(schema: Schema, root: Schema) -> str:
     """What a JSON schema allows, in words; `root` is the document that holds its `$defs`."""
     schema = resolve(schema, root)
-    if "enum" in schema or "const" in schema:
-        return "one of " + ", ".join(map(str, schema.get("enum", [schema.get("const")])))
     if "anyOf" in schema:
         return " or ".join(describe(option, root) for option in schema["anyOf"])
-    kind = schema.get("type")
-    if kind in ("integer", "number"):
-        bounds = {
-            "minimum": "at least",
-            "exclusiveMinimum": "above",
-            "maximum": "at most",
-            "exclusiveMaximum": "below",
-        }
-        limits = [f"{word} {schema[key]:g}" for key, word in bounds.items() if key in schema]
-        article = "an" if kind == "integer" else "a"
-        return f"{article} {kind}{' ' if limits else ''}{' and '.join(limits)}"
-    if kind == "array":
-        if "prefixItems" in schema:
-            items = schema["prefixItems"]
-            return f"a list of {len(items)}, each {describe(items[0], root)}"
-        least = schema.get("minItems", 0)
-        size = f"a list of at least {least}" if least else "a list"
-        return f"{size}, each {describe(schema.get('items', {}), root)}"
-    if kind == "object":
-        keys = schema.get("properties")
-        return f"a mapping with the keys {', '.join(keys)}" if keys else "a mapping of names"
-    if kind == "string" and "pattern" in schema:
-        return f"text that matches {schema['pattern']}"
-    if kind == "string" and "minLength" in schema:
-        return f"text with a length of at least {schema['minLength']}"
-    return {"string": "text", "boolean": "true or false", "null": "null"}.get(kind, "anything")
+    if "enum" in schema or "const" in schema:
+        return "one of " + ", ".join(map(str, schema.get("enum", [schema.get("const")])))
+    if schema.get("properties"):
+        return f"a mapping with the keys {', '.join(schema['properties'])}"
+    items = schema.get("prefixItems", [schema.get("items")])
+    if len(items) > 1:
+        return f"a list of {len(items)}, each {describe(items[0], root)}"
+    limits = [f"{limit} {schema[key]}" for key, limit in LIMITS.items() if key in schema]
+    words = f"{TYPES.get(schema.get('type'), 'anything')} {' and '.join(limits)}".rstrip()
+    return f"{words}, each {describe(items[0], root)}" if "items" in schema else words

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from pydantic import ValidationError
 
-from talking_models.strict import NUMBER
+from talking_models.strict import TEXT
 
 NESTED = (
     "Snakemake hands nested values of --config over as text: write them into a file for "
@@ -37,7 +37,7 @@ def explain(error: ValidationError) -> str:
         if (
             text
             and "allowed: " in words
-            and (found[:1] in ("{", "[") or (path[1:] and NUMBER in words))
+            and (found[:1] in ("{", "[") or (path[1:] and TEXT in words))
         ):
             words += f"; {NESTED}"
         lines[f"{dotted(path)}: {words}"] = None
