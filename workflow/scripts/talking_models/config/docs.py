@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 import sys
 from collections import defaultdict
 from collections.abc import Iterator
@@ -106,7 +107,8 @@ def _rows(prefix: str, model: type[BaseModel]) -> dict[str, str]:
             f"`{json.dumps(node['default'], ensure_ascii=False)}`" if "default" in node else ""
         )
         default = "required" if node["required"] else default or "not set"
-        cells = [f"`{path}`", default, describe(node, root), node["description"]]
+        allowed = re.sub(r"(?<=matches )(.+?)(?= or null$|$)", r"`\1`", describe(node, root))
+        cells = [f"`{path}`", default, allowed, node["description"]]
         found[path] = "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
     return found
 
