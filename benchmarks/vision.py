@@ -85,7 +85,7 @@ def measure(arguments: argparse.Namespace) -> list[list[str]]:
     experiments = arguments.experiments or [
         id
         for id in config.experiments
-        if config.model_kind(config.student_of(id)).family == "images"
+        if config.model_kind(config.experiment(id).student).family == "images"
     ]
     jobs = {id: config.training_job(id, config.of_family("images")[0]) for id in experiments}
     device = config.device.model_dump() | {"accelerator": arguments.accelerator}
@@ -93,7 +93,7 @@ def measure(arguments: argparse.Namespace) -> list[list[str]]:
     fabric.launch()
     torch.set_num_threads(device["threads"])
     look = {"name": arguments.model, "image_size": arguments.image_size, "options": {}}
-    form = config.form(config.student_of(experiments[0])) | look
+    form = config.form(config.experiment(experiments[0]).student) | look
     student = MODELS.get(form["kind"]).student(form, CLASSES)
     teachers = {}
     for id in {id for job in jobs.values() for id in job["teachers"]}:

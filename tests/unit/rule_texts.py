@@ -75,7 +75,7 @@ def modules(name, text, made):
         SimpleNamespace(data=d, split=s, task=t, experiment=e, model=m, table=table, figure=figure)
         for table, shown in config.tables.items()
         for d, s, t, e in made.jobs(shown)
-        for m in dict.fromkeys([config.student_of(e), *config.teachers_of(e)])
+        for m in dict.fromkeys([config.experiment(e).student, *config.teachers_of(e)])
         for figure in made.figures
     ]
     image = "image" in name or name in ("make_backbone", "probe_teacher")

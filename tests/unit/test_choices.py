@@ -203,8 +203,8 @@ def test_a_choice_in_another_encoding_is_named(tmp_path):
     ("part", "change", "said"),
     [
         ("settings", {"w9": 1}, r"talk, as it was tuned: settings\.w9"),
-        ("settings", {"rounds": 9}, r"talk, as it was tuned: settings\.rounds 9"),
-        ("training", {"steps": 0}, r"talk, as it was tuned: training\.steps 0"),
+        ("settings", {"rounds": 9}, r"talk, as it was tuned: settings\.rounds: found 9"),
+        ("training", {"steps": 0}, r"talk, as it was tuned: training\.steps: found 0"),
     ],
 )
 def test_a_choice_of_what_there_is_not_is_named(tuned, part, change, said):

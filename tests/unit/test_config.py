@@ -133,7 +133,7 @@ def test_a_curve_over_a_setting_makes_its_experiments():
         curve(of="talk", over={"noise": [0.0, 0.5]}), at("experiments.talk.training.steps", 7)
     )
     found = config(over)
-    assert found.points("c") == {"0.0": "c-0-0", "0.5": "c-0-5"}
+    assert found.curves["c"].points == {"0.0": "c-0-0", "0.5": "c-0-5"}
     job = found.training_job("c-0-5", "ml", {"talk": {"settings": {"w1": 4.0}}})
     assert (job["method"], job["training"]["steps"]) == ("td", 7)
     assert (job["settings"]["noise"], job["settings"]["w1"]) == (0.5, 4.0)
@@ -150,9 +150,8 @@ def test_a_curve_of_an_ablation_keeps_what_that_changes():
 
 
 def test_a_curve_of_experiments_names_them():
-    assert config(curve(points={"none": "scratch", "1": "talk"})).points("c") == {
-        "none": "scratch", "1": "talk",
-    }  # fmt: skip
+    points = {"none": "scratch", "1": "talk"}
+    assert config(curve(points=points)).curves["c"].points == points
 
 
 def test_tables_have_the_columns_and_the_metric_of_their_data():

@@ -7,8 +7,8 @@ import pytest
 from configs import at, curve, table, whole
 
 from talking_models.config import Config, ConfigError, docs, load
-from talking_models.config.entries import REGISTRIES
 from talking_models.config.merge import merge
+from talking_models.config.sections import REGISTRIES
 from talking_models.methods import METHODS
 
 VALUES = [

@@ -57,7 +57,7 @@ def test_tasks_have_ids_and_names_and_the_whole_comes_first():
     made = plan(at("data.ml.tasks.names", ["Sci-Fi", "War"]))
     tasks = {"all": "all", "sci-fi": "Sci-Fi", "war": "War"}
     assert made.tasks("ml") == {"by": "category", "tasks": tasks}
-    assert made.tasks_with_all("ml") == ["all", "sci-fi", "war"]
+    assert list(made.tasks("ml")["tasks"]) == ["all", "sci-fi", "war"]
     assert made.tasks("digits") == {"by": "all", "tasks": {"all": "all"}}
 
 
@@ -129,7 +129,6 @@ def test_teachers_are_trained_here_or_come_from_a_file():
     assert made.teachers(of()) == ["results/ml/latest/all/teacher/models.safetensors"]
     assert made.teachers(of("scratch")) == []
     assert made.teachers(of("teacher", task="all")) == []
-    assert (made.has_teacher("talk"), made.has_teacher("scratch")) == (True, False)
     elsewhere = at("models.sage", {"kind": "mlp", "file": "sage.safetensors"})
     made = plan(elsewhere, at("experiments.talk.teachers", ["sage"]))
     assert made.teachers(of()) == ["sage.safetensors"]
@@ -161,11 +160,11 @@ def test_code_is_that_of_the_method_the_models_the_data_and_the_metrics():
     see = made.training_code("see", "digits")
     assert see[0] == "talking_models.training.images"
     assert see[-1] == "talking_models.data.digits"
-    assert made.code_of_images("digits") == ["talking_models.data.digits"]
-    assert made.code_of_cka("ml")[1:] == ["talking_models.models.mlp"]
+    assert made.code_of_data("digits") == ["talking_models.data.digits"]
+    assert made.code_of_models("student", "teacher") == ["talking_models.models.mlp"]
     assert "talking_models.methods.scratch" in made.training_code("teacher")
-    assert made.code_of_data("ml")[-1] == "talking_models.data.movielens"
-    assert made.code_of_model("vit")[-1] == "talking_models.models.vit"
+    assert made.code_of_data("ml") == ["talking_models.data.movielens"]
+    assert made.code_of_models("vit") == ["talking_models.models.vit"]
     assert made.evaluation_code("ml", "talk") == [
         "talking_models.evidence.predict",
         "talking_models.models.mlp",
@@ -174,8 +173,7 @@ def test_code_is_that_of_the_method_the_models_the_data_and_the_metrics():
     see = made.evaluation_code("digits", "see")
     assert see[0] == "talking_models.evidence.predict_images"
     assert {"talking_models.models.vit", "talking_models.data.digits"} < set(see)
-    assert made.code_of_sized == ["talking_models.evidence.sizes", "talking_models.models.mlp"]
-    for code in (made.tuning_code("talk"), made.training_code("see"), made.code_of_sized):
+    for code in (made.training_code("talk"), made.training_code("see")):
         assert set(code) <= set(closure(*code))  # all of them are there
 
 
@@ -213,8 +211,7 @@ def test_a_teacher_is_searched_on_all_and_has_steps_of_its_own():
     assert made.searched_tasks(of())["tasks"] == {"drama": "Drama", "war": "War"}
     steps = {id: made.search(id)["steps"] for id in ("teacher", "talk", "more")}
     assert steps == {"teacher": 60, "talk": 30, "more": None}
-    assert (made.choose("teacher"), made.choose("more")) == ({}, {"rounds": [1, 2]})
-    assert made.scratch("ml") == "scratch"
+    assert made.config.experiment("more").choose == {"rounds": [1, 2]}
 
 
 def test_a_choice_says_what_it_was_made_on():
@@ -233,9 +230,6 @@ def test_an_evaluation_reads_one_file_for_each_task_or_one_teachers():
         f"results/ml/latest/{task}/talk/models.safetensors" for task in ("drama", "war")
     ]
     assert made.models_of("ml", of("teacher")) == made.teachers(of())
-    about = {"data": "ml", "split": "latest", "experiment": "talk"}
-    assert made.place("ml", of()) == about
-    assert made.place("ml", SimpleNamespace(split="latest")) == {"data": "ml", "split": "latest"}
 
 
 # Tables
@@ -300,7 +294,7 @@ def test_the_stamp_of_images_tells_of_random_weights():
 
 def test_tables_that_are_not_in_all_are_left_out_until_they_are_asked_for():
     made = plan({"tables": {"seen": {**SEEN, "in_all": False}}})
-    assert (made.tables_of_all, made.compared, made.image_tables) == (["t"], ["t"], ["seen"])
+    assert (made.tables_of_all, made.compared) == (["t"], ["t"])
     assert "results/tables/t.md" in made.results
     assert "results/tables/seen.md" not in made.results
     assert "seen" not in made.pages
@@ -356,7 +350,7 @@ def test_figures_are_about_the_first_table_with_a_student_from_scratch():
     assert made.places == [("ml", "latest")]
     none = plan({"tables": {"t": None}})
     assert (none.main, none.scratch_row, none.students) == (None, None, {})
-    assert (none.figures, none.sized, none.trials) == ({}, [], ([], {}))
+    assert (none.figures, none.sized, none.trials) == ({}, {}, ([], {}))
     assert none.results  # and nothing fails
 
 
@@ -364,7 +358,7 @@ def test_a_curve_is_a_figure_of_its_own():
     made = plan(curve(of="talk", over={"rounds": [0, 2]}, against="scratch"))
     drawn = made.figure("c")
     assert (drawn["name"], drawn["title"]) == ("curve", "C")
-    assert made.points(made.config.curves["c"]) == {"0": "c-0", "2": "c-2"}
+    assert made.config.curves["c"].points == {"0": "c-0", "2": "c-2"}
     inputs = [file for files in drawn["inputs"].values() for file in files]
     assert [file for file in inputs if "/war/c-2/" in file]
     assert "talking_models.report.figures.curve" in drawn["code"]
@@ -398,20 +392,20 @@ def test_trials_are_those_of_the_run_or_of_the_committed_search(tmp_path):
 
 def test_each_model_of_the_main_table_is_sized_once():
     made = plan()
-    assert dict(made.sized) == {
-        "student": ("ml", "latest", "drama", "scratch"),
-        "teacher": ("ml", "latest", "all", "teacher"),
-    }
-    assert set(made.sized_files) == {
-        "results/ml/latest/drama/scratch/models.safetensors",
-        "results/ml/latest/all/teacher/models.safetensors",
-    }
+    assert made.sized == {
+        "results/ml/latest/drama/scratch/models.safetensors": (
+            "student", ("ml", "latest", "drama", "scratch"),
+        ),
+        "results/ml/latest/all/teacher/models.safetensors": (
+            "teacher", ("ml", "latest", "all", "teacher"),
+        ),
+    }  # fmt: skip
     assert made.sizes_step == "movielens"
     rows = {"Scratch": "alone", "See": "see"}
     alone = at("experiments.alone", {"method": "scratch", "student": "vit-student"})
     made = plan({"tables": {"t": None, "seen": {**SEEN, "rows": rows}}}, alone)
     assert made.sizes_step == "vision-cpu"
-    assert made.sized_files == ["results/digits/given/all/alone/seed0/models.safetensors"]
+    assert list(made.sized) == ["results/digits/given/all/alone/seed0/models.safetensors"]
 
 
 def test_costs_are_those_of_the_steps_that_the_run_takes():

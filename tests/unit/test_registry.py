@@ -90,12 +90,6 @@ def test_a_component_can_derive_from_another(folder):
     assert METHODS.get("louder").__mro__[1] is METHODS.get("td")
 
 
-def test_the_folders_in_use_are_known(folder):
-    assert registry.folders() == []
-    path = folder(loud=LOUD)
-    assert registry.folders() == [str(path)]
-
-
 def test_another_folder_takes_the_place_of_the_first(folder, tmp_path):
     folder(loud=LOUD)
     first = METHODS.get("loud")

@@ -37,6 +37,7 @@ try:
     WHOLE, GIVEN = elsewhere.whole(config, said(), HOME)
     CONFIG = configuration.load(WHOLE)
     PLAN = Plan(CONFIG, GIVEN)
+    config = {**config, "plugins": list(CONFIG.plugins)}  # jobs read them there, wherever they run
     elsewhere.quote_python()
 except (configuration.ConfigError, RuntimeError) as error:
     raise WorkflowError(str(error)) from None

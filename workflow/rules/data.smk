@@ -36,7 +36,9 @@ rule prepare_ratings:
         runtime=per_attempt(240),
     params:
         settings=lambda wildcards: PLAN.data(wildcards.data),
-        code=lambda wildcards: fingerprint(*PLAN.code_of_data(wildcards.data)),
+        code=lambda wildcards: fingerprint(
+            "talking_models.data.canonical", *PLAN.code_of_data(wildcards.data)
+        ),
     script:
         "../scripts/prepare_ratings.py"
 
@@ -55,7 +57,7 @@ for data in RATINGS:
             expand(
                 f"{SLICES}/{{slice}}.parquet",
                 data=data,
-                task=PLAN.tasks_with_all(data),
+                task=list(PLAN.tasks(data)["tasks"]),
                 slice=SLICE_NAMES,
                 allow_missing=True,
             ),

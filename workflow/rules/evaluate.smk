@@ -44,7 +44,7 @@ for data in RATINGS:
             mem_mb=per_attempt(2000),
             runtime=per_attempt(10),
         params:
-            about=lambda wildcards, data=data: PLAN.place(data, wildcards),
+            about=lambda wildcards, data=data: {**dict(wildcards), "data": data},
             metrics=CONFIG.metrics_of(data),
             code=lambda wildcards, data=data: fingerprint(
                 *PLAN.evaluation_code(data, wildcards.experiment)
@@ -89,7 +89,7 @@ for data in RATINGS:
             mem_mb=per_attempt(2000),
             runtime=per_attempt(10),
         params:
-            about=lambda wildcards, data=data: PLAN.place(data, wildcards),
+            about=lambda wildcards, data=data: {**dict(wildcards), "data": data},
             metrics=CONFIG.metrics_of(data),
             code=fingerprint(
                 "talking_models.evidence.references", *PLAN.metric_code(CONFIG.metrics_of(data))
@@ -121,7 +121,7 @@ rule evaluate_images:
         mem_mb=per_attempt(8000),
         runtime=per_attempt(120),
     params:
-        about=lambda wildcards: PLAN.place(wildcards.data, wildcards),
+        about=lambda wildcards: dict(wildcards),
         metrics=lambda wildcards: CONFIG.metrics_of(wildcards.data),
         device=CONFIG.device.model_dump(),
         code=lambda wildcards: fingerprint(

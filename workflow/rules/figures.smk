@@ -85,6 +85,11 @@ for data in RATINGS:
             runtime=per_attempt(10),
         params:
             paired=CONFIG.teacher_seed == "paired",
-            code=fingerprint(*PLAN.code_of_cka(data)),
+            code=fingerprint(
+                "talking_models.evidence.cka",
+                *PLAN.code_of_models(
+                    *(id for id in CONFIG.models if CONFIG.model_kind(id).family == "ratings")
+                ),
+            ),
         script:
             "../scripts/measure_cka.py"

@@ -50,7 +50,9 @@ rule make_backbone:
         runtime=per_attempt(10),
     params:
         settings=lambda wildcards: CONFIG.form(wildcards.model),
-        code=lambda wildcards: fingerprint(*PLAN.code_of_model(wildcards.model)),
+        code=lambda wildcards: fingerprint(
+            "talking_models.models.weights", *PLAN.code_of_models(wildcards.model)
+        ),
     script:
         "../scripts/make_backbone.py"
 
@@ -86,8 +88,9 @@ rule probe_teacher:
         },
         code=lambda wildcards: fingerprint(
             "talking_models.training.probe",
-            *PLAN.code_of_model(wildcards.model),
-            *PLAN.code_of_images(wildcards.data),
+            "talking_models.models.weights",
+            *PLAN.code_of_models(wildcards.model),
+            *PLAN.code_of_data(wildcards.data),
         ),
     script:
         "../scripts/probe_teacher.py"

@@ -13,7 +13,11 @@
 rule images:
     """Every table of images, as a file and as a page of the report."""
     input:
-        expand(f"{RESULTS}/pages/{{page}}.html", page=PLAN.image_tables),
+        [
+            f"{RESULTS}/pages/{id}.html"
+            for id, table in CONFIG.tables.items()
+            if CONFIG.family(table.data[0]) == "images"
+        ],
     localrule: True
 
 

@@ -152,7 +152,7 @@ rule collect_metrics:
 rule measure_sizes:
     """Measure what the main table's students and teachers weigh and what a prediction costs."""
     input:
-        models=PLAN.sized_files,
+        models=list(PLAN.sized),
     output:
         csv=report(
             f"{RESULTS}/tables/sizes.csv",
@@ -174,7 +174,10 @@ rule measure_sizes:
         mem_mb=per_attempt(4000),
         runtime=per_attempt(10),
     params:
-        jobs=PLAN.sized,
-        code=fingerprint(*PLAN.code_of_sized),
+        jobs=list(PLAN.sized.values()),
+        code=fingerprint(
+            "talking_models.evidence.sizes",
+            *PLAN.code_of_models(*(model for model, _ in PLAN.sized.values())),
+        ),
     script:
         "../scripts/measure_sizes.py"

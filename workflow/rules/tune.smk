@@ -97,10 +97,14 @@ rule tune:
     params:
         tasks=lambda wildcards: PLAN.searched_tasks(wildcards),
         config=lambda wildcards: CONFIG.training_job(wildcards.experiment, wildcards.data),
-        choose=lambda wildcards: PLAN.choose(wildcards.experiment),
+        choose=lambda wildcards: CONFIG.experiment(wildcards.experiment).choose,
         search=lambda wildcards: PLAN.search(wildcards.experiment),
         about=lambda wildcards: PLAN.basis(wildcards.data, wildcards.split),
-        code=lambda wildcards: fingerprint(*PLAN.tuning_code(wildcards.experiment)),
+        code=lambda wildcards: fingerprint(
+            "talking_models.tuning.jobs",
+            "talking_models.tuning.space",
+            *PLAN.training_code(wildcards.experiment),
+        ),
     script:
         "../scripts/tune.py"
 
@@ -133,6 +137,10 @@ rule train_fold_teachers:
         config=lambda wildcards: CONFIG.training_job(wildcards.experiment, wildcards.data),
         own=lambda wildcards: PLAN.own(wildcards.experiment),
         folds=CONFIG.search.folds,
-        code=lambda wildcards: fingerprint(*PLAN.tuning_code(wildcards.experiment)),
+        code=lambda wildcards: fingerprint(
+            "talking_models.tuning.jobs",
+            "talking_models.tuning.space",
+            *PLAN.training_code(wildcards.experiment),
+        ),
     script:
         "../scripts/train_fold_teachers.py"

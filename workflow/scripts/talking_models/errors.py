@@ -18,13 +18,10 @@ class SourceError(RuntimeError):
 
     def __init__(self, what: str, expected: str, found: str, advice: str) -> None:
         self.what, self.expected, self.found, self.advice = what, expected, found, advice
-        super().__init__(
-            f"{what}\n  expected: {expected}\n  found: {found}\n  what to do: {advice}"
-        )
+        super().__init__(what, expected, found, advice)  # what a pickle has of it
 
-    def __reduce__(self) -> tuple:
-        """Rebuild from the parts: by default an exception is pickled by its message alone."""
-        return SourceError, (self.what, self.expected, self.found, self.advice)
+    def __str__(self) -> str:
+        return "{}\n  expected: {}\n  found: {}\n  what to do: {}".format(*self.args)
 
 
 @contextmanager

@@ -24,18 +24,13 @@ def atomic(path: str | Path) -> Iterator[Path]:
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    os.umask(mask := os.umask(0))  # it can only be read by setting it
     try:
         yield temporary
-        temporary.chmod(0o666 & ~_umask())  # some writers leave files that only their owner reads
+        temporary.chmod(0o666 & ~mask)  # some writers leave files that only their owner reads
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
 
 
 def write_text(path: str | Path, text: str) -> None:

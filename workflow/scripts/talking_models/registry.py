@@ -12,7 +12,6 @@ from __future__ import annotations
 import ast
 import difflib
 import importlib
-import importlib.util
 import sys
 from collections.abc import Sequence
 from functools import cache
@@ -49,39 +48,45 @@ def use(folders: Sequence[str | Path]) -> None:
     _folders[:] = wanted
     for name in [name for name in sys.modules if name.split(".")[0] == PLUGINS]:
         del sys.modules[name]  # of folders used before
-    package = ModuleType(PLUGINS)
+    package = sys.modules[PLUGINS] = ModuleType(PLUGINS)
     package.__path__ = [str(folder) for folder in _folders]
-    sys.modules[PLUGINS] = package
-
-
-def folders() -> list[str]:
-    """The plugin folders in use."""
-    return [str(folder) for folder in _folders]
 
 
 def file_of(module: str) -> Path | None:
     """The file of a dotted module name of this library or of a plugin, None if it is neither."""
     first, *parts = module.split(".")
     roots = [ROOT] if first == ROOT.name else _folders if first == PLUGINS and parts else []
-    for root in roots:
-        path = root.joinpath(*parts)
-        for candidate in (path.with_suffix(".py"), path / "__init__.py"):
-            if candidate.is_file():
-                return candidate
-    return None
+    paths = [root.joinpath(*parts) for root in roots]
+    files = (file for p in paths for file in (p.with_suffix(".py"), p / "__init__.py"))
+    return next(filter(Path.is_file, files), None)
 
 
 @cache
-def _classes(file: Path, _changed: int) -> dict[str, list[str]]:
-    """The classes at the top of a file, each with the names of its base classes."""
-    try:
-        nodes = ast.parse(file.read_text(encoding="utf-8"), str(file)).body
-    except (SyntaxError, UnicodeDecodeError) as error:
-        raise PluginError(f"{file} is not Python: {error}") from None
-    classes = (node for node in nodes if isinstance(node, ast.ClassDef))
-    return {
-        node.name: [ast.unparse(base).rpartition(".")[2] for base in node.bases] for node in classes
-    }
+def _modules(base: str, places: tuple[tuple[str, Path, int], ...]) -> dict[str, str]:
+    """Modules by component name, in folders with their packages and when they last changed."""
+    found: dict[str, str] = {}
+    kin = {base}  # a component can derive from another one
+    for package, folder, _ in places:
+        for file in sorted(folder.glob("*.py")):
+            try:
+                nodes = ast.parse(file.read_text(encoding="utf-8"), str(file)).body
+            except (SyntaxError, UnicodeDecodeError) as error:
+                raise PluginError(f"{file} is not Python: {error}") from None
+            classes = [node for node in nodes if isinstance(node, ast.ClassDef)]
+            names = {
+                node.name
+                for node in classes
+                if kin.intersection(ast.unparse(parent).rpartition(".")[2] for parent in node.bases)
+            }
+            if names and file.stem in found:
+                raise PluginError(
+                    f"plugins: {file} has the name of a {base} of the package, "
+                    f"{found[file.stem]}: choose another"
+                )
+            if names:
+                kin |= names
+                found[file.stem] = f"{package}.{file.stem}"
+    return found
 
 
 class Registry:
@@ -94,33 +99,11 @@ class Registry:
 
     def __init__(self, package: str, base: str) -> None:
         self.package, self.base = package, base
-        self._known: tuple[list, dict[str, str]] = ([], {})
 
     def _files(self) -> dict[str, str]:
-        """Modules by component name."""
         own = ROOT.joinpath(*self.package.split(".")[1:])
-        state = [(folder, folder.stat().st_mtime_ns) for folder in (own, *_folders)]
-        if self._known[0] != state:  # a file came or went
-            self._known = state, self._look(own)
-        return self._known[1]
-
-    def _look(self, own: Path) -> dict[str, str]:
-        found: dict[str, str] = {}
-        kin = {self.base}  # a component can derive from another one
-        for package, folder in [(self.package, own), *((PLUGINS, f) for f in _folders)]:
-            for file in sorted(folder.glob("*.py")):
-                classes = _classes(file, file.stat().st_mtime_ns)
-                mine = {name for name, bases in classes.items() if kin.intersection(bases)}
-                if not mine:
-                    continue
-                if file.stem in found:
-                    raise PluginError(
-                        f"plugins: {file} has the name of a {self.base} of the package, "
-                        f"{found[file.stem]}: choose another"
-                    )
-                kin |= mine
-                found[file.stem] = f"{package}.{file.stem}"
-        return found
+        places = [(self.package, own), *((PLUGINS, folder) for folder in _folders)]
+        return _modules(self.base, tuple((*p, p[1].stat().st_mtime_ns) for p in places))
 
     def names(self) -> list[str]:
         """All there are, sorted."""
@@ -130,12 +113,12 @@ class Registry:
         """The dotted name of a component's module.
 
         Raises:
-            KeyError: there is none; the message lists those there are, the nearest first.
+            KeyError: there is none; the message lists those there are, and the nearest.
         """
         files = self._files()
         if name not in files:
             near = difflib.get_close_matches(name, files, n=1, cutoff=0.5)
-            hint = f"; nearest: {near[0]}" if near else ""
+            hint = "".join(f"; nearest: {other}" for other in near)
             raise KeyError(f"no {self.base} {name!r}; there are {', '.join(sorted(files))}{hint}")
         return files[name]
 

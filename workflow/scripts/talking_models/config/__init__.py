@@ -8,26 +8,26 @@ builds its DAG, so nothing here imports torch.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import partial
 from pathlib import PurePosixPath
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, SerializeAsAny, ValidationError, field_validator, model_validator
 
 from talking_models import registry
 from talking_models.changes import changed
-from talking_models.config.check import contradiction, problems
-from talking_models.config.entries import REGISTRIES, entries, part_of, words
-from talking_models.config.errors import ConfigError, explain, raise_all
+from talking_models.config.check import against, problems
+from talking_models.config.errors import ConfigError, explain
 from talking_models.config.merge import merged_files
 from talking_models.config.sections import (
     Curve,
     Device,
+    Entries,
     Experiment,
+    OfDataKind,
+    OfModelKind,
     Search,
     Split,
     Table,
-    present,
 )
 from talking_models.data import DATA
 from talking_models.data.base import ALL, DataKind, DataSettings
@@ -35,7 +35,7 @@ from talking_models.data.names import slug, title_tokens
 from talking_models.methods import METHODS, Method
 from talking_models.models import MODELS
 from talking_models.models.kind import ModelKind, ModelSettings
-from talking_models.strict import Identifier, Precision, Strict
+from talking_models.strict import Precision, Strict, raise_all
 
 __all__ = ["Config", "ConfigError", "load", "read"]
 
@@ -95,75 +95,41 @@ class Config(Strict):
     claims: str | None = Field(
         None, description="The paper's claims, to be judged: a file; null: there are none."
     )
-    data: dict[Identifier, SerializeAsAny[DataSettings]] = Field({}, description="Data sets.")
-    splits: dict[Identifier, Split] = Field({}, description="Ways to cut them.")
-    models: dict[Identifier, SerializeAsAny[ModelSettings]] = Field(
+    data: Entries[Annotated[SerializeAsAny[DataSettings], OfDataKind]] = Field(
+        {}, description="Data sets."
+    )
+    splits: Entries[Split] = Field({}, description="Ways to cut them.")
+    models: Entries[Annotated[SerializeAsAny[ModelSettings], OfModelKind]] = Field(
         {}, description="Students and teachers."
     )
-    experiments: dict[Identifier, Experiment] = Field(
-        {}, description="A method, a student, its teachers."
-    )
-    tables: dict[Identifier, Table] = Field({}, description="Tables.")
-    curves: dict[Identifier, Curve] = Field({}, description="Curves.")
+    experiments: Entries[Experiment] = Field({}, description="A method, a student, its teachers.")
+    tables: Entries[Table] = Field({}, description="Tables.")
+    curves: Entries[Curve] = Field({}, description="Curves.")
 
     @field_validator("results")
     @classmethod
     def _as_targets_say_it(cls, folder: str) -> str:
         return str(PurePosixPath(folder))  # `./out/` is `out`
 
-    # An entry that is null is switched off; the others become what their kind says they are.
-
-    @field_validator("splits", "experiments", "tables", "curves", mode="before")
-    @classmethod
-    def _without_what_is_off(cls, given: Any) -> Any:
-        return present(given)
-
-    @field_validator("data", "models", mode="before")
-    @classmethod
-    def _by_kind(cls, given: Any, info: Any) -> Any:
-        return entries(REGISTRIES[info.field_name], present(given))
-
     @model_validator(mode="after")
     def _curves_make_experiments(self) -> Config:
         wrong = []
         for id, curve in self.curves.items():
             base = self.experiments.get(curve.of)
-            for place, (value, made) in enumerate(self._made_by(id) if base else []):
-                (key,) = curve.over
-                if made in self.experiments:
-                    text = f"its experiment {made} is there already, give the curve another id"
-                    wrong.append((("curves", id, "over", key, place), value, contradiction(text)))
-                    continue
-                like = {"like": base.like or curve.of, "choose": {}}
-                settings = {**(base.settings if base.like else {}), key: value}
-                self.experiments[made] = base.model_copy(update={**like, "settings": settings})
-        raise_all(wrong)
-        return self
-
-    def _made_by(self, curve: str) -> list[tuple[Any, str]]:
-        """The values along a curve, with the ids of the experiments that are made of them."""
-        values = next(iter(self.curves[curve].over.values()), [])
-        return [(v, f"{curve}-{'-'.join(title_tokens(str(v))) or 'none'}") for v in values]
-
-    def points(self, curve: str) -> dict[str, str]:
-        """The experiments of a curve by what is printed for each."""
-        return dict(self.curves[curve].points) or {
-            str(value): made for value, made in self._made_by(curve)
-        }
-
-    @property
-    def made(self) -> dict[str, tuple[str | int, ...]]:
-        """The experiments that curves make, with the key paths of their values."""
-        return {
-            made: ("curves", id, "over", key, place)
-            for id, curve in self.curves.items()
-            for key in curve.over
-            for place, (_, made) in enumerate(self._made_by(id))
-        }
-
-    @model_validator(mode="after")
-    def _all_fits_together(self) -> Config:
-        raise_all(problems(self))
+            points = dict(curve.points)
+            for key, values in curve.over.items() if base else ():
+                for place, value in enumerate(values):
+                    made = f"{id}-{'-'.join(title_tokens(str(value))) or 'none'}"
+                    if made in self.experiments:
+                        text = f"its experiment {made} is there already, give the curve another id"
+                        wrong.append(against(("curves", id, "over", key, place), value, text))
+                        continue
+                    like = {"like": base.like or curve.of, "choose": {}}
+                    settings = {**(base.settings if base.like else {}), key: value}
+                    self.experiments[made] = base.model_copy(update={**like, "settings": settings})
+                    points[str(value)] = made
+            self.curves[id] = curve.model_copy(update={"points": points})
+        raise_all(wrong or problems(self))
         return self
 
     # Data sets and their tasks
@@ -221,15 +187,10 @@ class Config(Strict):
         """The metric of a table or curve."""
         return shown.metric or {"ratings": "rmse", "images": "accuracy"}[self.family(shown.data[0])]
 
-    @property
-    def shown(self) -> dict[str, Table | Curve]:
-        """Tables and curves."""
-        return {**self.tables, **self.curves}
-
     def metrics_of(self, data: str) -> list[str]:
         """All metrics that a data set is evaluated by."""
-        found = [self.metric_of(shown) for shown in self.shown.values() if data in shown.data]
-        return list(dict.fromkeys(found))
+        shown = [*self.tables.values(), *self.curves.values()]
+        return list(dict.fromkeys(self.metric_of(each) for each in shown if data in each.data))
 
     # Models, methods, experiments
 
@@ -241,42 +202,34 @@ class Config(Strict):
         """Whether an id is a model that is trained here, and no experiment."""
         return id in self.models and self.models[id].on is not None
 
-    def method_of(self, id: str) -> str:
-        """The method of an experiment; a teacher is trained from scratch."""
-        return "scratch" if self.is_teacher(id) else self.experiments[id].method
+    def experiment(self, id: str) -> Experiment:
+        """An experiment; a teacher is one of training from scratch, its own student."""
+        if self.is_teacher(id):
+            return Experiment(method="scratch", student=id)
+        return self.experiments[id]
 
     def method(self, id: str) -> type[Method]:
-        """The class of that method."""
-        return METHODS.get(self.method_of(id))
-
-    def student_of(self, id: str) -> str:
-        """The model that an experiment trains; a teacher is one itself."""
-        return id if self.is_teacher(id) else self.experiments[id].student
+        """The method of an experiment or teacher."""
+        return METHODS.get(self.experiment(id).method)
 
     def teachers_of(self, id: str) -> tuple[str, ...]:
         """The models that teach in an experiment; none if its method has no teacher."""
-        return self.experiments[id].teachers if self.method(id).has_teacher else ()
+        return self.experiment(id).teachers if self.method(id).has_teacher else ()
 
     def own(self, id: str) -> dict[str, Any]:
-        """What an experiment itself says of `training` and `settings`; nothing for a teacher.
+        """What an experiment itself says of `training` and `settings`.
 
         Where no search chooses (`tuning: none`), the first value of `choose` serves.
         """
-        if self.is_teacher(id):
-            return {"training": {}, "settings": {}}
-        found = self.experiments[id]
-        first = {key: values[0] for key, values in found.choose.items()}
-        return {
-            "training": found.training,
-            "settings": found.settings | (first if self.tuning == "none" else {}),
-        }
+        found = self.experiment(id)
+        choose = found.choose if self.tuning == "none" else {}
+        first = {key: values[0] for key, values in choose.items()}
+        return {"training": found.training, "settings": found.settings | first}
 
     def starts_from(self, id: str) -> list[str]:
         """The experiments whose tuned settings one takes: those it is like, and its own."""
-        found = None if self.is_teacher(id) else self.experiments[id]
-        if found is None or found.like is None:
-            return [id]
-        return [found.like, *([id] if found.choose else [])]
+        found = self.experiment(id)
+        return [found.like, *([id] if found.choose else [])] if found.like else [id]
 
     def searched(self, data: str) -> list[str]:
         """The experiments that a search of a data set chooses settings for, teachers first.
@@ -285,35 +238,28 @@ class Config(Strict):
         """
         if self.family(data) != "ratings":
             return []
-        shown = [id for id, found in self.experiments.items() if self._is_for(found, data)]
         wanted = [
-            id for id in shown if not self.experiments[id].like or self.experiments[id].choose
+            id
+            for id, found in self.experiments.items()
+            if self.model_kind(found.student).family == "ratings"
+            and (not found.like or found.choose)
         ]
-        teachers = dict.fromkeys(t for id in wanted for t in self.teachers_of(id))
+        teachers = dict.fromkeys(teacher for id in wanted for teacher in self.teachers_of(id))
         return [*filter(self.is_teacher, teachers), *wanted]
-
-    def _is_for(self, experiment: Experiment, data: str) -> bool:
-        return self.model_kind(experiment.student).family == self.family(data)
 
     def training_job(
         self, id: str, data: str, choices: Mapping[str, Mapping[str, Any]] | None = None
     ) -> dict[str, Any]:
-        """The effective config of one training job, but for an image job's seed.
+        """The effective config of one training job of an experiment or teacher, but for an image
+        job's seed.
 
         Later ones win: the method's defaults, the student's entry; then, of an experiment that it
-        is like and of itself, what tuning chose and what the experiment itself says.
-
-        Args:
-            id: of the experiment, or of a teacher.
-            data: the data set.
-            choices: tuned `training` and `settings` by experiment.
-
-        Raises:
-            KeyError: there is no such experiment.
+        is like and of itself, what tuning chose (`choices`, by experiment) and what the experiment
+        itself says.
         """
-        model = self.student_of(id)
+        model = self.experiment(id).student
         config = {
-            "method": self.method_of(id),
+            "method": self.experiment(id).method,
             "settings": self.method(id).Settings().model_dump(mode="json"),
             "training": self.models[model].training.model_dump(mode="json"),
             "student": self.form(model),
@@ -334,13 +280,8 @@ class Config(Strict):
         entry = self.models[model]
         own = entry.model_dump(mode="json", exclude={"on", "training", "file"})
         other = getattr(entry, "of", None)
-        if other is None:
-            return own
-        return {key: value for key, value in own.items() if key in entry.model_fields_set} | {
-            key: value
-            for key, value in self.form(other).items()
-            if key not in entry.model_fields_set
-        }
+        whole = self.form(other) if other else {}
+        return own | {key: whole[key] for key in whole.keys() - entry.model_fields_set}
 
 
 def load(raw: Mapping[str, Any]) -> Config:
@@ -351,21 +292,16 @@ def load(raw: Mapping[str, Any]) -> Config:
             allowed and the nearest known name.
     """
     try:
-        raw = words(raw)
         folders = raw.get("plugins")
         folders = folders if isinstance(folders, list | tuple) else []
         registry.use([each for each in folders if isinstance(each, str)])
         return Config.model_validate(raw)
     except ValidationError as error:
-        raise ConfigError(explain(error, Config, partial(part_of, raw))) from None
+        raise ConfigError(explain(error)) from None
     except registry.PluginError as error:
         raise ConfigError(f"the configuration has 1 problem:\n  {error}") from error
 
 
 def read(*paths: Any) -> Config:
-    """Load configuration files without Snakemake, later ones on top of earlier ones.
-
-    Raises:
-        ConfigError: a file is not a YAML mapping, or as for `load`.
-    """
+    """Load configuration files without Snakemake, later ones on top of earlier ones."""
     return load(merged_files(*paths))

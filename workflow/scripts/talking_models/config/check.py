@@ -5,20 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from pydantic import ValidationError
-from pydantic_core import PydanticCustomError
-
-from talking_models.config.errors import ConfigError, Problem, unknown
+from talking_models.config.errors import ConfigError, dotted
 from talking_models.data import DATA
 from talking_models.data.base import ALL, CATEGORY
 from talking_models.data.names import clean_category, title_tokens
 from talking_models.methods import METHODS
 from talking_models.metrics import METRICS
-from talking_models.models import MODELS
-from talking_models.strict import Strict
+from talking_models.strict import Problem, choices, problems_of, said_of
 
 if TYPE_CHECKING:
     from talking_models.config import Config
+    from talking_models.config.sections import Curve, Experiment, Table
 
 PARTS = ("all", "references", "slices", "task-mean", "bias")
 PAGES = ("claims", "compute", "significance", "sizes")
@@ -42,89 +39,91 @@ def problems(config: Config) -> list[Problem]:
     return found or [*_shown(config), *_jobs(config)]
 
 
-def contradiction(text: str) -> PydanticCustomError:
-    """An error that says in words what does not go together."""
-    return PydanticCustomError("contradiction", text.replace("{", "(").replace("}", ")"))
+def against(path: tuple, found: Any, text: str) -> Problem:
+    """What does not go together, in words."""
+    return path, found, said_of(found, text)
 
 
-def _names(path: tuple, found: Any, known: Iterable[str], what: str) -> Iterator[Problem]:
+def _names(path: tuple, found: Any, known: Iterable[str], otherwise: str) -> Iterator[Problem]:
     known = list(known)
     if found is not None and found not in known:
-        yield path, found, unknown(what, known)
+        yield against(path, found, choices(found, known, otherwise))
 
 
 def _ids(config: Config) -> Iterator[Problem]:
     for section, reserved in RESERVED.items():
         for id in getattr(config, section):
             if id in reserved:
-                yield (section, id), id, contradiction(TAKEN)
+                yield against((section, id), id, TAKEN)
     for section, other in (("experiments", "models"), ("curves", "tables")):
         for id in getattr(config, section):
             if id in getattr(config, other):
-                yield (section, id), id, contradiction(f"{other} has this id too, choose another")
+                yield against((section, id), id, f"{other} has this id too, choose another")
+
+
+def _written(config: Config) -> dict[str, Experiment]:
+    """The experiments but for those that curves make: these are as theirs, but for one value."""
+    made = {id for curve in config.curves.values() if curve.over for id in curve.points.values()}
+    return {id: entry for id, entry in config.experiments.items() if id not in made}
 
 
 def _experiments(config: Config) -> Iterator[Problem]:
-    whole = {id: e.method for id, e in config.experiments.items() if e.like is None}
-    made = config.made
-    for curve, found in config.curves.items():
-        if found.of in config.experiments and found.of not in made:
-            for key, values in found.over.items():
-                method = config.experiments[found.of].method
-                yield from _values(("curves", curve, "over", key), method, key, values)
-    for id, experiment in config.experiments.items():
-        if id in made:
-            continue  # as the experiment that it is made of, but for the curve's value
+    for id, curve in config.curves.items():
+        base = config.experiments.get(curve.of)
+        for key, values in curve.over.items() if base else ():
+            yield from _values(("curves", id, "over", key), base.method, key, values)
+    for id, experiment in _written(config).items():
         path, method = ("experiments", id), METHODS.get(experiment.method)
-        same = [other for other, name in whole.items() if name == experiment.method]
+        same = [
+            other
+            for other, e in config.experiments.items()
+            if e.like is None and e.method == experiment.method
+        ]
         message = "no experiment of the same method without `like`"
         yield from _names((*path, "like"), experiment.like, same, message)
         yield from _names((*path, "student"), experiment.student, config.models, "no such model")
         if not method.has_teacher and "teachers" in experiment.model_fields_set:
             text = f"the method {experiment.method} has no teacher: leave this key out"
-            yield (*path, "teachers"), list(experiment.teachers), contradiction(text)
+            yield against((*path, "teachers"), list(experiment.teachers), text)
         for place, teacher in enumerate(experiment.teachers if method.has_teacher else ()):
             where = (*path, "teachers", place)
             yield from _names(where, teacher, config.models, "no such model")
-        yield from within((*path, "settings"), method.Settings, experiment.settings)
+        yield from problems_of(method.Settings, experiment.settings, *path, "settings")
         for key, values in experiment.choose.items():
             yield from _values((*path, "choose", key), experiment.method, key, values)
 
 
 def _values(path: tuple, method: str, key: str, values: Iterable[Any]) -> Iterator[Problem]:
     """Problems of each of a few values of a method's setting."""
+    settings = METHODS.get(method).Settings
     for place, value in enumerate(values):
-        for where, found, error in within(path[:-1], METHODS.get(method).Settings, {key: value}):
-            named = where[: len(path)] == path and error.type != "extra_forbidden"
-            yield (*path, place) if named else where, found, error
-
-
-def within(path: tuple, model: type[Strict], given: Mapping[str, Any]) -> Iterator[Problem]:
-    """Problems of keys that some section of the configuration leaves to `model`."""
-    try:
-        model.model_validate(dict(given), strict=True)
-    except ValidationError as error:
-        for e in error.errors(include_url=False):
-            message = PydanticCustomError(e["type"], e["msg"].replace("{", "("), e.get("ctx"))
-            yield (*path, *e["loc"]), e["input"], message
+        for loc, found, words in problems_of(settings, {key: value}):
+            unknown = key not in settings.model_fields
+            yield (path if unknown else (*path, place, *loc[1:])), found, words
 
 
 def _models(config: Config) -> Iterator[Problem]:
     for id, model in config.models.items():
-        kind = config.model_kind(id)
         other = getattr(model, "of", None)
-        whole = [o for o, m in config.models.items() if m.kind == model.kind and o != id]
-        whole = [o for o in whole if getattr(config.models[o], "of", None) is None]
-        if other is not None and other not in whole:
-            text = "no other model of the same kind without `of`"
-            yield ("models", id, "of"), other, unknown(text, whole)
+        whole = [
+            o
+            for o, m in config.models.items()
+            if m.kind == model.kind and o != id and getattr(m, "of", None) is None
+        ]
+        wrong = list(
+            _names(
+                ("models", id, "of"), other, whole, "no other model of the same kind without `of`"
+            )
+        )
+        yield from wrong
+        if wrong:
             continue
         try:
-            wrong = kind.contradiction(config.form(id))
+            text = config.model_kind(id).contradiction(config.form(id))
         except (TypeError, ValueError) as error:  # of an option of a type that it did not expect
-            wrong = f"{model.kind} cannot be made of these settings: {error}"
-        if wrong:
-            yield ("models", id), model, contradiction(wrong)
+            text = f"{model.kind} cannot be made of these settings: {error}"
+        if text:
+            yield against(("models", id), model, text)
 
 
 def _data(config: Config) -> Iterator[Problem]:
@@ -141,7 +140,7 @@ def _data(config: Config) -> Iterator[Problem]:
         elif tasks.by != ALL and kind.family == "images":
             text = f"by {tasks.by}: images have the one task `all`"
         if text:
-            yield path, tasks, contradiction(text)
+            yield against(path, tasks, text)
         ids: set[str] = set()
         for place, name in enumerate(tasks.names):
             where = (*path, "names", place)
@@ -150,9 +149,9 @@ def _data(config: Config) -> Iterator[Problem]:
                 yield from _names(where, name, kind.categories, "no such category")
             task = "-".join(title_tokens(name))
             if not task or task in TASKS:
-                yield where, name, contradiction(f"{task!r} in paths: {TAKEN}")
+                yield against(where, name, f"{task!r} in paths: {TAKEN}")
             elif task in ids:
-                yield where, name, contradiction(f"another task is {task!r} in paths, too")
+                yield against(where, name, f"another task is {task!r} in paths, too")
             ids.add(task)
 
 
@@ -163,27 +162,25 @@ def _shown(config: Config) -> Iterator[Problem]:
             path = (section, id)
             for place, data in enumerate(shown.data):
                 yield from _names((*path, "data", place), data, config.data, "no such data set")
-            key = "rows" if section == "tables" else "points"
-            named = getattr(shown, key)
-            for row, experiment in named.items():
-                yield from _names((*path, key, row), experiment, rows, "no such experiment")
+            for row, experiment in shown.named.items():
+                where = (*path, "rows" if section == "tables" else "points", row)
+                yield from _names(where, experiment, rows, "no such experiment")
             yield from _names((*path, "against"), shown.against, rows, "no such experiment")
             yield from _names((*path, "metric"), shown.metric, METRICS.names(), "no such metric")
             yield from _names((*path, "split"), shown.split, config.protocols, "no such split")
             of = getattr(shown, "of", None)
             yield from _names((*path, "of"), of, config.experiments, "no such experiment")
             for place, row in enumerate(getattr(shown, "bold", ())):
-                yield from _names((*path, "bold", place), row, shown.rows, "not a row of it")
-            yield from _fits(config, path, shown, named)
+                yield from _names((*path, "bold", place), row, shown.named, "not a row of it")
+            if set(shown.data) <= set(config.data):
+                yield from _fits(config, path, shown)
 
 
-def _fits(config: Config, path: tuple, shown: Any, named: Mapping[str, str]) -> Iterator[Problem]:
+def _fits(config: Config, path: tuple, shown: Table | Curve) -> Iterator[Problem]:
     """Whether the data sets, the metric and the students of a table belong together."""
-    if not set(shown.data) <= set(config.data):
-        return
     families = {config.family(data) for data in shown.data}
     if len(families) > 1:
-        yield (*path, "data"), list(shown.data), contradiction("ratings and images in one table")
+        yield against((*path, "data"), list(shown.data), "ratings and images in one table")
         return
     (family,) = families
     for data in shown.data:
@@ -192,43 +189,43 @@ def _fits(config: Config, path: tuple, shown: Any, named: Mapping[str, str]) -> 
         given = config.protocols.get(split, {}).get("kind") == "given"
         if split in config.protocols and given != (family == "images"):
             text = f"data set {data} of {family} cannot be cut by {split}"
-            yield (*path, "data"), data, contradiction(text)
+            yield against((*path, "data"), data, text)
     if shown.metric in METRICS.names() and METRICS.get(shown.metric).family != family:
-        yield (*path, "metric"), shown.metric, contradiction(f"this metric is not for {family}")
-    for row, id in named.items():
-        known = id in config.experiments or config.is_teacher(id)
-        if known and MODELS.get(config.models[config.student_of(id)].kind).family != family:
-            text = f"{id} trains {config.student_of(id)}, which is not for {family}"
-            yield (*path, "rows", row), id, contradiction(text)
+        yield against((*path, "metric"), shown.metric, f"this metric is not for {family}")
+    for row, id in shown.named.items():
+        if id not in config.experiments and not config.is_teacher(id):
+            continue
+        student = config.experiment(id).student
+        if config.model_kind(student).family != family:
+            text = f"{id} trains {student}, which is not for {family}"
+            yield against((*path, "rows", row), id, text)
 
 
 def _jobs(config: Config) -> Iterator[Problem]:
     """Models and training of each experiment, as its jobs will have them."""
-    devices, made = config.device.devices, config.made
-    for id, experiment in config.experiments.items():
-        if id in made:
-            continue
+    devices = config.device.devices
+    for id, experiment in _written(config).items():
         path, teachers = ("experiments", id), config.teachers_of(id)
         student = config.models[experiment.student]
         given = student.training.model_dump() | experiment.training
-        wrong = list(within((*path, "training"), type(student.training), given))
+        wrong = problems_of(type(student.training), given, *path, "training")
         yield from wrong
         families = {config.model_kind(model).family for model in (experiment.student, *teachers)}
         if len(families) > 1:
             text = "student and teachers are for different families of data"
-            yield (*path, "teachers"), list(experiment.teachers), contradiction(text)
+            yield against((*path, "teachers"), list(experiment.teachers), text)
         for teacher in teachers:
             entry = config.models[teacher]
             if not (entry.on or entry.file or config.model_kind(teacher).pretrained):
                 text = f"{teacher} is not trained anywhere: set its `on: all`, or its `file`"
-                yield (*path, "teachers"), teacher, contradiction(text)
+                yield against((*path, "teachers"), teacher, text)
             pixels = [config.form(m).get("image_size") for m in (experiment.student, teacher)]
             if None not in pixels and pixels[0] != pixels[1]:
                 text = (
                     f"image_size {pixels[0]} of the student {experiment.student}, {pixels[1]} of "
                     f"its teacher {teacher}: both are shown the same pixels"
                 )
-                yield (*path, "teachers"), teacher, contradiction(text)
+                yield against((*path, "teachers"), teacher, text)
         size = given.get("batch_size", 0)
         micro = given.get("micro_batch_size") or max(1, size // devices)
         if families == {"images"} and not wrong and size % (micro * devices):
@@ -236,7 +233,7 @@ def _jobs(config: Config) -> Iterator[Problem]:
                 f"batch_size {size} in micro-batches of {micro} cannot be divided among "
                 f"device.devices {devices}"
             )
-            yield (*path, "training"), given, contradiction(text)
+            yield against((*path, "training"), given, text)
 
 
 def of_job(config: Config, id: str, job: Mapping[str, Any]) -> str | None:
@@ -245,9 +242,8 @@ def of_job(config: Config, id: str, job: Mapping[str, Any]) -> str | None:
     Raises:
         ConfigError: a tuned choice has brought a key or a value that there is not.
     """
-    method, student = config.method(id).Settings, config.models[config.student_of(id)]
+    method, student = config.method(id).Settings, config.models[config.experiment(id).student]
     for part, model in {"training": type(student.training), "settings": method}.items():
-        for path, value, error in within((part,), model, job[part]):
-            where = ".".join(map(str, path))
-            raise ConfigError(f"{id}, as it was tuned: {where} {value!r}: {error.message()}")
+        for path, _, words in problems_of(model, job[part], part):
+            raise ConfigError(f"{id}, as it was tuned: {dotted(path)}: {words}")
     return method(**job["settings"]).contradiction(job["training"])

@@ -15,7 +15,7 @@ import yaml
 from pydantic import BaseModel, Field, ValidationError
 
 from talking_models.changes import PARTS
-from talking_models.config.errors import ConfigError
+from talking_models.config.errors import ConfigError, dotted
 from talking_models.config.merge import plain
 
 
@@ -33,6 +33,25 @@ class Choice(BaseModel):
     begun: Change = Field(alias="from")
     chosen: dict[str, Change] = Field(min_length=1)
 
+    def unless_set(
+        self, task: str, now: Mapping[str, Any], given: Mapping[str, Any]
+    ) -> tuple[dict[str, Any], list[str]]:
+        """The choice for a task without the keys that a user has set, and these keys.
+
+        Args:
+            task: its id.
+            now: `training` and `settings`, as the configuration has them without a choice.
+            given: both, as the user's own files give them.
+        """
+        left, kept = {}, []
+        for part in PARTS:
+            chosen, before = getattr(self.chosen[task], part), getattr(self.begun, part)
+            altered = {key for key in before.keys() & now[part] if now[part][key] != before[key]}
+            own = chosen.keys() & (altered | set(given[part]))
+            left[part] = {key: value for key, value in chosen.items() if key not in own}
+            kept += [f"{part}.{key}" for key in sorted(own)]
+        return left, kept
+
 
 def read_choice(path: str | Path) -> Choice | None:
     """A committed choice; None if there is no such file.
@@ -46,35 +65,10 @@ def read_choice(path: str | Path) -> Choice | None:
         return None
     except ValidationError as error:
         first = error.errors()[0]
-        wrong = f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
+        wrong = f"{dotted(first['loc'])}: {first['msg']}"
     except (OSError, yaml.YAMLError, UnicodeDecodeError) as error:
         wrong = str(error)
     raise ConfigError(
         f"tuned: {path} is not the choice of a search ({wrong}): restore it from git, or remove "
         "it and its experiment is not tuned"
     )
-
-
-def unless_set(
-    change: Change, now: Mapping[str, Any], begun: Change, given: Mapping[str, Any]
-) -> tuple[dict[str, Any], list[str]]:
-    """A choice without the keys that a user has set.
-
-    Args:
-        change: the choice for one task.
-        now: `training` and `settings`, as the configuration has them without a choice.
-        begun: both, as they were when the search began.
-        given: both, as the user's own files give them.
-
-    Returns:
-        What is left of the choice, and the keys that the user's word wins for.
-    """
-    left: dict[str, Any] = {part: dict(getattr(change, part)) for part in PARTS}
-    kept = []
-    for part in PARTS:
-        before = getattr(begun, part)
-        altered = {key for key in before.keys() & now[part] if now[part][key] != before[key]}
-        for key in sorted(left[part].keys() & (altered | set(given.get(part, {})))):
-            del left[part][key]
-            kept.append(f"{part}.{key}")
-    return left, kept

@@ -18,9 +18,9 @@ from pydantic import TypeAdapter
 
 from talking_models import io, registry, strict
 from talking_models.config import Config, ConfigError, read
-from talking_models.config.entries import REGISTRIES
-from talking_models.config.errors import describe, resolve
+from talking_models.config.sections import REGISTRIES
 from talking_models.methods import METHODS
+from talking_models.strict import Schema, describe, resolve
 
 BEGIN = "<!-- keys: made by `make schema`, do not edit -->"
 END = "<!-- end of keys -->"
@@ -39,26 +39,21 @@ def schema() -> dict[str, Any]:
     Components of plugin folders are in it if `registry.use` has named them.
     """
     document = Config.model_json_schema()
-    sections, tables = document["properties"], document["$defs"]["Table"]["properties"]
-    for name, kinds in REGISTRIES.items():
-        kind = {"enum": kinds.names(), "description": f"A file of `{kinds.package}`."}
-        (pattern,) = sections[name]["patternProperties"]
-        sections[name]["patternProperties"][pattern] = {
-            "type": "object",
-            "properties": {"kind": kind},
-            "required": ["kind"],
-            "allOf": [_then(document, name, kinds, kind, "kind") for kind in kinds.names()],
-        }
-    document["$defs"]["Experiment"]["allOf"] = [
-        _then(document, "methods", METHODS, name, "method", "settings") for name in METHODS.names()
-    ]
-    for mapping in (*sections.values(), tables["rows"]):
-        ids = mapping.get("patternProperties")
-        if ids:  # null switches an entry off; and pydantic leaves open what does not match
-            mapping["patternProperties"] = {key: _or_null(node) for key, node in ids.items()}
+    rows = document["$defs"]["Table"]["properties"]["rows"]
+    for section, mapping in document["properties"].items():
+        for pattern, node in mapping.get("patternProperties", {}).items():
+            if section in REGISTRIES:
+                names = REGISTRIES[section].names()
+                kind = {"enum": names, "description": f"A file of `{REGISTRIES[section].package}`."}
+                node = {"type": "object", "properties": {"kind": kind}, "required": ["kind"]}
+                node["allOf"] = [_then(document, section, name, "kind") for name in names]
+            # null switches an entry off; and pydantic leaves open what does not match
+            mapping |= {"patternProperties": {pattern: _or_null(node)}}
             mapping["additionalProperties"] = False
-        elif mapping is tables["rows"]:
-            mapping["additionalProperties"] = _or_null(mapping["additionalProperties"])
+    rows["additionalProperties"] = _or_null(rows["additionalProperties"])
+    document["$defs"]["Experiment"]["allOf"] = [
+        _then(document, "methods", name, "method", "settings") for name in METHODS.names()
+    ]
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **document}
 
 
@@ -66,18 +61,15 @@ def _or_null(node: Any) -> dict[str, Any]:
     return {"anyOf": [node, {"type": "null"}]}
 
 
-def _then(
-    document: dict[str, Any], section: str, components: registry.Registry, name: str, *keys: str
-) -> dict[str, Any]:
-    """Where the first key names a component, an entry (or its second key) is of its settings."""
-    place, (key, *below) = f"#/$defs/{section}/{name}", keys
-    settings, reference = components.get(name).Settings, f"{place}/$defs/{{model}}"
-    own = document["$defs"].setdefault(section, {})
-    own[name] = settings.model_json_schema(ref_template=reference)
+def _then(document: dict[str, Any], section: str, name: str, key: str, below: str = "") -> Schema:
+    """Where `key` names a component, the entry (or what is `below` in it) is of its settings."""
+    settings = {**REGISTRIES, "methods": METHODS}[section].get(name).Settings
+    place, own = f"#/$defs/{section}/{name}", document["$defs"].setdefault(section, {})
+    own[name] = settings.model_json_schema(ref_template=f"{place}/$defs/{{model}}")
     then = {"$ref": place}
     return {
         "if": {"properties": {key: {"const": name}}, "required": [key]},
-        "then": {"properties": {below[0]: then}} if below else then,
+        "then": {"properties": {below: then}} if below else then,
     }
 
 
@@ -119,65 +111,23 @@ def _part(title: str, rows: Mapping[tuple[str, ...], list[str]]) -> list[str]:
     return [f"### {title}", "", *(f"| {' | '.join(cells)} |" for cells in table), ""]
 
 
-def readme_with_keys(readme: str) -> str:
-    """`readme` with the key table between its two markers.
-
-    Raises:
-        ValueError: there are no such markers.
-    """
-    before, begin, rest = readme.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not begin or not end:
-        raise ValueError(f"the text needs the lines {BEGIN} and {END}")
-    return f"{before}{BEGIN}\n\n{key_table()}\n{END}{after}"
-
-
-def main(arguments: list[str] | None = None) -> int:
-    """Write the schema or the key table, or check configuration files."""
-    parser = argparse.ArgumentParser("python -m talking_models.config", description=__doc__)
-    commands = parser.add_subparsers(dest="command", required=True)
-    for name, words in {
-        "schema": "write the JSON schema to FILE",
-        "table": "write the key table between the two markers of FILE",
-        "check": "check the FILEs, each merged on top of those before it",
-    }.items():
-        command = commands.add_parser(name, help=words)
-        command.add_argument("files", nargs="+" if name == "check" else 1, metavar="FILE")
-        command.add_argument("--plugins", nargs="*", default=[], metavar="FOLDER")
-    options = parser.parse_args(arguments)
-    path = Path(options.files[0])
-    try:
-        registry.use(options.plugins)
-        if options.command == "schema":
-            io.write_text(path, schema_text())
-        elif options.command == "table":
-            io.write_text(path, readme_with_keys(path.read_text(encoding="utf-8")))
-        else:
-            read(*options.files)
-    except (ConfigError, OSError, ValueError) as error:
-        print(error, file=sys.stderr)
-        return 1
-    return 0
-
-
-def _keys(prefix: str, node: Mapping[str, Any], root: Mapping[str, Any]) -> Iterator[Any]:
+def _keys(prefix: str, node: Schema, root: Schema) -> Iterator[tuple[str, dict[str, Any]]]:
     """Every key path that holds a value of its own, with its schema."""
     for key, value in node.get("properties", {}).items():
-        path = f"{prefix}{key}"
-        inner = resolve(value, root)
+        path, inner = f"{prefix}{key}", resolve(value, root)
+        below = f"{path}.{PLACEHOLDERS.get(key, '<id>')}"
+        patterns = inner.get("patternProperties", {"": inner.get("additionalProperties")})
+        entries = resolve(next(iter(patterns.values())), root)
         if inner.get("properties"):
             yield from _keys(f"{path}.", inner, root)
-            continue
-        entries = next(iter(inner.get("patternProperties", {}).values()), None)
-        entries = resolve(entries or inner.get("additionalProperties"), root)
-        if entries.get("properties"):
-            yield from _keys(f"{path}.{PLACEHOLDERS.get(key, '<id>')}.", entries, root)
-        elif entries:
-            required = key in node.get("required", [])
-            named = {**entries, "description": value["description"], "required": required}
-            yield f"{path}.{PLACEHOLDERS.get(key, '<id>')}", named
+        elif entries.get("properties"):
+            yield from _keys(f"{below}.", entries, root)
         else:
-            yield path, {**inner, **value, "required": key in node.get("required", [])}
+            own = (
+                {**entries, "description": value["description"]} if entries else {**inner, **value}
+            )
+            required = key in node.get("required", [])
+            yield below if entries else path, {**own, "required": required}
 
 
 def _row(path: str, node: Mapping[str, Any], root: Mapping[str, Any]) -> tuple[str, ...]:
@@ -196,3 +146,43 @@ def _allowed(node: Mapping[str, Any], root: Mapping[str, Any]) -> str:
     unsaid = r" with a length of at least 1|(?<=mapping) of names|\b(an?|one of) (?!id)"
     words = re.sub(unsaid, "", words)
     return re.sub(r"matches (\^?.+?)(?= or null$|$)", r"matches `\1`", words)
+
+
+def readme_with_keys(readme: str) -> str:
+    """`readme` with the key table between its two markers.
+
+    Raises:
+        ValueError: there are no such markers.
+    """
+    before, begin, rest = readme.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not begin or not end:
+        raise ValueError(f"the text needs the lines {BEGIN} and {END}")
+    return f"{before}{BEGIN}\n\n{key_table()}\n{END}{after}"
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Write the schema or the key table, or check configuration files."""
+    parser = argparse.ArgumentParser("python -m talking_models.config", description=__doc__)
+    parser.add_argument(
+        "command",
+        choices=["schema", "table", "check"],
+        help="write the JSON schema to FILE; write the key table between the two markers of FILE; "
+        "check the FILEs, each merged on top of those before it",
+    )
+    parser.add_argument("files", nargs="+", metavar="FILE")
+    parser.add_argument("--plugins", nargs="*", default=[], metavar="FOLDER")
+    options = parser.parse_args(arguments)
+    path = Path(options.files[0])
+    try:
+        registry.use(options.plugins)
+        if options.command == "schema":
+            io.write_text(path, schema_text())
+        elif options.command == "table":
+            io.write_text(path, readme_with_keys(path.read_text(encoding="utf-8")))
+        else:
+            read(*options.files)
+    except (ConfigError, OSError, ValueError) as error:
+        print(error, file=sys.stderr)
+        return 1
+    return 0

@@ -6,16 +6,30 @@ Nothing here imports torch: Snakemake reads the configuration while it builds it
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from functools import partial
+from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import AfterValidator, Field, field_validator, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
-from talking_models.config.errors import unknown
+from talking_models.data import DATA
 from talking_models.methods import METHODS
-from talking_models.strict import Identifier, Precision, Share, Strict, unique
+from talking_models.models import MODELS
+from talking_models.registry import Registry
+from talking_models.strict import (
+    MISSING,
+    Identifier,
+    Precision,
+    Share,
+    Strict,
+    choices,
+    raise_all,
+    shown,
+    unique,
+)
 
-Ids = Annotated[tuple[Identifier, ...], AfterValidator(unique)]
+REGISTRIES = {"data": DATA, "models": MODELS}
+"""The kinds of entries whose keys depend on their kind, by the section that holds them."""
 
 
 def present(given: Any) -> Any:
@@ -23,6 +37,26 @@ def present(given: Any) -> Any:
     if not isinstance(given, Mapping):
         return given
     return {id: entry for id, entry in given.items() if entry is not None}
+
+
+def of_kind(components: Registry, given: Any) -> Any:
+    """An entry as the settings of its kind."""
+    if not isinstance(given, Mapping):
+        return given  # the field's own type says what is wrong
+    given = {
+        "on" if key is True else key: value for key, value in given.items()
+    }  # so YAML reads it
+    kind, known = given.get("kind", ""), components.names()
+    if kind in known:
+        return components.get(kind).Settings.model_validate(given)
+    found = shown(kind) if "kind" in given else MISSING
+    return raise_all([(("kind",), kind, f"{found}; {choices(kind, known, 'nothing')}")])
+
+
+Ids = Annotated[tuple[Identifier, ...], AfterValidator(unique)]
+Section = TypeVar("Section")
+Entries = Annotated[dict[Identifier, Section], BeforeValidator(present)]
+OfDataKind, OfModelKind = (BeforeValidator(partial(of_kind, each)) for each in REGISTRIES.values())
 
 
 class Split(Strict):
@@ -103,7 +137,9 @@ class Experiment(Strict):
     @classmethod
     def _known_method(cls, name: str) -> str:
         if name not in METHODS.names():
-            raise unknown("no such method", METHODS.names())
+            raise PydanticCustomError(
+                "said", f"{shown(name)}; {choices(name, METHODS.names(), 'nothing')}"
+            )
         return name
 
     @model_validator(mode="after")
@@ -184,6 +220,11 @@ class Shown(Strict):
     in_all: bool = Field(
         True, description="Whether a run without a target makes it; else it is asked for by name."
     )
+
+    @property
+    def named(self) -> dict[str, str]:
+        """Its experiments by what is printed for each."""
+        return getattr(self, "rows" if isinstance(self, Table) else "points")
 
 
 class Table(Shown):

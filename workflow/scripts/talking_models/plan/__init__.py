@@ -1,5 +1,5 @@
-"""What the rules of a run ask: `jobs` of its jobs, `pages` of what is shown of them."""
+"""What the rules of a run ask: `jobs` of its jobs, `results` of what is made of them."""
 
-from talking_models.plan.pages import Plan
+from talking_models.plan.results import Plan
 
 __all__ = ["Plan"]

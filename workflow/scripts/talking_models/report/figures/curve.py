@@ -22,7 +22,7 @@ span the same range. The dashed line is what the curve is compared with."""
         names = {each: row for row, each in reversed(rows)}  # the first table's are meant
         against = curve.against and (names.get(curve.against, curve.against), curve.against)
         params = {
-            "points": plan.points(curve),
+            "points": curve.points,
             "against": against,
             "metric": plan.config.metric_of(curve),
             "setting": next(iter(curve.over), id).replace("_", " "),

@@ -1,0 +1,326 @@
+"""What a run makes as a whole: tables, figures, pages, what they are made of, and what it cost."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from talking_models.config import REFERENCES, Config, ConfigError
+from talking_models.config.merge import plain
+from talking_models.config.sections import Curve, Table
+from talking_models.data.base import ALL
+from talking_models.plan.jobs import Jobs
+from talking_models.report.figures import FIGURES
+from talking_models.report.figures.base import Need
+
+Job = tuple[str, str, str, str]
+"""Data, split, task, experiment."""
+SHOWS = {
+    "significance": "What the differences between rows are worth",
+    "claims": "The paper's claims, with verdicts",
+    "sizes": "What students and teachers weigh and cost",
+    "compute": "Time and memory of every step",
+}
+HOW = {
+    "latest": "evaluated on the latest {eval:.0%} of all ratings",
+    "rolling": "evaluated on window {nth} of {windows}",
+    "per_user": "evaluated on the latest {eval:.0%} of each user's ratings",
+    "given": "evaluated on the part that the source gives",
+}
+
+
+class Plan(Jobs):
+    """A configuration as all rules see it."""
+
+    def __init__(self, config: Config, given: Mapping[str, Any] | None = None) -> None:
+        super().__init__(config, given)
+        tables = config.tables
+        self.tables_of_all = [id for id, table in tables.items() if table.in_all]
+        self.compared = [id for id in self.tables_of_all if tables[id].against]
+        self.published = [id for id in self.tables_of_all if tables[id].paper]
+        self.judged = self.published if config.claims else []
+        self.metrics = list(dict.fromkeys(map(config.metric_of, tables.values())))
+        # The first table with a student trained from scratch: what figures are about.
+        alone = (
+            (tables[id], experiment)
+            for id in self.tables_of_all
+            for experiment in tables[id].rows.values()
+            if experiment in config.experiments and not config.teachers_of(experiment)
+        )
+        self.main, self.scratch_row = next(alone, (None, None))
+
+    # Tables and curves
+
+    def jobs(self, shown: Table | Curve) -> list[Job]:
+        """The jobs behind a table or curve, what it is compared with among them."""
+        ids = dict.fromkeys([*shown.named.values(), *filter(None, [shown.against])])
+        return [(*column, id) for column in self.config.columns(shown) for id in ids]
+
+    def evidence(self, file: str, jobs: Iterable[Job]) -> list[str]:
+        """One file of the evidence of jobs, with the seeds of an image set one after the other."""
+        found: dict[str, None] = {}
+        for job in jobs:
+            images = self.config.family(job[0]) == "images"
+            seeds = range(self.config.seeds_of(job[0])) if images else ()
+            below = [(f"seed{seed}", file) for seed in seeds] or [(file,)]
+            found |= dict.fromkeys(self.path(*job, *each) for each in below)
+        return list(found)
+
+    def table_files(self, file: str, *tables: str) -> list[str]:
+        """One file of the evidence of some tables."""
+        jobs = (job for id in tables for job in self.jobs(self.config.tables[id]))
+        return self.evidence(file, jobs)
+
+    def references(self, file: str, *tables: str) -> list[str]:
+        """One file of the reference lines of tables' columns; images have none yet."""
+        shown = (self.config.tables[id] for id in tables)
+        columns = dict.fromkeys(column for table in shown for column in self.config.columns(table))
+        ratings = [column for column in columns if self.config.family(column[0]) == "ratings"]
+        return [self.path(*column, "references", file) for column in ratings]
+
+    def about(self, id: str) -> dict[str, Any]:
+        """What a page needs to know of a table, in types that JSON has."""
+        table, config = self.config.tables[id], self.config
+        columns = config.columns(table)
+        tuned = {row: self._is_tuned(columns, made) for row, made in table.rows.items()}
+        return {
+            "id": id,
+            "title": table.title,
+            "rows": dict(table.rows),
+            "bold": list(table.bold),
+            "against": table.against,
+            "metric": config.metric_of(table),
+            "paper": table.paper,
+            "columns": [list(column) for column in columns],
+            "names": {data: config.data[data].name or data for data in table.data},
+            "units": {data: config.data[data].unit or "" for data in table.data},
+            "references": REFERENCES if config.family(table.data[0]) == "ratings" else {},
+            "untuned": [row for row in tuned if any(tuned.values()) and not tuned[row]],
+        }
+
+    def _is_tuned(self, columns: Iterable[tuple[str, str, str]], experiment: str) -> bool:
+        return all(self.tuned(data, split, experiment) for data, split, _ in columns)
+
+    def stamp(self, *tables: str) -> str:
+        """What the numbers of tables were made from, a sentence or two."""
+        config, found = self.config, []
+        shown = [config.tables[id] for id in tables]
+        columns = [column for table in shown for column in config.columns(table)]
+        ids = dict.fromkeys(job[-1] for table in shown for job in self.jobs(table))
+        for data, split in dict.fromkeys(column[:2] for column in columns):
+            n, tasks = config.seeds_of(data), len(config.tasks(data))
+            name, protocol = config.data[data].name or data, config.protocols[split]
+            how = HOW[protocol["kind"]].format(nth=protocol.get("window", 0) + 1, **protocol)
+            few = f", {protocol['share']:.0%} of the training rows" if protocol["share"] < 1 else ""
+            found.append(
+                f"{name}: {tasks} {'task' if tasks == 1 else 'tasks'}, "
+                f"{n} {'seed' if n == 1 else 'seeds'}, {how}{few}."
+            )
+        if config.trial:
+            found.append("**This is a trial of the workflow and no result.**")
+        random = any(getattr(m, "weights", None) == "random" for m in config.models.values())
+        if random and any(config.family(column[0]) == "images" for column in columns):
+            found.append("The pre-trained model has random weights.")
+        if config.tuning == "search":
+            found.append("Settings were chosen on training rows by a search in this run.")
+        elif any(self._is_tuned(columns, id) for id in ids):
+            found.append("Settings were chosen on training rows by a search that is committed.")
+        else:
+            why = ": none were searched for this data" if config.tuning == "committed" else ""
+            found.append(f"Settings are those of the configuration{why}.")
+        return " ".join(found)
+
+    # The paper
+
+    def paper_files(self, *tables: str) -> list[str]:
+        """The published numbers of tables, and what is known of the paper."""
+        found = [self.config.tables[id].paper for id in tables]
+        return list(dict.fromkeys(filter(None, [*found, self.config.paper])))
+
+    def first_counted(self, table: str) -> list[str]:
+        """Predictions of a table's data sets of which the paper counts the first examples alone."""
+        if not self.config.paper:
+            return []
+        try:
+            first = plain(self.config.paper).get("first", {})
+        except (OSError, UnicodeDecodeError, yaml.YAMLError, AttributeError) as error:
+            text = f"paper: {self.config.paper} is no YAML mapping of facts: {error}"
+            raise ConfigError(text) from None
+        jobs = self.jobs(self.config.tables[table])
+        return self.evidence("predictions.parquet", [job for job in jobs if job[0] in first])
+
+    # Figures
+
+    @property
+    def students(self) -> dict[str, str]:
+        """The rows of the main table that are students of ratings."""
+        if self.main is None or self.config.family(self.main.data[0]) != "ratings":
+            return {}
+        return {row: id for row, id in self.main.rows.items() if id in self.config.experiments}
+
+    @property
+    def places(self) -> list[tuple[str, str]]:
+        """The data sets of the main table with their splits."""
+        columns = self.config.columns(self.main) if self.main else ()
+        return list(dict.fromkeys(column[:2] for column in columns))
+
+    def cka_file(self, place: tuple[str, str], experiment: str) -> str:
+        """How alike the states of an experiment's students and of the teacher are."""
+        return self.path(*place, "cka", f"{experiment}.csv")
+
+    def cka_teacher(self, data: str, wildcards: Any) -> list[str]:
+        """The teacher that an experiment's students are compared with: theirs, or the others'."""
+        ids = [wildcards.experiment, *self.students.values()]
+        names = [teacher for id in ids for teacher in self.config.teachers_of(id)]
+        return [self.teacher_file(names[0], data, wildcards.split)]
+
+    @property
+    def trials(self) -> tuple[list[str], dict[str, str]]:
+        """The trials of the searches behind the main table, and its rows that were searched."""
+        files, config = [], self.config
+        for data, split in self.places:
+            if config.tuning == "search":
+                place = self.path(data, split, "tuning")
+                files += [f"{place}/{id}/trials.csv" for id in config.searched(data)]
+            elif config.tuning == "committed":
+                file = Path(config.tuned, data, "trials.csv")
+                files += [str(file)] if file.is_file() else []
+        searched = {id for data, _ in self.places for id in config.searched(data)}
+        rows = self.main.rows if self.main else {}
+        return files, {row: id for row, id in rows.items() if id in searched}
+
+    @cached_property
+    def figures(self) -> dict[str, tuple[str, Need]]:
+        """The figures that the configuration can have, by id: what draws them, what they need."""
+        found = {}
+        curves = [id for id, curve in self.config.curves.items() if curve.in_all]
+        for id in set(curves) & set(FIGURES.names()) - {"curve"}:
+            raise ConfigError(f"curves.{id}: a figure has this name, choose another id")
+        for id in dict.fromkeys(["forest", *curves, *FIGURES.names()]):
+            name = "curve" if id in self.config.curves else id
+            need = FIGURES.get(name).needs(self, id)
+            if need is not None:
+                found[id] = name, need
+        return found
+
+    @property
+    def figure_files(self) -> list[str]:
+        """Their files."""
+        names = [f"{id}.{form}" for id in self.figures for form in ("png", "svg")]
+        return [self.path("figures", name) for name in names]
+
+    def figure(self, id: str) -> dict[str, Any]:
+        """What the job and the report are told of a figure."""
+        name, need = self.figures[id]
+        kind, curve = FIGURES.get(name), self.config.curves.get(id)
+        metrics = [need.params["metric"]] if "metric" in need.params else []
+        return {
+            "name": name,
+            "inputs": need.inputs,
+            "params": need.params,
+            "caption": kind.caption,
+            "title": curve.title if curve else kind.title,
+            "code": [FIGURES.module(name), *self.metric_code(metrics)],
+        }
+
+    # Sizes
+
+    @cached_property
+    def sized(self) -> dict[str, tuple[str, Job]]:
+        """The models that the main table trains, students and teachers, by their files (the first
+        seed's of images), each with one job.
+        """
+        found: dict[str, tuple[str, Job]] = {}
+        for data, split, task, id in self.jobs(self.main) if self.main else ():
+            job = (data, split, ALL if self.config.is_teacher(id) else task, id)
+            file = self.evidence("models.safetensors", [job])[0]
+            found.setdefault(self.config.experiment(id).student, (file, job))
+        return {file: (model, job) for model, (file, job) in found.items()}
+
+    @property
+    def sizes_step(self) -> str:
+        """The environment and container that measure them."""
+        images = self.main is not None and self.config.family(self.main.data[0]) == "images"
+        return self.image_step if images else "movielens"
+
+    # All results
+
+    def tables_as(self, form: str, *tables: str) -> list[str]:
+        """Tables as files of a form: `md` or `csv`."""
+        return [self.path("tables", f"{id}.{form}") for id in tables]
+
+    @property
+    def statistics(self) -> list[str]:
+        """The pages that are made from several tables, as Markdown."""
+        made = {"significance": self.compared, "sizes": self.sized}
+        claims = [self.path("claims.md")] if self.judged else []
+        return [*self.tables_as("md", *(name for name in made if made[name])), *claims]
+
+    @property
+    def measured(self) -> list[str]:
+        """What the table of costs waits for."""
+        return [*self.tables_as("md", *self.tables_of_all), *self.statistics, *self.figure_files]
+
+    @property
+    def results(self) -> list[str]:
+        """All that a run without a target makes, but for pages and records."""
+        tables = [*self.tables_as("csv", *self.tables_of_all), *self.tables_as("md", "compute")]
+        return [*self.measured, *tables, self.path("metrics.json")]
+
+    @property
+    def page_sources(self) -> dict[str, str]:
+        """The pages that the report can have, each with the Markdown that it shows."""
+        tables = self.tables_as("md", *self.config.tables, "compute")
+        return {Path(file).stem: file for file in [*tables, *self.statistics]}
+
+    @property
+    def pages(self) -> list[str]:
+        """Those of a run without a target."""
+        left_out = set(self.config.tables) - set(self.tables_of_all)
+        return [page for page in self.page_sources if page not in left_out]
+
+    def shows(self, page: str) -> str:
+        """What a page shows."""
+        return SHOWS.get(page) or self.config.tables[page].title
+
+    @property
+    def steps(self) -> dict[str, list[str]]:
+        """Benchmark files of the jobs that a run without a target needs, by step."""
+        config = self.config
+        found = defaultdict(list, {"Data": [], "Tuning": [], "Teachers": []})
+        shown = [config.tables[id] for id in self.tables_of_all]
+        shown += [curve for curve in config.curves.values() if curve.in_all]
+        jobs = dict.fromkeys(job for each in shown for job in self.jobs(each))
+        for data, split, task, id in jobs:
+            place, teachers = f"{data}/{split}", config.teachers_of(id)
+            if config.family(data) == "images":
+                backbone = Path(self.backbone(config.experiment(id).student)).stem
+                names = [f"{id}/{task}/seed{seed}" for seed in range(config.seeds_of(data))]
+                found["Data"] += [f"{place}/split_images"]
+                found["Teachers"] += [f"models/make_backbone/{backbone}"]
+                found["Teachers"] += [f"{place}/probe_teacher/{task}/{each}" for each in teachers]
+                found[f"Students: {id}"] += [f"{place}/train_images/{name}" for name in names]
+                found["Evaluation"] += [f"{place}/evaluate_images/{name}" for name in names]
+                continue
+            found["Data"] += [f"{data}/prepare_ratings", f"{place}/split"]
+            if config.tuning == "search":
+                found["Tuning"] += [f"{place}/tune/{each}" for each in config.searched(data)]
+            found["Teachers"] += [f"{place}/train/{teacher}/all" for teacher in teachers]
+            if not config.is_teacher(id):
+                found[f"Students: {id}"] += [f"{place}/train/{id}/{task}"]
+            found["Reference lines"] += [f"{place}/fit_references"]
+            found["Evaluation"] += [f"{place}/evaluate/{id}"]
+        found["Tables"] = [f"make_table/{id}" for id in self.tables_of_all]
+        statistics = {"test_significance": self.compared, "judge_claims": self.judged}
+        found["Statistics"] = [rule for rule, tables in statistics.items() if tables]
+        found["Figures"] = [f"draw/{id}" for id in self.figures]
+        return {
+            step: [self.path("benchmarks", f"{file}.tsv") for file in dict.fromkeys(files)]
+            for step, files in found.items()
+            if files
+        }

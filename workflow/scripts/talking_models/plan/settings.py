@@ -1,0 +1,175 @@
+"""What training and searches are told: settings that say what wins over what.
+
+Snakemake asks this while it builds its DAG, so nothing here imports torch or reads data.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from functools import cache
+from typing import Any
+
+from talking_models.config import Config, ConfigError
+from talking_models.config.check import of_job
+from talking_models.config.choices import Choice, read_choice
+from talking_models.config.merge import said
+from talking_models.data.base import ALL
+
+log = logging.getLogger(__name__)
+
+
+class Settings:
+    """A configuration as the rules of training and tuning see it.
+
+    Args:
+        config: the whole.
+        given: what of it the user's own files and command line say: a tuned choice yields to that.
+    """
+
+    def __init__(self, config: Config, given: Mapping[str, Any] | None = None) -> None:
+        self.config, self.given = config, given or {}
+        # Snakemake asks again and again, and a remark is made once.
+        self.choice, self.effective = cache(self._choice), cache(self._effective)
+        self.untuned, self.remark = cache(config.training_job), cache(log.warning)
+
+    def path(self, *parts: str) -> str:
+        """A path below the results."""
+        return "/".join((self.config.results, *parts))
+
+    def training_config(self, wildcards: Any) -> dict[str, Any]:
+        """The effective settings of a training job, but for what a search in this run chooses.
+
+        Raises:
+            ConfigError: they contradict each other, or there is no choice for the task.
+        """
+        w = wildcards
+        config = self.effective(w.data, w.split, w.task, w.experiment)
+        return config | ({"seed": int(w.seed)} if hasattr(w, "seed") else {})
+
+    def _effective(self, data: str, split: str, task: str, experiment: str) -> dict[str, Any]:
+        self._check(experiment, data)
+        choices = self._committed(data, split, task, experiment)
+        config = self.config.training_job(experiment, data, choices)
+        if wrong := of_job(self.config, experiment, config):
+            self.remark(f"{experiment} on {task} of {data}, as it was tuned: {wrong}")
+        return config
+
+    def _check(self, experiment: str, data: str) -> None:
+        """Refuse what the configuration itself says, if it contradicts itself."""
+        wrong = of_job(self.config, experiment, self.untuned(experiment, data))
+        if wrong:
+            student = self.config.experiment(experiment).student
+            raise ConfigError(
+                f"experiments.{experiment}, with models.{student}.training: {wrong}: change one of "
+                "them, or switch off (`~`) the experiment and its rows in tables"
+            )
+
+    def own(self, experiment: str) -> list[dict[str, Any]]:
+        """What the experiments that one starts from, and itself, say: a job lays each on what a
+        search in this run chose for it.
+        """
+        names = dict.fromkeys([*self.config.starts_from(experiment), experiment])
+        return [self.config.own(name) for name in names]
+
+    def _choice(self, data: str, split: str, experiment: str) -> Choice | None:
+        """The committed choice for an experiment, if it was made on this data and split."""
+        if self.config.tuning != "committed":
+            return None
+        path = f"{self.config.tuned}/{data}/{experiment}.yaml"
+        found = read_choice(path)
+        for word, now in self.basis(data, split).items() if found else ():
+            if found.about.get(word) != now:
+                self.remark(
+                    f"{path} is not used for {data} cut by {split}: it was chosen for the {word} "
+                    f"{found.about.get(word)}, not {now}"
+                )
+                return None
+        return found
+
+    def basis(self, data: str, split: str) -> dict[str, Any]:
+        """What a choice was made on."""
+        entry = self.config.data[data].model_dump(mode="json")
+        return {
+            "data": self.config.kind(data).identity(entry),
+            "split": self.config.protocols[split],
+        }
+
+    def _committed(self, data: str, split: str, task: str, experiment: str) -> dict[str, Any]:
+        """The committed choices for one job, but for what the user's own files say."""
+        choices, folder = {}, f"{self.config.tuned}/{data}"
+        for id in self.config.starts_from(experiment):
+            choice = self.choice(data, split, id)
+            if choice is None:
+                continue
+            if task not in choice.chosen:
+                raise ConfigError(
+                    f"{folder}/{id}.yaml has no choice for the task {task!r}, only for "
+                    f"{', '.join(choice.chosen)}: search with these tasks (`tuning: search`), or "
+                    "do without (`tuning: none`)"
+                )
+            student = self.config.experiment(id).student
+            training = said(self.given, "models", student, "training") or {}
+            own = said(self.given, "experiments", id) or {}
+            given = {
+                "training": {**training, **(own.get("training") or {})},
+                "settings": own.get("settings") or {},
+            }
+            choices[id], kept = choice.unless_set(task, self.untuned(id, data), given)
+            if kept:
+                self.remark(
+                    f"what your configuration says of {', '.join(kept)} wins over the choices in "
+                    f"{folder}"
+                )
+        return choices
+
+    def tuned(self, data: str, split: str, experiment: str) -> bool:
+        """Whether an experiment's settings were chosen for this data, by whatever search."""
+        if self.config.tuning == "search":
+            return self.config.family(data) == "ratings"
+        names = self.config.starts_from(experiment)
+        return all(self.choice(data, split, id) is not None for id in names)
+
+    def chosen(self, wildcards: Any) -> list[str]:
+        """The files of a search in this run that say what it chose for an experiment."""
+        if self.config.tuning != "search":
+            return []
+        place = self.path(wildcards.data, wildcards.split, "tuning")
+        names = self.config.starts_from(wildcards.experiment)
+        return [f"{place}/{id}/chosen.yaml" for id in names]
+
+    def search(self, experiment: str) -> dict[str, Any]:
+        """How one experiment is searched; an ablation keeps its steps."""
+        search = self.config.search.model_dump()
+        steps = search.pop("teacher_steps")
+        if self.config.is_teacher(experiment):
+            search["steps"] = steps
+        elif self.config.experiment(experiment).choose:
+            search |= {"steps": None, "every": None}
+        return search
+
+    def search_inputs(self, wildcards: Any) -> dict[str, list[str]]:
+        """What a search reads of the searches before it: its teachers', and that which it starts
+        from, which is for students with a teacher training from scratch.
+        """
+        config, experiment = self.config, wildcards.experiment
+        self._check(experiment, wildcards.data)
+        place = self.path(wildcards.data, wildcards.split, "tuning")
+        teachers, before = config.teachers_of(experiment), config.experiment(experiment).like
+        if teachers and not before:
+            alone = (id for id in config.searched(wildcards.data) if id in config.experiments)
+            before = next((id for id in alone if config.experiments[id].method == "scratch"), None)
+        folds = range(config.search.folds)
+        return {
+            **{
+                f"teacher{number}": [f"{place}/{id}/fold{fold}.safetensors" for fold in folds]
+                for number, id in enumerate(teachers)
+            },
+            "chosen": [f"{place}/{before}/chosen.yaml"] if before else [],
+        }
+
+    def searched_tasks(self, wildcards: Any) -> dict[str, Any]:
+        """The tasks that a search trains on; a teacher's is `all`."""
+        teacher = self.config.is_teacher(wildcards.experiment)
+        tasks = {ALL: ALL} if teacher else self.config.tasks(wildcards.data)
+        return {**self.tasks(wildcards.data), "tasks": tasks}
