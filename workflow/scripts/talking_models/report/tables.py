@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from talking_models.data.names import title_tokens
 from talking_models.evidence.scores import score
 from talking_models.io import write_csv
 from talking_models.metrics import METRICS
@@ -65,7 +66,8 @@ def headings(cells: pd.DataFrame, names: Mapping[str, str]) -> dict[tuple[str, s
     columns = cells[["data", "task", "paper_column"]].drop_duplicates()
     for data, task, theirs in columns.itertuples(index=False):
         own = names[data] if task == "all" else f"{names[data]}: {task}" if several else task
-        found[data, task] = own if pd.isna(theirs) or theirs == own else f"{theirs}: {own}"
+        known = pd.isna(theirs) or title_tokens(theirs) == ["".join(title_tokens(own))]
+        found[data, task] = own if known else f"{theirs}: {own}"
     return found
 
 
@@ -176,6 +178,10 @@ def run(
     lines = pd.concat(map(pd.read_csv, references)) if references else scores
     page = Page(about, cells, tidy(about, about["references"], lines, paper, numbers(None)))
     remarks = unmatched(published, about["rows"], cells["paper_column"])
+    names = about["names"]
+    counted = [f"{n:,} of {names[data]}" for data, n in paper.first.items() if data in names]
+    if counted:
+        remarks.append(f"Both count the first evaluation examples alone: {', '.join(counted)}.")
     first = on_first(scores, predictions, paper, about["metric"])
     beside = page.beside_paper(tidy(about, about["rows"], first, paper, published), remarks)
     write_csv(csv, cells)
