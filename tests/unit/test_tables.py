@@ -1,6 +1,7 @@
 """Tables from metrics made by hand: the tidy numbers, and the Markdown."""
 
 import io
+import json
 import re
 import subprocess
 from pathlib import Path
@@ -260,10 +261,9 @@ def files(folder, scores):
     return paths
 
 
-def run(folder, paths, lines=(), **about):
-    (folder / "facts.yaml").write_text(
-        "columns: {ml: {Drama: Genre 1, War: Genre 8}}\n", encoding="utf-8"
-    )
+def run(folder, paths, lines=(), first=None, **about):
+    facts = {"columns": {"ml": {"Drama": "Genre 1", "War": "Genre 8"}}, "first": first or {}}
+    (folder / "facts.yaml").write_text(json.dumps(facts), encoding="utf-8")
     text = [f"{r},{c},{mean},{'' if err != err else err}" for (r, c), (mean, err) in PAPER.items()]
     head = "method,genre_or_dataset,mean,stderr"
     (folder / "paper.csv").write_text("\n".join([head, *text]) + "\n")
@@ -312,6 +312,13 @@ def test_the_papers_accuracy_is_on_the_first_examples():
         counted = tables.on_first(scores, [file.name], paper, "accuracy")
     assert counted["value"].tolist() == [1.0]
     assert counted["n_eval"].tolist() == [2]
+
+
+def test_a_page_says_which_examples_the_papers_numbers_count(tmp_path):
+    _, text = run(tmp_path, files(tmp_path, SCORES), references={}, first={"other": 9728})
+    assert "count" not in text
+    _, text = run(tmp_path, files(tmp_path, SCORES), references={}, first={"ml": 2000, "x": 1})
+    assert text.endswith(" Both count the first evaluation examples alone: 2,000 of MovieLens.\n")
 
 
 ROOT = Path(__file__).resolve().parents[2]
