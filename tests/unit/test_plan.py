@@ -298,18 +298,18 @@ def test_tables_that_are_not_in_all_are_left_out_until_they_are_asked_for():
     assert "results/tables/t.md" in made.results
     assert "results/tables/seen.md" not in made.results
     assert "seen" not in made.pages
-    assert made.page_sources["seen"] == "results/tables/seen.md"
+    assert made.markdown("seen") == "results/tables/seen.md"
 
 
 def test_a_run_makes_tables_statistics_figures_and_costs():
     made = plan()
     assert set(made.results) >= {
-        "results/tables/t.csv", "results/tables/significance.md", "results/tables/sizes.md",
+        "results/tables/t.md", "results/tables/significance.md", "results/tables/sizes.md",
         "results/tables/compute.md", "results/metrics.json", "results/figures/forest.png",
     }  # fmt: skip
     assert "results/claims.md" not in made.results
     assert set(made.measured) < set(made.results)
-    assert made.pages == ["t", "compute", "significance", "sizes"]
+    assert made.pages == ["t", "significance", "sizes", "compute"]
     assert (made.shows("t"), made.shows("sizes")[:4]) == ("T", "What")
 
 
@@ -405,7 +405,12 @@ def test_each_model_of_the_main_table_is_sized_once():
     alone = at("experiments.alone", {"method": "scratch", "student": "vit-student"})
     made = plan({"tables": {"t": None, "seen": {**SEEN, "rows": rows}}}, alone)
     assert made.sizes_step == "vision-cpu"
-    assert list(made.sized) == ["results/digits/given/all/alone/seed0/models.safetensors"]
+    assert list(made.sized.items()) == [
+        ("results/digits/given/all/alone/seed0/models.safetensors",
+         ("vit-student", ("digits", "given", "all", "alone"))),
+        ("results/models/vit.safetensors",
+         ("vit", ("digits", "given", "all", "vit"))),
+    ]  # fmt: skip
 
 
 def test_costs_are_those_of_the_steps_that_the_run_takes():

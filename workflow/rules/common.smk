@@ -68,7 +68,7 @@ wildcard_constraints:
     model=one_of(CONFIG.models),
     seed=r"\d+",
     table=one_of(CONFIG.tables),
-    page="[a-z0-9-]+",
+    page=one_of(dict.fromkeys([*CONFIG.tables, *PLAN.pages])),
     figure="[a-z0-9-]+",
 
 

@@ -58,7 +58,7 @@ rule make_compute_table:
 rule make_page:
     """Set a Markdown table as a page that the report can show."""
     input:
-        md=lambda wildcards: PLAN.page_sources[wildcards.page],
+        md=lambda wildcards: PLAN.markdown(wildcards.page),
     output:
         html=report(
             f"{RESULTS}/pages/{{page}}.html",

@@ -175,6 +175,7 @@ rule measure_sizes:
         runtime=per_attempt(10),
     params:
         jobs=list(PLAN.sized.values()),
+        forms={model: CONFIG.form(model) for model, _ in PLAN.sized.values()},
         code=fingerprint(
             "talking_models.evidence.sizes",
             *PLAN.code_of_models(*(model for model, _ in PLAN.sized.values())),

@@ -9,5 +9,5 @@ run(
     models=snakemake.input.models,
     csv=snakemake.output.csv,
     md=snakemake.output.md,
-    forms=snakemake.params.get("forms", {}),
+    forms=snakemake.params.forms,
 )

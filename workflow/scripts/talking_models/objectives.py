@@ -2,23 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Protocol
-
 from torch import Tensor, nn
 
 from talking_models.models.layers import Layers
-
-
-class Objective(Protocol):
-    """The two losses that depend on what the output means."""
-
-    def label_loss(self, output: Tensor, target: Tensor) -> Tensor:
-        """L_label(y, y_g), one value per model."""
-        ...
-
-    def logit_loss(self, student: Tensor, teacher: Tensor, temperature: float) -> Tensor:
-        """L_logit(y_g, y_h), one value per model."""
-        ...
 
 
 class RatingObjective:
@@ -28,11 +14,11 @@ class RatingObjective:
         self.d = layers.mean_squared
 
     def label_loss(self, output: Tensor, target: Tensor) -> Tensor:
-        """Mean squared error."""
+        """L_label(y, y_g): mean squared error, one value per model."""
         return self.d(output, target)
 
     def logit_loss(self, student: Tensor, teacher: Tensor, temperature: float) -> Tensor:
-        """Mean squared difference: what soft labels tend to at a high temperature."""
+        """L_logit(y_g, y_h): mean squared difference, as soft labels tend to at a high temperature."""
         return self.d(student, teacher)
 
 
@@ -55,3 +41,7 @@ class ClassObjective:
         log_teacher = (teacher / temperature).log_softmax(-1)
         divergence = (log_teacher.exp() * (log_teacher - log_student)).sum(-1)
         return temperature**2 * self.mean(divergence)
+
+
+Objective = RatingObjective | ClassObjective
+"""The two losses that depend on what the output means."""

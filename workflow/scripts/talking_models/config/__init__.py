@@ -171,14 +171,10 @@ class Config(Strict):
         default = {"ratings": "latest", "images": "given"}[self.family(data)]
         return self.data[data].split or default
 
-    def split_of(self, shown: Table | Curve, data: str) -> str:
-        """The split of a table's or curve's column."""
-        return shown.split or self.default_split(data)
-
     def columns(self, shown: Table | Curve) -> list[tuple[str, str, str]]:
         """The columns of a table or curve: data, split, task id."""
         return [
-            (data, self.split_of(shown, data), task)
+            (data, shown.split or self.default_split(data), task)
             for data in shown.data
             for task in self.tasks(data)
         ]

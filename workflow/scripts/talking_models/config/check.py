@@ -104,17 +104,10 @@ def _values(path: tuple, method: str, key: str, values: Iterable[Any]) -> Iterat
 
 def _models(config: Config) -> Iterator[Problem]:
     for id, model in config.models.items():
-        other = getattr(model, "of", None)
-        whole = [
-            o
-            for o, m in config.models.items()
-            if m.kind == model.kind and o != id and getattr(m, "of", None) is None
-        ]
-        wrong = list(
-            _names(
-                ("models", id, "of"), other, whole, "no other model of the same kind without `of`"
-            )
-        )
+        of = {o: getattr(m, "of", None) for o, m in config.models.items() if m.kind == model.kind}
+        whole = [other for other in of if other != id and of[other] is None]
+        otherwise = "no other model of the same kind without `of`"
+        wrong = list(_names(("models", id, "of"), of[id], whole, otherwise))
         yield from wrong
         if wrong:
             continue
@@ -167,7 +160,6 @@ def _shown(config: Config) -> Iterator[Problem]:
                 yield from _names(where, experiment, rows, "no such experiment")
             yield from _names((*path, "against"), shown.against, rows, "no such experiment")
             yield from _names((*path, "metric"), shown.metric, METRICS.names(), "no such metric")
-            yield from _names((*path, "split"), shown.split, config.protocols, "no such split")
             of = getattr(shown, "of", None)
             yield from _names((*path, "of"), of, config.experiments, "no such experiment")
             for place, row in enumerate(getattr(shown, "bold", ())):
@@ -184,7 +176,7 @@ def _fits(config: Config, path: tuple, shown: Table | Curve) -> Iterator[Problem
         return
     (family,) = families
     for data in shown.data:
-        split = config.split_of(shown, data)
+        split = shown.split or config.default_split(data)
         yield from _names((*path, "split"), split, config.protocols, "no such split")
         given = config.protocols.get(split, {}).get("kind") == "given"
         if split in config.protocols and given != (family == "images"):

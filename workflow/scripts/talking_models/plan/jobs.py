@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from talking_models.config import Config
 from talking_models.data import DATA
 from talking_models.data.base import ALL
 from talking_models.methods import METHODS
@@ -24,6 +25,15 @@ def _megabytes(input: Any) -> int:
 
 class Jobs(Settings):
     """A configuration as the rules of data, training and evaluation see it."""
+
+    def __init__(self, config: Config, given: Mapping[str, Any] | None = None) -> None:
+        super().__init__(config, given)
+        device = config.device
+        # The environment and container of image jobs. `auto` is the CPU's: its packages use a GPU
+        # that they find, but a cluster must be told.
+        self.image_step = f"vision-{device.accelerator.replace('auto', 'cpu')}"
+        self.image_environment = f"../../envs/{self.image_step}.yaml"  # from a rule's file
+        self.image_threads = device.threads + device.workers  # of a job on one device
 
     # Data
 
@@ -93,23 +103,6 @@ class Jobs(Settings):
         return [METRICS.module(name) for name in names]
 
     # Images
-
-    @property
-    def image_step(self) -> str:
-        """The environment and container of image jobs. `auto` is the CPU's: its packages use a GPU
-        that they find, but a cluster must be told.
-        """
-        return f"vision-{self.config.device.accelerator.replace('auto', 'cpu')}"
-
-    @property
-    def image_environment(self) -> str:
-        """Its conda environment, from a rule's file."""
-        return f"../../envs/{self.image_step}.yaml"
-
-    @property
-    def image_threads(self) -> int:
-        """Threads of an image job on one device."""
-        return self.config.device.threads + self.config.device.workers
 
     def device(self, devices: int) -> dict[str, int]:
         """The resources that an image job asks of a cluster for its devices."""

@@ -53,6 +53,8 @@ class Plan(Jobs):
             if experiment in config.experiments and not config.teachers_of(experiment)
         )
         self.main, self.scratch_row = next(alone, (None, None))
+        images = self.main is not None and config.family(self.main.data[0]) == "images"
+        self.sizes_step = self.image_step if images else "movielens"
 
     # Tables and curves
 
@@ -232,61 +234,46 @@ class Plan(Jobs):
 
     @cached_property
     def sized(self) -> dict[str, tuple[str, Job]]:
-        """The models that the main table trains, students and teachers, by their files (the first
-        seed's of images), each with one job.
+        """The models behind the main table, students and teachers, by their files (the first
+        seed's of images), each with a job: its own, if it is trained here.
         """
-        found: dict[str, tuple[str, Job]] = {}
+        config, found = self.config, {}
         for data, split, task, id in self.jobs(self.main) if self.main else ():
-            job = (data, split, ALL if self.config.is_teacher(id) else task, id)
+            job = (data, split, ALL if config.is_teacher(id) else task, id)
             file = self.evidence("models.safetensors", [job])[0]
-            found.setdefault(self.config.experiment(id).student, (file, job))
+            found.setdefault(config.experiment(id).student, (file, job))
+            for model in config.teachers_of(id):
+                file = config.models[model].file or self.backbone(model)
+                if not config.is_teacher(model):
+                    found.setdefault(model, (file, (data, split, ALL, model)))
         return {file: (model, job) for model, (file, job) in found.items()}
-
-    @property
-    def sizes_step(self) -> str:
-        """The environment and container that measure them."""
-        images = self.main is not None and self.config.family(self.main.data[0]) == "images"
-        return self.image_step if images else "movielens"
 
     # All results
 
-    def tables_as(self, form: str, *tables: str) -> list[str]:
-        """Tables as files of a form: `md` or `csv`."""
-        return [self.path("tables", f"{id}.{form}") for id in tables]
-
-    @property
-    def statistics(self) -> list[str]:
-        """The pages that are made from several tables, as Markdown."""
-        made = {"significance": self.compared, "sizes": self.sized}
-        claims = [self.path("claims.md")] if self.judged else []
-        return [*self.tables_as("md", *(name for name in made if made[name])), *claims]
-
-    @property
-    def measured(self) -> list[str]:
-        """What the table of costs waits for."""
-        return [*self.tables_as("md", *self.tables_of_all), *self.statistics, *self.figure_files]
-
-    @property
-    def results(self) -> list[str]:
-        """All that a run without a target makes, but for pages and records."""
-        tables = [*self.tables_as("csv", *self.tables_of_all), *self.tables_as("md", "compute")]
-        return [*self.measured, *tables, self.path("metrics.json")]
-
-    @property
-    def page_sources(self) -> dict[str, str]:
-        """The pages that the report can have, each with the Markdown that it shows."""
-        tables = self.tables_as("md", *self.config.tables, "compute")
-        return {Path(file).stem: file for file in [*tables, *self.statistics]}
-
     @property
     def pages(self) -> list[str]:
-        """Those of a run without a target."""
-        left_out = set(self.config.tables) - set(self.tables_of_all)
-        return [page for page in self.page_sources if page not in left_out]
+        """What a run without a target shows: tables, and pages made from several of them."""
+        made = {"significance": self.compared, "claims": self.judged, "sizes": self.sized}
+        return [*self.tables_of_all, *(page for page in made if made[page]), "compute"]
+
+    def markdown(self, page: str) -> str:
+        """The file of a page."""
+        return self.path("claims.md") if page == "claims" else self.path("tables", f"{page}.md")
 
     def shows(self, page: str) -> str:
         """What a page shows."""
         return SHOWS.get(page) or self.config.tables[page].title
+
+    @property
+    def measured(self) -> list[str]:
+        """What the table of costs waits for."""
+        pages = [self.markdown(page) for page in self.pages if page != "compute"]
+        return [*pages, *self.figure_files]
+
+    @property
+    def results(self) -> list[str]:
+        """All that a run without a target makes, but for pages and records."""
+        return [*self.measured, self.markdown("compute"), self.path("metrics.json")]
 
     @property
     def steps(self) -> dict[str, list[str]]:

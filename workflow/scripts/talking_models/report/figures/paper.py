@@ -21,7 +21,8 @@ single values mean little; the title has their mean."""
         if not published:
             return None
         metric = plan.config.metric_of(plan.config.tables[published[0]])
-        return Need({"tables": plan.tables_as("csv", *published)}, {"metric": metric})
+        tables = [plan.path("tables", f"{id}.csv") for id in published]
+        return Need({"tables": tables}, {"metric": metric})
 
     @classmethod
     def draw(cls, tables, metric):
