@@ -87,7 +87,8 @@ def measure(arguments: argparse.Namespace) -> list[list[str]]:
         for id in config.experiments
         if config.model_kind(config.experiment(id).student).family == "images"
     ]
-    jobs = {id: config.training_job(id, config.of_family("images")[0]) for id in experiments}
+    images = next(data for data in config.data if config.family(data) == "images")
+    jobs = {id: config.training_job(id, images) for id in experiments}
     device = config.device.model_dump() | {"accelerator": arguments.accelerator}
     fabric = fabric_of(device)
     fabric.launch()

@@ -48,7 +48,10 @@ TASK = f"{RESULTS}/{{data}}/{{split}}/{{task}}"
 SLICES = f"{TASK}/slices"
 JOB = f"{TASK}/{{experiment}}"
 LOGS, BENCHMARKS = f"{RESULTS}/logs", f"{RESULTS}/benchmarks"
-RATINGS, IMAGES = (CONFIG.of_family(family) for family in ("ratings", "images"))
+RATINGS, IMAGES = (
+    [data for data in CONFIG.data if CONFIG.family(data) == family]
+    for family in ("ratings", "images")
+)
 MODELS = {"models": "models.safetensors", "history": "history.csv", "config": "config.yaml"}
 EVIDENCE = {"predictions": "predictions.parquet", "metrics": "metrics.csv"}
 

@@ -142,10 +142,6 @@ class Config(Strict):
         """Whether a data set is of `ratings` or `images`."""
         return self.kind(data).family
 
-    def of_family(self, family: str) -> list[str]:
-        """The data sets of a family."""
-        return [data for data in self.data if self.family(data) == family]
-
     def tasks(self, data: str) -> dict[str, str | None]:
         """The tasks of a data set, by id: their names, None where the data decides.
 

@@ -38,7 +38,7 @@ def schema() -> dict[str, Any]:
 
     Components of plugin folders are in it if `registry.use` has named them.
     """
-    document = Config.model_json_schema()
+    document, off = Config.model_json_schema(), {"type": "null"}
     rows = document["$defs"]["Table"]["properties"]["rows"]
     for section, mapping in document["properties"].items():
         for pattern, node in mapping.get("patternProperties", {}).items():
@@ -48,17 +48,13 @@ def schema() -> dict[str, Any]:
                 node = {"type": "object", "properties": {"kind": kind}, "required": ["kind"]}
                 node["allOf"] = [_then(document, section, name, "kind") for name in names]
             # null switches an entry off; and pydantic leaves open what does not match
-            mapping |= {"patternProperties": {pattern: _or_null(node)}}
+            mapping["patternProperties"] = {pattern: {"anyOf": [node, off]}}
             mapping["additionalProperties"] = False
-    rows["additionalProperties"] = _or_null(rows["additionalProperties"])
+    rows["additionalProperties"] = {"anyOf": [rows["additionalProperties"], off]}
     document["$defs"]["Experiment"]["allOf"] = [
         _then(document, "methods", name, "method", "settings") for name in METHODS.names()
     ]
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **document}
-
-
-def _or_null(node: Any) -> dict[str, Any]:
-    return {"anyOf": [node, {"type": "null"}]}
 
 
 def _then(document: dict[str, Any], section: str, name: str, key: str, below: str = "") -> Schema:
