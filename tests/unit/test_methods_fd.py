@@ -24,6 +24,11 @@ def margin(features):
     return np.array([c[c < 0].mean() if (c < 0).any() else 0.0 for c in flat.T])
 
 
+def deviation(features):
+    """The standard deviation of each channel."""
+    return features.reshape(-1, features.shape[-1]).std(0)
+
+
 @pytest.mark.parametrize(
     ("t", "r", "distance"),
     [(-1, -2, 0), (-1, 0, 1), (2, 1, 1), (2, 3, 1), (-1, -1, 0), (0, -5, 0), (0, 2, 4), (2, -1, 9)],
@@ -47,31 +52,34 @@ def fd_of(*batches):
 
 
 def test_a_feature_below_its_margin_is_raised_to_it():
-    method = fd_of(by_hand([-3, 1], [-1, 1]))  # margins -2 and 0
+    method = fd_of(by_hand([-3, 1], [-1, 1]))  # margins -2 and 0, deviations 1 and none
     compared = []
-    method.d = lambda target, response: compared.append(target)
+    method.mean_squared = lambda target, response: compared.append(target)
     features = by_hand(-3, -1, 0, 2).reshape(4, 1).repeat(1, 2)
-    method.distance(features, method.margins[0], features)
+    method.distance(features, method.channels[0], features)
     assert compared[0].tolist() == [[-2, 0], [-1, 0], [0, 0], [2, 2]]
 
 
-def test_margins_are_the_mean_of_the_negative_values_over_all_batches():
+def test_margins_and_deviations_are_those_of_all_batches():
     draw = np.random.default_rng(0)
     batches = [draw.normal(1, 1, (n, 3, 4)) for n in (5, 1, 7)]
     batches[0][0, 0, 0] = 0.0  # zero is not negative
     for b in batches:
         b[..., 2] = np.abs(b[..., 2])  # never negative
-    low, high = fd_of(*map(torch.from_numpy, batches)).margins
+    (low, low_scale), (high, high_scale) = fd_of(*map(torch.from_numpy, batches)).channels
     wanted = margin(np.concatenate(batches))
     assert wanted[2] == 0
     assert (wanted[[0, 1, 3]] < 0).all()
     np.testing.assert_allclose(low, wanted)
     np.testing.assert_allclose(high, 2 * wanted)
+    np.testing.assert_allclose(low_scale, deviation(np.concatenate(batches)))
+    np.testing.assert_allclose(high_scale, 2 * deviation(np.concatenate(batches)))
     assert low.dtype == torch.float64
 
 
 def test_margins_by_hand():
-    low, high = fd_of(torch.tensor([[-1.0, 2.0], [-3.0, -4.0]]), torch.tensor([[5.0, 0.0]])).margins
+    batches = torch.tensor([[-1.0, 2.0], [-3.0, -4.0]]), torch.tensor([[5.0, 0.0]])
+    (low, _), (high, _) = fd_of(*batches).channels
     assert low.tolist() == [-2.0, -4.0]
     assert high.tolist() == [-4.0, -8.0]
     assert low.dtype == torch.float32
@@ -96,17 +104,17 @@ class Connector(nn.Module):
         return self.norm(y.flatten(0, -2)).view(y.shape)
 
 
-def feature_loss(method, states: States, taught: States, margins, i, distance):
+def feature_loss(method, states: States, taught: States, channels, i, distance):
     """1/2 at the lower state, 1 at the higher; the states before their ReLU."""
     total = 0.0
-    for stage, weight, m in (("low", 0.5, margins[0]), ("high", 1.0, margins[1])):
+    for stage, weight, (m, scale) in (("low", 0.5, channels[0]), ("high", 1.0, channels[1])):
         linear, norm = (getattr(method, f"{kind}_{stage}") for kind in ("connect", "norm"))
         r = Connector(linear, norm, i)(getattr(states, f"{stage}_pre")).detach().numpy()
         t = getattr(taught, f"{stage}_pre").detach().numpy()
         if distance == "l2":
-            total += weight * ((t - r) ** 2).mean()
+            total += weight * ((t / scale - r) ** 2).mean()
         else:
-            total += weight * partial_l2(np.maximum(t, m), r).mean()
+            total += weight * partial_l2(np.maximum(t, m) / scale, r).mean()
     return total
 
 
@@ -125,15 +133,16 @@ def test_fd_is_its_formula_for_each_model(distance):
     batches = [one(problem.batch, i) for i in range(3)]
     plain = PlainMLP(problem.teacher.model)
     taught = [plain(b) for b in batches]  # all that the toy showed the method before training
-    margins = [
-        margin(np.concatenate([getattr(t, name).detach().numpy() for t in taught]))
+    seen = [
+        np.concatenate([getattr(t, name).detach().numpy() for t in taught])
         for name in ("low_pre", "high_pre")
     ]
+    channels = [(margin(features), deviation(features)) for features in seen]
     found = problem.loss().parts
     assert list(found) == ["label", "feature"]
     for i in range(3):
         states = PlainMLP(problem.student, i)(batches[i])
-        wanted = feature_loss(problem.method, states, taught[i], margins, i, distance)
+        wanted = feature_loss(problem.method, states, taught[i], channels, i, distance)
         assert found["feature"][i].item() == pytest.approx(0.7 * wanted, rel=1e-9)
         label = F.mse_loss(states.output, batches[i].target).item()
         assert found["label"][i].item() == pytest.approx(label, rel=1e-12)
@@ -144,8 +153,9 @@ def test_fd_on_tokens_normalises_over_batch_and_tokens(distance):
     problem = token_problem("fd", {"weight": 0.7, "distance": distance})
     shake(problem)
     states, taught = problem.student(problem.batch), problem.teacher(problem.batch)
-    margins = [margin(getattr(taught, n).numpy()) for n in ("low", "high")]
-    wanted = feature_loss(problem.method, states, taught, margins, None, distance)
+    seen = [getattr(taught, n).numpy() for n in ("low", "high")]
+    channels = [(margin(features), deviation(features)) for features in seen]
+    wanted = feature_loss(problem.method, states, taught, channels, None, distance)
     assert problem.loss().parts["feature"].item() == pytest.approx(0.7 * wanted, rel=1e-5)
 
 
@@ -164,13 +174,11 @@ def test_the_two_stages_weigh_one_half_and_one():
     )
 
 
-def test_plain_l2_needs_no_look_at_the_training_rows():
+def test_fd_alone_looks_at_the_training_rows():
     def never():
         raise AssertionError("the teacher's states were read")
         yield
 
-    problem = rating_problem("fd", {"distance": "l2"})
-    problem.method.prepare({"teacher": never()})
     for method in ("scratch", "ld", "fitnet", "td"):
         rating_problem(method, {}).method.prepare({"teacher": never()})
     with pytest.raises(AssertionError, match="were read"):
@@ -185,5 +193,5 @@ def test_the_gradient_reaches_student_connectors_and_norms_but_no_margin():
         parameters, torch.autograd.grad(part, list(parameters.values())), strict=True
     ):
         assert g.flatten(1).any(1).all(), name
-    assert not any(margin.requires_grad for margin in problem.method.margins)
+    assert not any(each.requires_grad for pair in problem.method.channels for each in pair)
     assert set(problem.own()) == {"connect_low", "connect_high", "norm_low", "norm_high"}

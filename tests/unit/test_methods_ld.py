@@ -71,7 +71,8 @@ def test_fitnet_regresses_the_teachers_lower_state_with_a_relu_where_that_has_on
     assert problem.teacher.widths.nonnegative
 
     def hint(states, taught, target, i):
-        return F.mse_loss(F.relu(dense(states.low, problem.method.regressor, i)), taught.low)
+        predicted = F.relu(dense(states.low, problem.method.regressor, i))
+        return F.mse_loss(predicted, taught.low) / taught.low.var(0, correction=0).mean()
 
     assert_same(
         problem, {"label": per_model(problem, label), "hint": 0.7 * per_model(problem, hint)}
@@ -88,7 +89,8 @@ def test_fitnet_on_signed_states_has_a_linear_regressor():
     predicted = regressor(student.low)
     assert (predicted < 0).any()
     found = problem.loss().parts["hint"]
-    torch.testing.assert_close(found, 0.7 * F.mse_loss(predicted, teacher.low))
+    variance = teacher.low.flatten(0, 1).var(0, correction=0).mean()
+    torch.testing.assert_close(found, 0.7 * F.mse_loss(predicted, teacher.low) / variance)
 
 
 @pytest.mark.parametrize("method", ["ld", "fitnet"])

@@ -169,8 +169,9 @@ def test_each_model_of_a_paired_teacher_answers_interprets_and_has_its_own_margi
         return found
 
     fd = fd_of(together, range(3))
-    assert [margin.shape for margin in fd.margins] == [(3, 1, 14), (3, 1, 12)]
-    assert not torch.equal(fd.margins[0][0], fd.margins[0][1])
+    shapes = [tuple(each.shape for each in pair) for pair in fd.channels]
+    assert shapes == [((3, 1, 14),) * 2, ((3, 1, 12),) * 2]
+    assert not torch.equal(fd.channels[0][0][0], fd.channels[0][0][1])
     for i in range(3):
         alone = FrozenTeacher(of_one(three, i).first(), data)
         states = alone(data.batch(places[i]))
@@ -178,8 +179,9 @@ def test_each_model_of_a_paired_teacher_answers_interprets_and_has_its_own_margi
             torch.testing.assert_close(getattr(answer, name)[i], getattr(states, name))
         torch.testing.assert_close(interpreted[i], alone.upper(states.low))
         own = fd_of(alone, [i])
-        for together_margin, own_margin in zip(fd.margins, own.margins, strict=True):
-            torch.testing.assert_close(together_margin[i, 0], own_margin)
+        for pairs in zip(fd.channels, own.channels, strict=True):
+            for of_all, of_one_teacher in zip(*pairs, strict=True):
+                torch.testing.assert_close(of_all[i, 0], of_one_teacher)
 
 
 @pytest.mark.parametrize("name", ["ld", "fitnet", "td"])

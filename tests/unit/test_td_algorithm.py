@@ -25,6 +25,19 @@ class AlgorithmOne:
 
     def __init__(self, method, i):
         self.i, self.m = i, method
+        self.relative = method.settings.distance == "relative"
+
+    def d(self, target, said, of_x=None):
+        """Mean squared error, over the variance of the state of x over the examples if relative."""
+        error = F.mse_loss(said, target)
+        flat = (target if of_x is None else of_x).flatten(0, -2)
+        return error / flat.var(0, correction=0).mean() if self.relative else error
+
+    def between_messages(self, a, b):
+        if self.relative:
+            flat = (m.flatten(0, -2) for m in (a, b))
+            a, b = (F.batch_norm(m, None, None, training=True, eps=1e-8) for m in flat)
+        return F.mse_loss(a, b)
 
     def norm(self, x, layer):
         assert list(layer.parameters()) == []  # the linear layer behind it scales and shifts
@@ -38,7 +51,7 @@ class AlgorithmOne:
         x = F.relu(dense(self.norm(m, decoder.trunk[0]), decoder.trunk[1], self.i))
         return dense(x, decoder.to_low, self.i), dense(x, decoder.to_high, self.i)
 
-    def consistency(self, s, e, s_h, e_h, mode):
+    def consistency(self, s, e, s_h, e_h, mode, cut="none"):
         """L_SC and L_MC."""
         t = self.m
         m_g, m_h = self.encode(t.encoder_g, s, e), self.encode(t.encoder_h, s_h, e_h)
@@ -50,8 +63,12 @@ class AlgorithmOne:
         sc = 0
         for (low, high), (decoder, message) in pairs:
             low_, high_ = self.decode(decoder, message)
-            sc = sc + F.mse_loss(low_, low) + F.mse_loss(high_, high)
-        return sc, F.mse_loss(m_g, m_h)
+            if cut == "state":
+                low, high = low.detach(), high.detach()
+            if cut == "response" and decoder is t.decoder_g:
+                low_, high_ = low_.detach(), high_.detach()
+            sc = sc + self.d(low, low_) + self.d(high, high_)
+        return sc, self.between_messages(m_g, m_h)
 
     def interact(self, s, e, h_g, h_h, n, *, target="previous", cut="none", noise=()):
         """The n terms L_interact, where h_g and h_h interpret and `noise` holds n tensors."""
@@ -63,12 +80,13 @@ class AlgorithmOne:
                 s_h = s_h + noise[i] * s_h.detach().std()
             m_h = self.encode(self.m.encoder_h, s_h, h_h(s_h))
             s_new, e_new = self.decode(self.m.decoder_g, m_h)
-            a, b = (s, e) if target == "previous" else first, (s_new, e_new)
+            a, b, unit = (s, e) if target == "previous" else first, (s_new, e_new), first
             if cut == "state":
                 a = [x.detach() for x in a]
+                unit = [x.detach() for x in unit]
             if cut == "response":
                 b = [x.detach() for x in b]
-            terms.append((a[0] - b[0]).square().mean() + (a[1] - b[1]).square().mean())
+            terms.append(self.d(a[0], b[0], unit[0]) + self.d(a[1], b[1], unit[1]))
             s, e = s_new, h_g(s_new)
         return terms
 
@@ -81,7 +99,8 @@ def written_out(problem, n, w, sc_mode="cross", **options):
     for i in range(len(problem.batch.target)):
         batch, student = one(problem.batch, i), PlainMLP(problem.student, i)
         s, t, by_hand = student(batch), teacher(batch), AlgorithmOne(problem.method, i)
-        sc, mc = by_hand.consistency(s.low, s.high, t.low.detach(), t.high.detach(), sc_mode)
+        taught, cut = (t.low.detach(), t.high.detach()), options.get("cut", "none")
+        sc, mc = by_hand.consistency(s.low, s.high, *taught, sc_mode, cut)
         own_noise = [x[i] for x in noise]
         rounds = by_hand.interact(
             s.low, s.high, student.upper, teacher.upper, n, noise=own_noise, **options
@@ -116,16 +135,17 @@ def assert_same(problem, wanted):
 
 @pytest.mark.parametrize("n", [0, 1, 2, 3])
 @pytest.mark.parametrize("sc_mode", ["cross", "self", "both"])
-def test_td_is_algorithm_one_as_corrected(n, sc_mode):
-    problem, w = td_problem(n, sc_mode=sc_mode), (0.7, 0.5, 0.3)
+@pytest.mark.parametrize("distance", ["relative", "plain"])
+def test_td_is_algorithm_one_as_corrected(n, sc_mode, distance):
+    problem, w = td_problem(n, sc_mode=sc_mode, distance=distance), (0.7, 0.5, 0.3)
     assert_same(problem, written_out(problem, n, w, sc_mode))
 
 
 @pytest.mark.parametrize("n", [1, 2, 3])
 @pytest.mark.parametrize("target", ["previous", "original"])
 @pytest.mark.parametrize("cut", ["none", "response", "state"])
-def test_targets_and_stop_gradients_of_the_interaction(n, target, cut):
-    problem = td_problem(n, target=target, interact_stopgrad=cut)
+def test_targets_and_stop_gradients(n, target, cut):
+    problem = td_problem(n, target=target, stop_gradient=cut)
     assert_same(problem, written_out(problem, n, (0.7, 0.5, 0.3), target=target, cut=cut))
 
 
@@ -142,7 +162,7 @@ def test_the_two_targets_differ_from_the_second_round_on():
 @pytest.mark.parametrize("cut", ["none", "response", "state"])
 def test_what_each_stop_gradient_leaves_to_train(cut):
     """`response` leaves the student nothing but its own states as the moving side."""
-    problem = td_problem(1, (1.0, 0.0, 0.0), interact_stopgrad=cut)
+    problem = td_problem(1, (1.0, 0.0, 0.0), stop_gradient=cut)
     part = problem.loss().parts["interact"].sum()
     parameters = problem.parameters()
     found = torch.autograd.grad(part, list(parameters.values()), allow_unused=True)

@@ -77,8 +77,9 @@ class Parts:
 class Method(Parts):
     """Base of every method: its modules come from `build`, its loss from `terms` or `loss`.
 
-    `objective` has the label loss and the logit distance, `d` is the distance of all losses, one
-    value per model of the stack. `layers` makes what is trained besides the student.
+    `objective` has the label loss and the logit distance. `d(target, response)` is the distance of
+    two states, relative to the target's variance, and `mean_squared` the plain one: one value per
+    model of the stack. `layers` makes what is trained besides the student.
     """
 
     Settings: ClassVar[type[MethodSettings]] = MethodSettings
@@ -93,7 +94,9 @@ class Method(Parts):
         teachers: Mapping[str, Widths],
     ) -> None:
         self.settings, self.objective = settings, objective
-        self.d, self.spread = layers.mean_squared, layers.spread
+        self.d, self.mean_squared = layers.relative, layers.mean_squared
+        self.standardised, self.variance = layers.standardised, layers.variance
+        self.spread = layers.spread
         self.build(layers, student, teachers)
 
     @staticmethod

@@ -12,11 +12,11 @@ from talking_models.methods.base import Method, MethodSettings, tuned
 class FitNetSettings(MethodSettings):
     """Hyper-parameters of FitNet."""
 
-    weight: float = tuned(1000.0, "Weight of L_fitnet.", low=1, high=10000)
+    weight: float = tuned(0.1, "Weight of L_fitnet.", low=0.001, high=10)
 
 
 class FitNet(Method):
-    """L = L_label(y, y_g) + weight * mean (r(s_g) - s_h)^2.
+    """L = L_label(y, y_g) + weight * d(s_h, r(s_g)), d relative to the variance of s_h.
 
     The regressor r is linear from the student's lower width to the teacher's, with a ReLU where
     the teacher's states are never negative (on the signed residual stream of a ViT it has none).
@@ -35,4 +35,4 @@ class FitNet(Method):
         predicted = self.regressor(student.low)
         if self.nonnegative:
             predicted = predicted.relu()
-        return {"hint": self.settings.weight * self.d(predicted, teacher.low)}
+        return {"hint": self.settings.weight * self.d(teacher.low, predicted)}

@@ -24,9 +24,15 @@ class TDSettings(MethodSettings):
         '"No Interactions": the consistency losses alone.',
         json_schema_extra={"search": {"choices": [0, 1, 2, 3]}},
     )
-    w1: float = tuned(10.0, "Weight of L_interact, every round.", low=1, high=1000, needs="rounds")
-    w2: float = tuned(10.0, "Weight of the state consistency L_SC.", low=1, high=1000, zero=True)
-    w3: float = tuned(1.0, "Weight of the message consistency L_MC.", low=0.03, high=30, zero=True)
+    w1: float = tuned(0.1, "Weight of L_interact, every round.", low=0.001, high=10, needs="rounds")
+    w2: float = tuned(0.1, "Weight of the state consistency L_SC.", low=0.001, high=10, zero=True)
+    w3: float = tuned(0.1, "Weight of the message consistency L_MC.", low=0.001, high=10, zero=True)
+    distance: Literal["relative", "plain"] = Field(
+        "relative",
+        description="Of states and messages. `relative`: mean squared error over the target's "
+        "variance, of messages with mean 0 and variance 1. `plain`: mean squared error, which a "
+        "student can lower by shrinking its states (the paper's letter).",
+    )
     sc_mode: Literal["cross", "self", "both"] = Field(
         "cross",
         description="L_SC decodes the other's message (`cross`), one's own (`self`), or `both`.",
@@ -43,10 +49,11 @@ class TDSettings(MethodSettings):
     message: int = Field(128, ge=1, description="Width m_d of a message.")
     hidden: int = Field(256, ge=1, description="Hidden width of encoders and decoders.")
     dropout: float = Field(0.1, ge=0, lt=1, description="Dropout in encoders and decoders.")
-    interact_stopgrad: Literal["none", "response", "state"] = Field(
+    stop_gradient: Literal["none", "response", "state"] = Field(
         "none",
-        description="Cut the gradient of L_interact at the teacher's `response` (s'_g, e'_g) or "
-        "at the `state` that it is compared with.",
+        description="Cut the gradient of L_interact and L_SC at what a decoder's `response` says "
+        "of the student's state, or at the `state` that it is compared with.",
+        json_schema_extra={"search": {"choices": ["none", "state"]}},
     )
     target: Literal["previous", "original"] = Field(
         "previous",
@@ -158,7 +165,7 @@ class TD(Method):
         s, teacher = self.settings, self.only(teachers)
         self.encoder_g, self.encoder_h = (Encoder(layers, m, s) for m in (student, teacher))
         self.decoder_g, self.decoder_h = (Decoder(layers, m, s) for m in (student, teacher))
-        self.noise = layers.relative_noise(s.noise)
+        self.noise, self.relative = layers.relative_noise(s.noise), s.distance == "relative"
 
     def trains(self, step):
         """Separate training: the student alone, then the modules alone, then everything."""
@@ -192,25 +199,43 @@ class TD(Method):
                 state, message, decoded, teacher_state, teacher_message
             )
         if w3:
-            parts["message_consistency"] = w3 * self.d(message, teacher_message)
+            messages = message, teacher_message
+            if self.relative:
+                messages = map(self.standardised, messages)
+            parts["message_consistency"] = w3 * self.mean_squared(*messages)
         if rounds:
             parts["interact"] = s.w1 * self.interact(student, teacher, state, decoded, rounds)
         return Loss(parts, {"message_std": self.spread(message)})
 
-    def state_distance(self, a, b):
-        """d_S({s; e}, {s'; e'}) = d(s, s') + d(e, e'), d the mean squared error."""
-        (low_a, high_a), (low_b, high_b) = a, b
-        return self.d(low_a, low_b) + self.d(high_a, high_b)
+    def state_distance(self, state, response, of_x=None):
+        """d_S({s; e}, {s'; e'}) = d(s, s') + d(e, e'), in units of {s; e} of x if relative: what a
+        round decoded can be all but constant.
+        """
+        found = 0
+        for target, said, unit in zip(state, response, of_x or state, strict=True):
+            apart = self.mean_squared(target, said)
+            found = found + (apart / self.variance(unit) if self.relative else apart)
+        return found
+
+    def own_distance(self, state, response, of_x=None):
+        """d_S of the student's state and what a decoder says of it, one of them detached if so
+        set.
+        """
+        if self.settings.stop_gradient == "state":
+            state, of_x = ([x.detach() for x in each] for each in (state, of_x or state))
+        if self.settings.stop_gradient == "response":
+            response = [x.detach() for x in response]
+        return self.state_distance(state, response, of_x)
 
     def state_consistency(self, state_g, message_g, decoded_h, state_h, message_h):
         """L_SC: each decoder writes its owner's state from the other's message, or its own."""
         loss = 0
         if self.settings.sc_mode in ("cross", "both"):
             loss = loss + self.state_distance(state_h, decoded_h)
-            loss = loss + self.state_distance(state_g, self.decoder_g(message_h))
+            loss = loss + self.own_distance(state_g, self.decoder_g(message_h))
         if self.settings.sc_mode in ("self", "both"):
             loss = loss + self.state_distance(state_h, self.decoder_h(message_h))
-            loss = loss + self.state_distance(state_g, self.decoder_g(message_g))
+            loss = loss + self.own_distance(state_g, self.decoder_g(message_g))
         return loss
 
     def interact(self, student, teacher, state, decoded, rounds):
@@ -222,16 +247,8 @@ class TD(Method):
             reply = self.encoder_h(low_h, high_h)  # m_h
             response = self.decoder_g(reply)  # {s'_g; e'_g}
             target = original if self.settings.target == "original" else state
-            loss = loss + self.state_distance(*self.stop_gradient(target, response))
+            loss = loss + self.own_distance(target, response, original)
             if i + 1 < rounds:
                 state = (response.low, student.upper(response.low))  # the student interprets
                 decoded = self.decoder_h(self.encoder_g(*state))
         return loss
-
-    def stop_gradient(self, target, response):
-        """The pair of states that L_interact compares, one of them detached if so set."""
-        if self.settings.interact_stopgrad == "state":
-            target = tuple(t.detach() for t in target)
-        if self.settings.interact_stopgrad == "response":
-            response = tuple(r.detach() for r in response)
-        return target, response

@@ -19,6 +19,13 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+SMALL = 1e-8
+"""Keeps a variance of 0 from dividing."""
+
+
+def _wide(x: Tensor) -> Tensor:
+    return x.to(torch.promote_types(x.dtype, torch.float32))
+
 
 def _in_256ths(rate: float) -> int:  # a rate below 1 never becomes 1
     return min(round(256 * rate), 255)
@@ -239,8 +246,29 @@ class Layers:
         """
         if a.shape != b.shape:
             raise ValueError(f"distance between shapes {tuple(a.shape)} and {tuple(b.shape)}")
-        a, b = (x.to(torch.promote_types(x.dtype, torch.float32)) for x in (a, b))
-        return _MeanSquare.apply(a - b, int(self.stacked))
+        return _MeanSquare.apply(_wide(a) - _wide(b), int(self.stacked))
+
+    def variance(self, x: Tensor) -> Tensor:
+        """Over examples (and tokens), its mean over features: one per model."""
+        flat = _wide(x).flatten(int(self.stacked), -2)
+        return flat.var(-2, correction=0).mean(-1).clamp(min=SMALL)
+
+    def relative(self, target: Tensor, response: Tensor) -> Tensor:
+        """`mean_squared` in units of the target's variance: 1 is as far as the target's mean.
+
+        The gradient knows of the variance, so that a target that shrinks brings nothing nearer.
+        """
+        return self.mean_squared(target, response) / self.variance(target)
+
+    def standardised(self, x: Tensor) -> Tensor:
+        """Each feature with mean 0 and variance 1 over examples (and tokens).
+
+        (*stack, ..., features) -> the same shape; a constant feature comes out as 0.
+        """
+        flat = _wide(x).flatten(int(self.stacked), -2)
+        apart = flat - flat.mean(-2, keepdim=True)
+        variance = apart.square().mean(-2, keepdim=True)
+        return (apart * (variance + SMALL).rsqrt()).view(x.shape)
 
     def spread(self, x: Tensor) -> Tensor:
         """Standard deviation over examples (and tokens), mean over features: one per model."""
