@@ -81,6 +81,8 @@ def _experiments(config: Config) -> Iterator[Problem]:
         ]
         message = "no experiment of the same method without `like`"
         yield from _names((*path, "like"), experiment.like, same, message)
+        for place, other in enumerate(experiment.best_of):
+            yield from _names((*path, "best_of", place), other, {*same} - {id}, message)
         yield from _names((*path, "student"), experiment.student, config.models, "no such model")
         if not method.has_teacher and "teachers" in experiment.model_fields_set:
             text = f"the method {experiment.method} has no teacher: leave this key out"

@@ -24,6 +24,7 @@ class Change(BaseModel):
 
     training: dict[str, Any] = {}
     settings: dict[str, Any] = {}
+    validation_rmse: float | None = None
 
 
 class Choice(BaseModel):

@@ -128,6 +128,12 @@ class Experiment(Strict):
         description="Start from the settings of this experiment, of the same method, and change "
         "only what stands here: an ablation. If left out, the experiment is tuned itself.",
     )
+    best_of: Ids = Field(
+        (),
+        strict=False,
+        description="Instead of a search: the settings of whichever of these experiments, of the "
+        "same method, validation finds best.",
+    )
     choose: dict[str, list[Any]] = Field(
         {},
         description="With `like`: settings with a few values each, of which validation chooses.",
@@ -146,13 +152,21 @@ class Experiment(Strict):
     def _choose_needs_like(self) -> Experiment:
         if self.choose and self.like is None:
             raise PydanticCustomError("contradiction", "choose has an effect only beside `like`")
+        if self.best_of and self.like:
+            raise PydanticCustomError("contradiction", "either `like` or `best_of`")
         return self
 
 
 class Search(Strict):
     """How settings are searched: on the training rows, the same for every method."""
 
-    trials: int = Field(16, ge=1, description="Settings tried for each method, and the teacher.")
+    trials: int = Field(24, ge=1, description="Settings tried for each method.")
+    training_trials: int = Field(
+        32,
+        ge=1,
+        description="Ways to train that are tried, for the teacher and for training from scratch; "
+        "all methods share those of the latter.",
+    )
     folds: int = Field(3, ge=2, le=8, description="Rolling-origin folds of the training rows.")
     seeds: int = Field(2, ge=1, description="Models whose scores are averaged in each trial.")
     steps: int = Field(400, ge=1, description="Most steps that a student can be given.")
@@ -163,10 +177,6 @@ class Search(Strict):
         description="Of the trials' matrix products: `bfloat16` is faster where the CPU has it. "
         "Weights, losses and scores stay float32.",
     )
-    scope: Literal["shared", "task"] = Field(
-        "shared", description="One choice for all tasks, or one for each."
-    )
-
     @model_validator(mode="after")
     def _it_looks(self) -> Search:
         for name in ("steps", "teacher_steps"):

@@ -37,15 +37,14 @@ def tuned(
     low: float,
     high: float,
     log: bool = True,
-    zero: bool = False,
     needs: str | None = None,
 ) -> Any:
     """A field that tuning searches between `low` and `high`, on a log scale if `log`.
 
-    With `zero`, switching the term off (0) is one more choice of the search. `needs` names a
-    setting without which (0) this one has no effect: tuning then leaves it as it is.
+    `needs` names a setting without which (0) this one has no effect: tuning then leaves it as it
+    is.
     """
-    space = {"low": low, "high": high, "log": log, "zero": zero, "needs": needs}
+    space = {"low": low, "high": high, "log": log, "needs": needs}
     return Field(default, description=description, ge=0, json_schema_extra={"search": space})
 
 

@@ -22,11 +22,10 @@ class TDSettings(MethodSettings):
         le=3,
         description="Rounds n of interactive communication; 0 is the paper's "
         '"No Interactions": the consistency losses alone.',
-        json_schema_extra={"search": {"choices": [0, 1, 2, 3]}},
     )
     w1: float = tuned(0.1, "Weight of L_interact, every round.", low=0.001, high=10, needs="rounds")
-    w2: float = tuned(0.1, "Weight of the state consistency L_SC.", low=0.001, high=10, zero=True)
-    w3: float = tuned(0.1, "Weight of the message consistency L_MC.", low=0.001, high=10, zero=True)
+    w2: float = tuned(0.1, "Weight of the state consistency L_SC.", low=0.001, high=10)
+    w3: float = tuned(0.1, "Weight of the message consistency L_MC.", low=0.001, high=10)
     distance: Literal["relative", "plain"] = Field(
         "relative",
         description="Of states and messages. `relative`: mean squared error over the target's "

@@ -141,7 +141,9 @@ class Settings:
     def search(self, experiment: str) -> dict[str, Any]:
         """How one experiment is searched; an ablation keeps its steps."""
         search = self.config.search.model_dump()
-        steps = search.pop("teacher_steps")
+        steps, trials = search.pop("teacher_steps"), search.pop("training_trials")
+        if not self.config.teachers_of(experiment):
+            search["trials"] = trials
         if self.config.is_teacher(experiment):
             search["steps"] = steps
         elif self.config.experiment(experiment).choose:

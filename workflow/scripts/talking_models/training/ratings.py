@@ -86,7 +86,8 @@ def fit(
     Raises:
         ValueError: a teacher has not as many models as there are students.
     """
-    seeds = tuple(range(config["seeds"]))
+    first = config.get("first_seed", 0)
+    seeds = tuple(range(first, first + config["seeds"]))
     training, form = config["training"], config["student"]
     vocabulary = Vocabulary.of(rows, items)
     data = RatingData(encode(rows, items, vocabulary))

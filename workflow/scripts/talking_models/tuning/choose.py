@@ -1,7 +1,8 @@
-"""From the curves of a search to settings: which trial, and how many steps.
+"""From the curves of a search to settings: which trial, and how many steps, for all tasks.
 
-By `scope`, all tasks share one choice (`shared`: the trial and the step with the lowest mean RMSE
-over tasks and folds) or each has its own (`task`: the lowest mean over folds).
+Each trial's curve is the mean RMSE over folds and tasks at every look. It is smoothed before its
+lowest look is read (a parabola through the nearest looks, Savitzky and Golay, 1964): the lowest of
+many noisy looks would be a lucky one.
 """
 
 from __future__ import annotations
@@ -9,86 +10,117 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import pandas as pd
+from scipy.signal import savgol_filter
 
 from talking_models.changes import PARTS, changed
 
-SCOPES = ("shared", "task")
+WINDOW = 7  # looks that a parabola is fitted to
+EDGE = 0.05  # of a space's width: a choice nearer to its end lies at a bound
 
 
-def choices(curves: pd.DataFrame, scope: str) -> dict[str, tuple[int, int]]:
-    """The trial and the look that a rule chooses for each task, from `search.run_search`.
+def cells(curves: pd.DataFrame) -> pd.DataFrame:
+    """Smoothed RMSE of the complete trials, one column per trial and look, a row per fold and task.
 
     Raises:
         ValueError: no trial finished all folds; others cannot be chosen.
     """
     done = curves[curves["state"] == "complete"]
     if done.empty:
-        raise ValueError("no trial of the search finished: all diverged or were pruned")
-    groups = dict(list(done.groupby("task", sort=False)))
-    if scope == "shared":
-        groups = dict.fromkeys(groups, done)
-    return {
-        task: group.groupby(["trial", "look"])["rmse"].mean().idxmin()
-        for task, group in groups.items()
-    }
+        raise ValueError("no trial of the search finished: all diverged")
+    found = done.pivot(index=["fold", "task", "trial"], columns="look", values="rmse")
+    window = min(WINDOW, len(found.columns) - 1 + len(found.columns) % 2)  # odd
+    if window > 2:
+        found[:] = savgol_filter(found, window, 2)  # it fits the first and last looks, too
+    return found.unstack("trial").swaplevel(axis=1).sort_index(axis=1)
 
 
-def chosen_score(curves: pd.DataFrame, chosen: dict[str, tuple[int, int]]) -> pd.Series:
-    """The mean RMSE over folds of each task's choice."""
-    scores = curves.groupby(["task", "trial", "look"])["rmse"].mean()
-    return pd.Series({task: scores[task, trial, look] for task, (trial, look) in chosen.items()})
-
-
-def held_out_scores(curves: pd.DataFrame) -> pd.Series:
-    """The mean RMSE over tasks, by scope, on the last fold, which plays the part of the evaluation,
-    of what each rule chooses on the earlier ones: how to decide between rules.
+def best(scores: pd.DataFrame) -> pd.DataFrame:
+    """One row per complete trial, from `cells`: `look`, the lowest of its smoothed curve; `score`,
+    the mean there; `stderr`, of its difference to the mean trial, over folds and tasks.
     """
-    last = curves["fold"].max()
-    earlier, held_out = curves[curves["fold"] < last], curves[curves["fold"] == last]
-    found = {scope: chosen_score(held_out, choices(earlier, scope)) for scope in SCOPES}
-    return pd.DataFrame(found).mean()
+    look = scores.mean().groupby("trial").idxmin()
+    at = scores[look.tolist()].droplevel("look", axis=1)
+    apart = at.sub(at.mean(axis=1), axis=0)
+    found = {"look": [look for _, look in look], "score": at.mean(), "stderr": apart.sem()}
+    return pd.DataFrame(found, index=at.columns)
+
+
+def best_of(
+    members: Mapping[str, Mapping[str, Mapping[str, Any]]], own: Mapping[str, Mapping[str, Any]]
+) -> tuple[dict[str, dict[str, Any]], dict[str, Any]]:
+    """The choice of the experiment with the lowest mean RMSE over tasks, by ids; what experiments
+    say themselves (`own`) is part of it.
+    """
+    scores = {id: np.mean([c["validation_rmse"] for c in of.values()]) for id, of in members.items()}
+    best = min(scores, key=scores.__getitem__)
+    chosen = {
+        task: {**changed(change, own[best]), "validation_rmse": change["validation_rmse"]}
+        for task, change in members[best].items()
+    }
+    return chosen, {"best": best, "scores": {id: round(float(s), 6) for id, s in scores.items()}}
+
+
+def at_bound(change: Mapping[str, Any], spaces: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """Which settings of a choice lie at an end of what was searched."""
+    found = []
+    for part, space in spaces.items():
+        for name, of in space.items():
+            value = change.get(part, {}).get(name)
+            if "low" not in of or not value:
+                continue  # one of a few, or switched off
+            low, high, at = (np.log(x) if of["log"] else x for x in (of["low"], of["high"], value))
+            if not EDGE < (at - low) / (high - low) < 1 - EDGE:
+                found.append(f"{part}.{name}")
+    return found
 
 
 def described(
     curves: pd.DataFrame,
     trials: Sequence[dict[str, Any]],
-    configs: Mapping[str, dict[str, Any]],
+    spaces: Mapping[str, Mapping[str, Any]],
     search: Mapping[str, Any],
-) -> dict[str, dict[str, Any]]:
-    """What is chosen for each task: the change of its config, and its score.
-
-    With the steps comes the share of dropped ids, which other searches take from here. It is one
-    for all tasks whatever the scope: that of the trial which the `shared` rule chooses.
+) -> tuple[dict[str, dict[str, Any]], dict[str, Any]]:
+    """What is chosen, the same change of its config for each task, with the task's RMSE; and what a
+    reader must know of it: how many trials there were, and what lies at a bound.
     """
-    chosen, shared = choices(curves, search["scope"]), choices(curves, "shared")
-    scores, found = chosen_score(curves, chosen), {}
-    for task, (trial, look) in chosen.items():
-        change = changed({part: {} for part in PARTS}, trials[trial])
-        if search["steps"] is not None:
-            change["training"]["steps"] = int((look + 1) * search["every"])
-            common = changed(configs[task], trials[shared[task][0]])
-            change["training"]["id_dropout"] = common["training"]["id_dropout"]
-        found[task] = {**change, "validation_rmse": round(float(scores[task]), 6)}
-    return found
+    scores = cells(curves)
+    found = best(scores)
+    trial = int(found["score"].idxmin())
+    look = int(found.loc[trial, "look"])
+    change = changed({part: {} for part in PARTS}, trials[trial])
+    bounds = at_bound(change, spaces)
+    if search["steps"] is not None:
+        change["training"]["steps"] = (look + 1) * search["every"]
+        if look + 1 >= search["steps"] // search["every"]:
+            bounds.append("training.steps")
+    rmse = scores[trial, look].groupby("task", sort=False).mean()
+    chosen = {task: {**change, "validation_rmse": round(float(rmse[task]), 6)} for task in rmse.index}
+    about = {
+        "trials": len(trials),
+        "complete": len(found),
+        "score": round(float(found.loc[trial, "score"]), 6),
+        "stderr": round(float(found.loc[trial, "stderr"]), 6),
+        "at_bound": bounds,
+    }
+    return chosen, about
 
 
 def summary(
     curves: pd.DataFrame, trials: Sequence[dict[str, Any]], search: Mapping[str, Any]
 ) -> pd.DataFrame:
-    """One row per trial: state, score, steps, settings, and cost as models times steps trained.
-
-    `score` is the lowest mean RMSE over the folds and tasks that the trial finished, `steps` where
-    it was reached.
+    """One row per trial: state, score with its standard error, steps, settings, and cost as models
+    times steps trained; see `best`.
     """
-    rows = []
+    found, rows = best(cells(curves)), []
     for index, change in enumerate(trials):
         own = curves[curves["trial"] == index]
-        row = {"trial": index, "state": "failed", "score": float("nan"), "steps": 0}
-        if len(own):
-            mean = own.groupby("look")["rmse"].mean()
-            steps = (mean.idxmin() + 1) * (search["every"] or 0)
-            row |= {"state": own["state"].iloc[0], "score": mean.min(), "steps": steps}
+        row = {"trial": index, "state": "failed", "score": float("nan"), "stderr": float("nan")}
+        row["steps"] = 0
+        if index in found.index:
+            row |= {"state": "complete", **found.loc[index, ["score", "stderr"]]}
+            row["steps"] = int(found.loc[index, "look"] + 1) * (search["every"] or 0)
         runs = own.groupby(["fold", "task"]).ngroups
         row["model_steps"] = runs * search["seeds"] * (search["steps"] or 0)
         rows.append({**row, **change.get("training", {}), **change.get("settings", {})})

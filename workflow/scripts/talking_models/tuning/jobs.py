@@ -24,7 +24,7 @@ from talking_models.io import write_csv, write_text, write_yaml
 from talking_models.models.checkpoint import Checkpoint
 from talking_models.training.ratings import Validation, fit, read_rows
 from talking_models.training.setup import one_thread
-from talking_models.tuning.choose import described, held_out_scores, summary
+from talking_models.tuning.choose import best_of, described, summary
 from talking_models.tuning.search import run_search
 
 QUIET = logging.getLogger("talking_models.tuning.trial")  # of the hundreds of trials of a search
@@ -39,7 +39,7 @@ def configs_of_tasks(
 ) -> dict[str, dict[str, Any]]:
     """What each task's trials start from: an experiment's config, and what was chosen before.
 
-    That is by training from scratch, of which only `id_dropout` is taken, the same for all methods;
+    That is by training from scratch, of which all methods take how they train but for the steps;
     or, for an ablation, by the experiment that it is like.
     """
     configs = dict.fromkeys(tasks, config)
@@ -48,7 +48,8 @@ def configs_of_tasks(
         for task in configs.keys() & found:
             change = found[task]
             if not ablation:
-                change = {"training": {"id_dropout": change["training"]["id_dropout"]}}
+                shared = change["training"].items()
+                change = {"training": {key: value for key, value in shared if key != "steps"}}
             configs[task] = changed(configs[task], change)
     return configs
 
@@ -89,14 +90,17 @@ class FoldScores:
                     raise ValueError(f"the task {name!r} has no rows in fold {fold}: leave it out")
                 self.rows[fold, id] = own
 
-    def __call__(self, change: Mapping[str, Any], fold: int) -> np.ndarray:
-        """The mean RMSE over seeds along training, (tasks, looks); raises as `fit`."""
+    def __call__(self, change: Mapping[str, Any], fold: int, seed: int) -> np.ndarray:
+        """The mean RMSE over models along training, (tasks, looks), their seeds from `seed` on;
+        raises as `fit`.
+        """
         search, curves = self.search, []
         steps = {} if search["steps"] is None else {"steps": search["steps"]}
         teachers = {id: each[fold] for id, each in self.teachers.items()}
         for task, start in self.configs.items():
             config = changed(start, change, {"training": steps})
             config |= {"seeds": search["seeds"], "precision": search["precision"]}
+            config["first_seed"] = seed
             config["teacher_seed"] = "first"  # a fold has one teacher for all its students
             own, held_out = self.rows[fold, task]
             validation = Validation(held_out, search["every"] or config["training"]["steps"])
@@ -112,6 +116,7 @@ def search(
     by: str,
     configs: Mapping[str, dict[str, Any]],
     trials: Sequence[dict[str, Any]],
+    spaces: Mapping[str, Mapping[str, Any]],
     search: Mapping[str, Any],
     teachers: Mapping[str, Sequence[str | Path]],
     journal: str | Path,
@@ -127,11 +132,11 @@ def search(
         rows, items: the training slices of the task of all rows, and the items' table.
         tasks, by: names of the tasks by id, a teacher's is `all`, and see `splits.members`.
         configs: the config of each task, which each trial changes.
-        trials: changes to try, see `space.trials`.
-        search: `folds`, `seeds`, `precision`, `steps` (the most that a choice can have), `every`,
-            `scope`. With `steps` and `every` None, steps are not chosen: those of the configs stay.
+        trials, spaces: changes to try, see `space.trials`, and what they were drawn from.
+        search: `folds`, `seeds`, `precision`, `steps` (the most that a choice can have), `every`.
+            With `steps` and `every` None, steps are not chosen: those of the configs stay.
         teachers: checkpoints by the teacher's id, one per fold.
-        journal: see `run_search`; scores depend neither on the scope nor on the number of trials.
+        journal: see `run_search`; scores do not depend on the number of trials.
         code, about: a digest of it, and what the choice is for.
         begun: the config without any choice, also without those that `configs` have from others.
         outputs: files `curves`, `trials`, `chosen` and `choice`.
@@ -142,18 +147,31 @@ def search(
     score = FoldScores(read_rows(rows), read_items(items), configs, tasks, by, search, loaded)
     files = [*rows, items, *(path for paths in teachers.values() for path in paths)]
     digests = [sha256(Path(file).read_bytes()).hexdigest() for file in files]
-    scored_by = {key: value for key, value in search.items() if key not in ("scope", "trials")}
+    scored_by = {key: value for key, value in search.items() if key != "trials"}
     identity = [configs, scored_by, code, digests]
     curves = run_search(trials, score, list(configs), search["folds"], journal, identity, log)
     write_csv(outputs["curves"], curves)
     write_csv(outputs["trials"], summary(curves, trials, search))
-    said = held_out_scores(curves).round(5).to_dict()
-    log.info("mean RMSE on the last fold of what the others choose: %s", said)
-    chosen = described(curves, trials, configs, search)
-    for task, change in chosen.items():
-        log.info("%s: %s", task, change)
+    chosen, found = described(curves, trials, spaces, search)
+    log.info("chosen: %s; %s", next(iter(chosen.values())), found)
     write_yaml(outputs["chosen"], chosen)
-    about = {**about, "search": dict(search), "talking_models": __version__}
+    about = {**about, "search": {**search, **found}, "talking_models": __version__}
+    write_choice(outputs["choice"], chosen, about, begun)
+
+
+def take_best(
+    members: Mapping[str, str | Path],
+    own: Mapping[str, Mapping[str, Any]],
+    about: Mapping[str, Any],
+    begun: Mapping[str, Any],
+    outputs: Mapping[str, str | Path],
+    log: logging.Logger,
+) -> None:
+    """Take the choice of whichever experiment did best, from files to files; see `best_of`."""
+    chosen, found = best_of({id: read_chosen(path) for id, path in members.items()}, own)
+    log.info("%s", found)
+    write_yaml(outputs["chosen"], chosen)
+    about = {**about, "search": found, "talking_models": __version__}
     write_choice(outputs["choice"], chosen, about, begun)
 
 

@@ -1,7 +1,8 @@
 """One search: a list of settings, each scored by training on the folds, kept in a journal.
 
-Trials are listed in advance and judged in their order, from scores alone, so that the outcome is
-the same however often a search was killed, and a longer list adds trials to those of a shorter one.
+Trials are listed in advance, and each is scored on every fold, so that all methods have as many
+candidates, the outcome is the same however often a search was killed, and a longer list adds trials
+to those of a shorter one.
 """
 
 from __future__ import annotations
@@ -61,15 +62,19 @@ class Journal:
         self,
         settings: dict[str, Any],
         fold: int,
-        evaluate: Callable[[dict[str, Any], int], np.ndarray],
+        evaluate: Callable[[dict[str, Any], int, int], np.ndarray],
     ) -> list | str:
         """The curves of some settings on a fold, kept to the last digit or evaluated now; why
         training diverged, if it did.
+
+        `evaluate` also gets the first seed of the fold's models. It comes from the settings and the
+        fold: were it the same for all, one lucky order of batches would choose for all.
         """
         place = json.dumps(settings, sort_keys=True), fold
         if place not in self.found:
+            seed = int.from_bytes(sha256(repr(place).encode()).digest()[:3])
             try:
-                found: list | str = evaluate(settings, fold).tolist()
+                found: list | str = evaluate(settings, fold, seed).tolist()
             except ArithmeticError as error:
                 found = str(error)
             line = dict(zip(KEYS, (self.search, *place, found), strict=True))
@@ -84,38 +89,32 @@ class Journal:
 
 def run_search(
     trials: Sequence[dict[str, Any]],
-    evaluate: Callable[[dict[str, Any], int], np.ndarray],
+    evaluate: Callable[[dict[str, Any], int, int], np.ndarray],
     tasks: Sequence[str],
     folds: int,
     journal: str | Path,
     identity: Any,
     log: logging.Logger,
-    startup: int = 4,
 ) -> pd.DataFrame:
-    """Score every trial on every fold; drop the hopeless ones early.
-
-    After each fold but the last a trial is pruned if its best score so far is worse than the median
-    of the scores that the earlier complete trials had at that fold, where there are `startup` of
-    them. A score is the lowest mean over the folds so far and the tasks.
+    """Score every trial on every fold.
 
     Args:
         trials: settings, see `space.trials`.
-        evaluate: (settings, fold) to the validation curves (tasks, looks), the RMSE's mean over
-            seeds; an ArithmeticError ends the trial as failed.
+        evaluate: (settings, fold, first seed) to the validation curves (tasks, looks), the RMSE's
+            mean over seeds; an ArithmeticError ends the trial as failed.
         tasks: names of the curves.
         folds: number of folds.
         journal, identity: where the search goes on from, see `Journal`.
         log: gets a line for each trial that is scored now.
 
     Returns:
-        One row per trial, fold, task and look: `trial`, `state` (complete, pruned, failed), `fold`,
+        One row per trial, fold, task and look: `trial`, `state` (complete, failed), `fold`,
         `task`, `look` (0, 1, ...), `rmse`. A trial has only the folds that it finished.
     """
     kept = Journal(journal, identity, log)
-    complete: list[list[float]] = []  # of each complete trial, its score after each fold
     rows = []
     for index, settings in enumerate(trials):
-        before, curves, scores, state = kept.added, [], [], "complete"
+        before, curves, state = kept.added, [], "complete"
         for fold in range(folds):
             found = kept.curves(settings, fold, evaluate)
             if isinstance(found, str):
@@ -123,15 +122,8 @@ def run_search(
                 state = "failed"
                 break
             curves.append(found)
-            scores.append(float(np.mean(curves, (0, 1)).min()))
-            earlier = [of[fold] for of in complete]
-            if fold + 1 < folds and len(earlier) >= startup and min(scores) > np.median(earlier):
-                state = "pruned"
-                break
-        else:
-            complete.append(scores)
         if kept.added > before:
-            score = f" {scores[-1]:.4f}" if scores else ""
+            score = f" {np.mean(curves, (0, 1)).min():.4f}" if curves else ""
             log.info("trial %d of %d: %s%s", index + 1, len(trials), state, score)
         rows += [
             (index, state, fold, task, look, rmse)

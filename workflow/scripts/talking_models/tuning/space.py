@@ -1,8 +1,10 @@
 """What a search varies, and the list of settings that it tries.
 
-The first trial is what the configuration says without a search. The others are a scrambled Sobol
-sequence (Optuna's `QMCSampler`), of one seed for all methods: its points cover the space evenly and
-do not depend on earlier scores, so that the list is known in advance, whatever the task.
+How a student trains is searched once, for training from scratch, and shared by all methods; of
+each method its own settings are searched, all by the same number of trials. The first trial is what
+the configuration says without a search. The others are a scrambled Sobol sequence (Optuna's
+`QMCSampler`), of one seed for all methods: its points cover the space evenly and do not depend on
+earlier scores, so that the list is known in advance, whatever the task.
 """
 
 from __future__ import annotations
@@ -10,37 +12,42 @@ from __future__ import annotations
 import itertools
 import math
 import warnings
+from collections.abc import Mapping
 from typing import Any
 
+from talking_models.changes import PARTS
 from talking_models.methods import METHODS
 
-TRAINING_SPACE: dict[str, dict[str, Any]] = {
-    "learning_rate": {"low": 5e-4, "high": 3e-3, "log": True},
-    "dropout": {"low": 0.3, "high": 0.7, "log": False},
-    "weight_decay": {"low": 0.03, "high": 1.0, "log": True},
+TRAINING: dict[str, dict[str, Any]] = {
+    "learning_rate": {"low": 2e-4, "high": 1e-2, "log": True},
+    "dropout": {"low": 0.1, "high": 0.85, "log": False},
+    "weight_decay": {"low": 0.003, "high": 3.0, "log": True},
+    "id_dropout": {"low": 0.02, "high": 0.6, "log": False},
 }
-# searched for the teacher and for training from scratch, whose choice serves all methods
-ID_DROPOUT_SPACE = {"id_dropout": {"low": 0.05, "high": 0.4, "log": False}}
-ZERO_SHARE = 0.15  # of the trials of a weight that may be zero
+
+Spaces = Mapping[str, Mapping[str, Mapping[str, Any]]]
 
 
-def settings_space(method: str) -> dict[str, dict[str, Any]]:
-    """The searched settings of a method, as its file declares them."""
+def spaces(method: str, own: Mapping[str, Any], training: bool) -> Spaces:
+    """What is searched of `training`, if asked for, and of `settings`, as the method's file
+    declares it, by name; but for what the experiment says itself (`own`).
+    """
     fields = METHODS.get(method).Settings.model_fields.items()
-    return {
+    settings = {
         name: field.json_schema_extra["search"]
         for name, field in fields
         if isinstance(field.json_schema_extra, dict) and "search" in field.json_schema_extra
     }
+    found = {"training": TRAINING if training else {}, "settings": settings}
+    return {
+        part: {name: space for name, space in found[part].items() if name not in own[part]}
+        for part in PARTS
+    }
 
 
-def _value(space: dict[str, Any], point: float) -> Any:
+def _value(space: Mapping[str, Any], point: float) -> Any:
     if "choices" in space:
         return space["choices"][int(point * len(space["choices"]))]
-    if space.get("zero"):
-        if point < ZERO_SHARE:
-            return 0.0
-        point = (point - ZERO_SHARE) / (1 - ZERO_SHARE)
     low, high = space["low"], space["high"]
     if space["log"]:
         value = math.exp(math.log(low) + point * (math.log(high) - math.log(low)))
@@ -49,46 +56,38 @@ def _value(space: dict[str, Any], point: float) -> Any:
     return float(f"{value:.3g}")  # three digits, so that a chosen value can be read and typed
 
 
-def trials(config: dict[str, Any], n: int, with_id_dropout: bool) -> list[dict[str, Any]]:
+def trials(config: Mapping[str, Any], n: int, spaces: Spaces) -> list[dict[str, Any]]:
     """The settings to try: `n` dicts with the keys `training` and `settings`.
 
-    `config` is the job's before the search; `id_dropout` is searched only where asked for.
+    `config` is the job's before the search. What cannot have an effect stays as it is there: an
+    ablation may bring it to life.
     """
     import optuna
 
-    training = TRAINING_SPACE | (ID_DROPOUT_SPACE if with_id_dropout else {})
-    settings = settings_space(config["method"])
-    unit = {
-        f"{part}.{name}": optuna.distributions.FloatDistribution(0, 1)
-        for part, space in (("training", training), ("settings", settings))
-        for name in space
-    }
+    places = [(part, name) for part in PARTS for name in spaces[part]]
+    found = [{part: {name: config[part][name] for name in spaces[part]} for part in PARTS}]
+    if not places:
+        return found
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
         sampler = optuna.samplers.QMCSampler(scramble=True, seed=0)
     study = optuna.create_study(sampler=sampler)
-    found = [
-        {
-            "training": {name: config["training"][name] for name in training},
-            "settings": {name: config["settings"][name] for name in settings},
-        }
-    ]
+    unit = {".".join(place): optuna.distributions.FloatDistribution(0, 1) for place in places}
     while len(found) < n:
         point = study.ask(unit).params
-        drawn = {k: _value(s, point[f"settings.{k}"]) for k, s in settings.items()}
-        idle = [k for k, s in settings.items() if s.get("needs") and not drawn[s["needs"]]]
-        found.append(
-            {
-                "training": {k: _value(s, point[f"training.{k}"]) for k, s in training.items()},
-                # what cannot have an effect is not chosen: an ablation may bring it to life
-                "settings": drawn | {k: config["settings"][k] for k in idle},
-            }
-        )
+        drawn: dict[str, dict[str, Any]] = {part: {} for part in PARTS}
+        for part, name in places:
+            drawn[part][name] = _value(spaces[part][name], point[f"{part}.{name}"])
+        for part, name in places:
+            needs = spaces[part][name].get("needs")
+            if needs and not (config[part] | drawn[part])[needs]:
+                drawn[part][name] = config[part][name]
+        found.append(drawn)
     return found
 
 
-def grid(choose: dict[str, list[Any]]) -> list[dict[str, Any]]:
+def grid(choose: Mapping[str, list[Any]]) -> list[dict[str, Any]]:
     """Every combination of a few values of some settings, as `trials` lists them."""
     return [
         {"settings": dict(zip(choose, values, strict=True))}
