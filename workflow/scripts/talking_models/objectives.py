@@ -18,7 +18,7 @@ class RatingObjective:
         return self.d(output, target)
 
     def logit_loss(self, student: Tensor, teacher: Tensor, temperature: float) -> Tensor:
-        """L_logit(y_g, y_h): mean squared difference, as soft labels tend to at a high temperature."""
+        """L_logit(y_g, y_h): mean squared difference, which soft labels tend to at high temperatures."""
         return self.d(student, teacher)
 
 
