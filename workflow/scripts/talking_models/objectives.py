@@ -18,7 +18,7 @@ class RatingObjective:
         return self.d(output, target)
 
     def logit_loss(self, student: Tensor, teacher: Tensor, temperature: float) -> Tensor:
-        """L_logit(y_g, y_h): mean squared difference, which soft labels tend to at high temperatures."""
+        """L_logit(y_g, y_h): mean squared difference, the limit of soft labels at high T."""
         return self.d(student, teacher)
 
 
