@@ -1,7 +1,5 @@
 """The one error of every data source, and the shape of its message."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from contextlib import contextmanager
 

@@ -1,7 +1,5 @@
 """What is learnt: the label loss, and how far a student's output is from a teacher's."""
 
-from __future__ import annotations
-
 from torch import Tensor, nn
 
 from talking_models.models.layers import Layers

@@ -4,8 +4,6 @@ python -m talking_models.predictor MODELS PAIRS.csv OUT.csv
 python -m talking_models.predictor MODELS PICTURES/ OUT.csv
 """
 
-from __future__ import annotations
-
 import argparse
 import sys
 from collections.abc import Iterable, Sequence

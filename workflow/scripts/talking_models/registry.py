@@ -7,8 +7,6 @@ nothing else changes. Files are read as text until one of them is asked for: not
 list them.
 """
 
-from __future__ import annotations
-
 import ast
 import importlib
 import sys

@@ -5,8 +5,6 @@ split it was made on, and `from` what it started from. It serves nothing else, a
 whatever a user has set since.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any

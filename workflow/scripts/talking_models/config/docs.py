@@ -3,8 +3,6 @@
 `python -m talking_models.config` is the command line of this file.
 """
 
-from __future__ import annotations
-
 import argparse
 import json
 import re

@@ -1,7 +1,5 @@
 """The one error of the configuration: every problem, with its key path and what is allowed."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 
 from pydantic import ValidationError

@@ -1,7 +1,5 @@
 """Configuration files on top of each other, as Snakemake lays them."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any

@@ -5,8 +5,6 @@ whole copy of ML-100K as an example: `.inter` is u.data under a header line, `.i
 UTF-8 with the year split off the title.
 """
 
-from __future__ import annotations
-
 import csv
 import hashlib
 import io

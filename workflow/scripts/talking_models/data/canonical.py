@@ -5,8 +5,6 @@ many ratings share a second. Items are ordered by id, and those without a rating
 source that starts from ratings never sees them.
 """
 
-from __future__ import annotations
-
 import hashlib
 import logging
 import struct

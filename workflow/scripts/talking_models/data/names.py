@@ -1,7 +1,5 @@
 """Rules for titles, categories and task names. Standard library only: Snakefiles import it."""
 
-from __future__ import annotations
-
 import difflib
 import re
 import unicodedata

@@ -3,8 +3,6 @@
 python -m talking_models.data.new RATINGS [ITEMS] [--name my] [--out config/my.yaml]
 """
 
-from __future__ import annotations
-
 import argparse
 import sys
 from collections.abc import Sequence

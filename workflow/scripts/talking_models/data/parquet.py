@@ -1,7 +1,5 @@
 """Parquet files of ratings and items: the same content gives the same bytes."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from pathlib import Path
 

@@ -3,8 +3,6 @@
 The index of every table is the line, as an editor counts, so that messages can name it.
 """
 
-from __future__ import annotations
-
 import csv
 import difflib
 import gzip

@@ -2,8 +2,6 @@
 GroupLens's archive; all give the same tables.
 """
 
-from __future__ import annotations
-
 import importlib.util
 import logging
 from pathlib import Path

@@ -7,8 +7,6 @@ eval rows are later than all that was read for it. `per_user`: the same for the 
 `given`: the parts that a set of images has. Tuning folds are cut by `folds`.
 """
 
-from __future__ import annotations
-
 import logging
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence

@@ -4,8 +4,6 @@ Imports nothing but the standard library until it runs, so that it works in an e
 holds TensorFlow and TFDS alone (requirements-tfds.txt).
 """
 
-from __future__ import annotations
-
 import tempfile
 import urllib.error
 import urllib.request

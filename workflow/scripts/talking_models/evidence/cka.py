@@ -5,8 +5,6 @@ Revisited") compares states of any two widths. It is 1 for states that differ by
 scale. The fewer rows there are, the higher it comes out, so compare numbers of the same rows.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from itertools import product
 from pathlib import Path

@@ -3,8 +3,6 @@
 Times differ from run to run, so that the bytes of this table are not reproducible.
 """
 
-from __future__ import annotations
-
 import timeit
 from collections.abc import Mapping, Sequence
 from pathlib import Path

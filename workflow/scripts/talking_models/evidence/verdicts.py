@@ -12,8 +12,6 @@ With d the printed difference (positive: as claimed), m = d / 2 and [L, U] our 9
 - **not tested**: the same predictions, as where a setting changes what was off already.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum

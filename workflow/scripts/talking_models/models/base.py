@@ -1,7 +1,5 @@
 """A model in three parts, the form that every method works on: lower, upper, head."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Any, Protocol
 

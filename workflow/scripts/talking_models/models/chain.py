@@ -1,7 +1,5 @@
 """A classifier of timm as a chain of modules, each of which reads what the one before it wrote."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import Any

@@ -8,8 +8,6 @@ bytes. A single model without that axis (of images) is the stack of shape (): th
 no first axis.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from functools import partial

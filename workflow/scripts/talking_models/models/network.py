@@ -1,7 +1,5 @@
 """Networks of ratings: the paper's MLP (section 6.2), and what it shares with others."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any

@@ -3,8 +3,6 @@
 States are the residual stream after a block, all tokens of it: (B, N, width).
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 

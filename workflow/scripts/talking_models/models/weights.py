@@ -7,8 +7,6 @@ makes a file that jobs read of one of PyTorch (.pth, .pt, .bin) or NumPy (.npz):
 safetensors files only, which hold nothing that could run.
 """
 
-from __future__ import annotations
-
 import logging
 import re
 import shlex

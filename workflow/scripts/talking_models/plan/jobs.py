@@ -1,7 +1,5 @@
 """What the jobs of a run read and run: the part of the rules that is no rule."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any

@@ -1,7 +1,5 @@
 """What a run makes as a whole: tables, figures, pages, what they are made of, and what it cost."""
 
-from __future__ import annotations
-
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from functools import cached_property

@@ -3,8 +3,6 @@
 Snakemake asks this while it builds its DAG, so nothing here imports torch or reads data.
 """
 
-from __future__ import annotations
-
 import logging
 from collections.abc import Mapping
 from functools import cache

@@ -5,8 +5,6 @@ published tables. A comparison of two rows is judged by the mean over the column
 that the paper has, by the rule of `evidence.verdicts`.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import product

@@ -3,8 +3,6 @@
 Times differ from run to run, so that this is the one table whose bytes are not reproducible.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 

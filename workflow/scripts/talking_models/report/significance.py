@@ -1,7 +1,5 @@
 """What differences in the tables are worth: every row against what its table names."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import product
 from pathlib import Path

@@ -4,8 +4,6 @@ A table is told by what the workflow's plan says of it (`plan.Plan.about`): its 
 their experiments, its columns, its metric, what it is compared with.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import product
 from pathlib import Path

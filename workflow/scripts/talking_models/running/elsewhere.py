@@ -5,8 +5,6 @@ Results and data lie where Snakemake works. What is the repository's own is take
 the folder has its own.
 """
 
-from __future__ import annotations
-
 import atexit
 import shlex
 import shutil

@@ -1,7 +1,5 @@
 """One run at a time in a results folder, by a lock that ends with the process that holds it."""
 
-from __future__ import annotations
-
 import errno
 import fcntl
 import logging

@@ -1,7 +1,5 @@
 """The training loop of images: SGD on micro-batches, on one device or several, resumable."""
 
-from __future__ import annotations
-
 import logging
 import math
 from collections.abc import Callable, Iterator, Mapping

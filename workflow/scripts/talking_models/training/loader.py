@@ -4,8 +4,6 @@ All random numbers are functions of the seed and of a place in the stream of exa
 training that is resumed, or shared by several processes, sees the images of one that is not.
 """
 
-from __future__ import annotations
-
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice

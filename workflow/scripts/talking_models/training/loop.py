@@ -1,7 +1,5 @@
 """The training loop of ratings, and what it shares with that of images."""
 
-from __future__ import annotations
-
 import logging
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence

@@ -1,7 +1,5 @@
 """The teacher's classifier: a linear probe on its frozen features, for methods that read logits."""
 
-from __future__ import annotations
-
 import logging
 from collections.abc import Mapping
 from itertools import islice

@@ -1,7 +1,5 @@
 """The training job of ratings: all seeds of one model, by one method, on one task."""
 
-from __future__ import annotations
-
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field

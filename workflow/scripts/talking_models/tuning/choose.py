@@ -4,8 +4,6 @@ By `scope`, all tasks share one choice (`shared`: the trial and the step with th
 over tasks and folds) or each has its own (`task`: the lowest mean over folds).
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from typing import Any
 

@@ -3,8 +3,6 @@
 They see training rows only.
 """
 
-from __future__ import annotations
-
 import logging
 from collections.abc import Mapping, Sequence
 from hashlib import sha256

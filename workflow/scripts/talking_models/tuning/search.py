@@ -4,8 +4,6 @@ Trials are listed in advance and judged in their order, from scores alone, so th
 the same however often a search was killed, and a longer list adds trials to those of a shorter one.
 """
 
-from __future__ import annotations
-
 import json
 import logging
 import os

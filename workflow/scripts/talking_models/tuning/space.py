@@ -5,8 +5,6 @@ sequence (Optuna's `QMCSampler`), of one seed for all methods: its points cover 
 do not depend on earlier scores, so that the list is known in advance, whatever the task.
 """
 
-from __future__ import annotations
-
 import itertools
 import math
 import warnings

@@ -1,7 +1,5 @@
 """Figure: the parts of TD's loss over training, and how hard each pulls at the student."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 
 from talking_models.report.figures.base import Figure, Need

@@ -4,8 +4,6 @@ A series is told by its marker and line before its colour (Okabe and Ito's palet
 gives the same bytes: no dates, no random ids, Matplotlib's own fonts and defaults.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
