@@ -8,14 +8,13 @@ list them.
 """
 
 import ast
+import difflib
 import importlib
 import sys
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 from types import ModuleType
-
-from talking_models.strict import choices
 
 ROOT = Path(__file__).resolve().parent
 PLUGINS = "talking_models_plugins"
@@ -116,7 +115,9 @@ class Registry:
         """
         files = self._files()
         if name not in files:
-            raise KeyError(f"no {self.base} {name!r}; {choices(name, sorted(files), 'none')}")
+            near = difflib.get_close_matches(name, files, n=1, cutoff=0.5)
+            hint = "".join(f"; nearest: {other}" for other in near)
+            raise KeyError(f"no {self.base} {name!r}; there are {', '.join(sorted(files))}{hint}")
         return files[name]
 
     def get(self, name: str) -> type:
