@@ -27,10 +27,8 @@ class PluginError(ValueError):
 
 
 def use(folders: Sequence[str | Path]) -> None:
-    """Take components from these folders too, beside the package's own.
-
-    Raises:
-        PluginError: there is no such folder, or two folders hold a file of the same name.
+    """Take components from these folders too, beside the package's own. `PluginError` if there
+    is no such folder, or two folders hold a file of the same name.
     """
     wanted = [Path(folder).resolve() for folder in folders]
     if wanted == _folders:
@@ -108,10 +106,8 @@ class Registry:
         return sorted(self._files())
 
     def module(self, name: str) -> str:
-        """The dotted name of a component's module.
-
-        Raises:
-            KeyError: there is none; the message lists those there are, and the nearest.
+        """The dotted name of a component's module. `KeyError` if there is none; the message
+        lists those there are, and the nearest.
         """
         files = self._files()
         if name not in files:
@@ -121,11 +117,8 @@ class Registry:
         return files[name]
 
     def get(self, name: str) -> type:
-        """The class of a component.
-
-        Raises:
-            KeyError: see `module`.
-            PluginError: its file cannot be imported, or defines more than one such class.
+        """The class of a component. A `PluginError` if its file
+        cannot be imported, or defines more than one such class.
         """
         path = self.module(name)
         try:

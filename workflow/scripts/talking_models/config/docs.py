@@ -143,11 +143,7 @@ def _allowed(node: Mapping[str, Any], root: Mapping[str, Any]) -> str:
 
 
 def readme_with_keys(readme: str) -> str:
-    """`readme` with the key table between its two markers.
-
-    Raises:
-        ValueError: there are no such markers.
-    """
+    """`readme` with the key table between its markers; a `ValueError` if there are none."""
     before, begin, rest = readme.partition(BEGIN)
     _, end, after = rest.partition(END)
     if not begin or not end:

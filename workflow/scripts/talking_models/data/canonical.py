@@ -41,7 +41,9 @@ def prepare(settings: Mapping[str, Any], ratings_path: str | Path, items_path: s
 def canonicalise(
     ratings: pd.DataFrame, items: pd.DataFrame, what: str, duplicates: str = "error"
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Bring raw tables into canonical order, types and names.
+    """Bring raw tables into canonical order, types and names. A `SourceError` names column, row
+    and value if a value is missing or of another sort, a user rated an item twice, an item is
+    listed twice, or a rated item is not listed.
 
     Args:
         ratings: user, item, rating, time (dates, or seconds since 1970), perhaps task; in any
@@ -53,10 +55,6 @@ def canonicalise(
     Returns:
         ratings: user and item int64 or str, rating float32, time int64, perhaps task str.
         items: item likewise, title str, categories list[str] (sorted, no repeats).
-
-    Raises:
-        SourceError: with column, row and value: a value is missing or of another sort, a user
-            rated an item twice, an item is listed twice, a rated item is not listed.
     """
     for table, names in ((ratings, (*ORDER, "rating")), (items, ("item", "title", "categories"))):
         if missing := [name for name in names if name not in table]:

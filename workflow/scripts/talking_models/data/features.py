@@ -75,10 +75,8 @@ def _index(values: np.ndarray, known: Sequence) -> np.ndarray:
 
 
 def encode(rows: pd.DataFrame, items: pd.DataFrame, vocabulary: Vocabulary) -> EncodedRatings:
-    """Encode ratings (columns user, item, rating) with the items' table they refer to.
-
-    Raises:
-        ValueError: a row's item is not in the items' table.
+    """Encode ratings (columns user, item, rating) with the items' table they refer to. `ValueError`
+    if a row's item is not in the items' table.
     """
     rated = rows["item"].to_numpy()
     listing = _index(rated, items["item"].tolist()) - 1  # sorted by the canonical order

@@ -41,9 +41,7 @@ def title_tokens(title: str) -> list[str]:
 
 def slug(name: str) -> str:
     """A task's name in a path: 'Sci-Fi' gives 'sci-fi', '(no genres listed)' 'no-genres-listed'.
-
-    Raises:
-        ValueError: nothing of the name is left, or it is the reserved name 'all'.
+    `ValueError` if nothing of the name is left, or it is the reserved name 'all'.
     """
     text = "-".join(title_tokens(clean_category(name)))
     if text in ("", ALL):

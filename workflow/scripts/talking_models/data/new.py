@@ -41,11 +41,7 @@ HEAD = """\
 
 
 def describe(ratings: str, items: str | None, name: str, out: str) -> tuple[list[str], str]:
-    """What was found in two files, in lines, and the configuration for them.
-
-    Raises:
-        SourceError: see `reading.look`.
-    """
+    """What was found in two files, in lines, and the configuration for them; raises as `look`."""
     given = {"kind": "ratings", "ratings": ratings, "items": items, "duplicates": "last"}
     settings = RatingsSettings(**given).model_dump(mode="json")
     rows, listed, taken = look(settings)

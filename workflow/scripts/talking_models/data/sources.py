@@ -64,10 +64,8 @@ def choose(variant: str, source: str) -> str:
     """The source to take: `auto` is TFDS if it can work, else the wheel.
 
     It is chosen before anything is read: a source that then turns out broken is an error, not a
-    reason to try the next one.
-
-    Raises:
-        SourceError: TFDS cannot work, and the wheel is not allowed or of another variant.
+    reason to try the next one. `SourceError` if TFDS cannot work, and the wheel is not allowed
+    or of another variant.
     """
     reason = None if source == "wheel" else lacking(variant)
     if reason is None:

@@ -14,10 +14,8 @@ from talking_models.models.base import LayeredModel, States, Widths
 class LayeredNet(LayeredModel):
     """A classifier of timm as lower, upper and head, its states being tokens, see `timm`.
 
-    They are its teachers': `first` class tokens, and a `grid` of others.
-
-    Raises:
-        ValueError: it cannot be cut there, or its tokens are not its teachers'.
+    They are its teachers': `first` class tokens, and a `grid` of others. `ValueError` if it
+    cannot be cut there, or its tokens are not its teachers'.
     """
 
     def __init__(

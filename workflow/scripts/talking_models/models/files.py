@@ -29,20 +29,12 @@ def save(path: str | Path, kind: str, tensors: Mapping[str, Tensor], about: Any)
 
 
 def kind_of(path: str | Path) -> str | None:
-    """What a file says it holds; None if it says nothing.
-
-    Raises:
-        ValueError: it is no safetensors file, or it is cut.
-    """
+    """What a file says it holds, if anything; a `ValueError` if it is no safetensors, or cut."""
     return _about(path).get("kind")
 
 
 def read(path: str | Path, kind: str) -> tuple[dict[str, Tensor], Any]:
-    """Read what `save` wrote.
-
-    Raises:
-        ValueError: the file is of another kind, no safetensors file, or cut.
-    """
+    """Read what `save` wrote; a `ValueError` if it is of another kind, no safetensors, or cut."""
     found = _about(path)
     if found.get("kind") != kind:
         raise ValueError(f"{path} holds {found.get('kind', 'no model of ours')}, not {kind}")

@@ -112,10 +112,8 @@ class ImageKind:
 
     @classmethod
     def net(cls, settings: dict[str, Any], **more: Any) -> nn.Module:
-        """The whole network with random weights, always the same, and no classifier.
-
-        Raises:
-            ValueError: timm has no such model.
+        """The whole network with random weights, always the same, and no classifier. `ValueError`
+        if timm has no such model.
         """
         import difflib
 
@@ -135,10 +133,8 @@ class ImageKind:
 
     @classmethod
     def cut(cls, settings: dict[str, Any], net: nn.Module, teachers=()) -> LayeredModel:
-        """`net` in three parts, to learn from these teachers.
-
-        Raises:
-            ValueError: it cannot be cut there, or cannot talk with them.
+        """`net` in three parts, to learn from these teachers. `ValueError` if it cannot be cut
+        there, or cannot talk with them.
         """
         raise NotImplementedError
 

@@ -230,10 +230,8 @@ class Layers:
         return x.flatten(1).mean(1) if self.stacked else x.mean()
 
     def mean_squared(self, a: Tensor, b: Tensor) -> Tensor:
-        """The mean of (a - b)^2 over everything but the stack, in float32 at least.
-
-        Raises:
-            ValueError: the shapes differ (broadcasting here would hide a mistake).
+        """The mean of (a - b)^2 over everything but the stack, in float32 at least. `ValueError`
+        if the shapes differ (broadcasting here would hide a mistake).
         """
         if a.shape != b.shape:
             raise ValueError(f"distance between shapes {tuple(a.shape)} and {tuple(b.shape)}")

@@ -132,7 +132,6 @@ class RatingMLP(RatingModel):
 
     Args:
         sizes, features: rows and width of the tables `user`, `item`, `title`, `categories`.
-        hidden: widths of the two hidden layers.
         streams: seeds and shape of the stack.
         mean_rating: where the output's bias starts.
         embedding_std: standard deviation of a new embedding's entries.

@@ -70,10 +70,8 @@ class ViT(ImageKind, ModelKind):
 
     @classmethod
     def net(cls, settings: dict[str, Any]):
-        """See `ImageKind.net`.
-
-        Raises:
-            ValueError: it is no vision transformer, or an image no whole number of its patches.
+        """See `ImageKind.net`. `ValueError` if it is no vision transformer, or an image no whole
+        number of its patches.
         """
         from timm.models.vision_transformer import VisionTransformer
 

@@ -60,11 +60,7 @@ class WeightsError(ValueError):
 
 
 def download(name: str, path: str | Path) -> None:
-    """Copy the weights of a timm model from the hub.
-
-    Raises:
-        SourceError: timm names no weights for it, or the hub does not give them.
-    """
+    """Copy a timm model's weights from the hub; a `SourceError` if they are not to be had."""
     from huggingface_hub import hf_hub_download
 
     known = timm.get_pretrained_cfg(name)
@@ -107,11 +103,7 @@ def form_of(path: str | Path) -> str:
 
 
 def read_weights(path: str | Path) -> dict[str, Tensor]:
-    """The tensors of a safetensors file, as they are.
-
-    Raises:
-        WeightsError: it is something else, or cut.
-    """
+    """The tensors of a safetensors file; a `WeightsError` if it is something else, or cut."""
     form = form_of(path)
     if form in (TORCH, NUMPY):
         output = Path(path).with_name(f"{Path(path).stem}-converted.safetensors")
@@ -132,9 +124,7 @@ def read_weights(path: str | Path) -> dict[str, Tensor]:
 
 def convert(path: str | Path, output: str | Path) -> int:
     """Make a safetensors file of a file of PyTorch or NumPy; how many tensors it has.
-
-    Raises:
-        WeightsError: the file is something else, or holds no weights; the new one exists.
+    `WeightsError` if the file is something else, or holds no weights; the new one exists.
     """
     form = form_of(path)
     if Path(output).exists():
@@ -185,9 +175,7 @@ def renamed(
     weights: Mapping[str, Tensor], own: Collection[str], source: str | Path
 ) -> dict[str, Tensor]:
     """Weights under a model's `own` names, where a wrapper or Hugging Face named them.
-
-    Raises:
-        WeightsError: the file holds several models.
+    `WeightsError` if the file holds several models.
     """
     if any(name.endswith(HUGGING_FACES) for name in weights):
         unused = [name for name in weights if re.search(UNUSED, name)]
@@ -236,9 +224,7 @@ def _translated(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 def pretrained(net: nn.Module, path: str | Path) -> nn.Module:
     """`net`, which has no classifier, with the weights of a safetensors file, in float32.
-
-    Raises:
-        WeightsError: the file is none, or a weight is missing, unexpected or of another shape.
+    `WeightsError` if the file is none, or a weight is missing, unexpected or of another shape.
     """
     found = {n: t.float() if t.is_floating_point() else t for n, t in read_weights(path).items()}
     found = renamed(found, net.state_dict(), path)

@@ -18,11 +18,8 @@ log = logging.getLogger(__name__)
 
 
 class Settings:
-    """A configuration as the rules of training and tuning see it.
-
-    Args:
-        config: the whole.
-        given: what of it the user's own files and command line say: a tuned choice yields to that.
+    """A configuration as the rules of training and tuning see it; a tuned choice yields to what the
+    user's own files and command line say (`given`).
     """
 
     def __init__(self, config: Config, given: Mapping[str, Any] | None = None) -> None:
@@ -37,9 +34,7 @@ class Settings:
 
     def training_config(self, wildcards: Any) -> dict[str, Any]:
         """The effective settings of a training job, but for what a search in this run chooses.
-
-        Raises:
-            ConfigError: they contradict each other, or there is no choice for the task.
+        `ConfigError` if they contradict each other, or there is no choice for the task.
         """
         w = wildcards
         config = self.effective(w.data, w.split, w.task, w.experiment)

@@ -37,10 +37,8 @@ class Paper:
 
     @classmethod
     def read(cls, path: str | Path | None) -> Paper:
-        """Read a file of facts; nothing is known without one.
-
-        Raises:
-            SourceError: it is no YAML mapping of these facts.
+        """Read a file of facts; nothing is known without one. `SourceError` if it is no YAML
+        mapping of these facts.
         """
         if path is None:
             return cls()
@@ -54,9 +52,7 @@ class Paper:
 
 def numbers(path: str | Path | None) -> pd.DataFrame:
     """The published mean and stderr (NaN where none is given) of a table, by row and column.
-
-    Raises:
-        SourceError: it is empty, not UTF-8, lacks a column, has a row twice, or text for a mean.
+    `SourceError` if it is empty, not UTF-8, lacks a column, has a row twice, or text for a mean.
     """
     if path is None:
         return pd.DataFrame(columns=[*NEEDED, "stderr"]).set_index(KEY).astype(float)

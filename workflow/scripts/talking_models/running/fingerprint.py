@@ -65,9 +65,7 @@ def fingerprint(*modules: str) -> str:
     """SHA-256 (the first 16 hex digits) over the syntax trees of `closure(*modules)`.
 
     Of the trees, so that a comment, a line end or another layout is no change.
-
-    Raises:
-        ModuleNotFoundError: a module is not in this library, nor in a plugin folder.
+    `ModuleNotFoundError` if a module is not in this library, nor in a plugin folder.
     """
     digest = hashlib.sha256()
     for module in closure(*modules):

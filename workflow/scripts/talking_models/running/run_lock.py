@@ -8,10 +8,8 @@ from pathlib import Path
 
 
 def lock(path: str | Path) -> None:
-    """Lock a file until this process ends; where the file system has no locks, warn.
-
-    Raises:
-        RuntimeError: it is locked; the message gives the process.
+    """Lock a file until this process ends; where the file system has no locks, warn. `RuntimeError`
+    if it is locked; the message gives the process.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -59,9 +59,7 @@ class Learner(nn.Module):
 
 def micro_batches(training: Mapping[str, Any], rank: int, world: int) -> tuple[int, range]:
     """Images of a micro-batch, and which ones of a step are those of one of `world` processes.
-
-    Raises:
-        ValueError: the batch does not divide into whole micro-batches for each process.
+    `ValueError` if the batch does not divide into whole micro-batches for each process.
     """
     batch, size = training["batch_size"], training["micro_batch_size"]
     size = size or batch // world
@@ -97,7 +95,6 @@ def train(
 
     Args:
         fabric: launched; every process calls this.
-        learner: what is trained.
         batches: this process's micro-batches of a range of steps.
         accuracy: of the student on the val slice.
         prepare: called once, when all is on its device.

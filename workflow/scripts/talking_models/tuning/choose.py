@@ -16,9 +16,7 @@ SCOPES = ("shared", "task")
 
 def choices(curves: pd.DataFrame, scope: str) -> dict[str, tuple[int, int]]:
     """The trial and the look that a rule chooses for each task, from `search.run_search`.
-
-    Raises:
-        ValueError: no trial finished all folds; others cannot be chosen.
+    `ValueError` if no trial finished all folds; others cannot be chosen.
     """
     done = curves[curves["state"] == "complete"]
     if done.empty:
