@@ -93,9 +93,7 @@ class ImagePredictor:
         self.classes = about["classes"]
 
     def predict(self, given: Iterable[str | Path]) -> pd.DataFrame:
-        """Columns file, prediction (the name of its class) and probability. `SourceError` if a
-        file is no picture, or cut.
-        """
+        """Columns file, prediction (a class's name), probability; or a SourceError."""
         from talking_models.training.loader import plain  # torchvision comes with it
 
         files, found = list(map(str, given)), []

@@ -106,9 +106,7 @@ class Registry:
         return sorted(self._files())
 
     def module(self, name: str) -> str:
-        """The dotted name of a component's module. `KeyError` if there is none; the message
-        lists those there are, and the nearest.
-        """
+        """The dotted name of a component's module; a KeyError lists those there are."""
         files = self._files()
         if name not in files:
             near = difflib.get_close_matches(name, files, n=1, cutoff=0.5)
@@ -117,9 +115,7 @@ class Registry:
         return files[name]
 
     def get(self, name: str) -> type:
-        """The class of a component. A `PluginError` if its file
-        cannot be imported, or defines more than one such class.
-        """
+        """The class of a component; a PluginError if its file has not one such class."""
         path = self.module(name)
         try:
             module = importlib.import_module(path)

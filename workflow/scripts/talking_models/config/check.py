@@ -229,9 +229,7 @@ def _jobs(config: Config) -> Iterator[Problem]:
 
 
 def of_job(config: Config, id: str, job: Mapping[str, Any]) -> str | None:
-    """What of a job's effective settings does not go together, in words. `ConfigError` if a
-    tuned choice has brought a key or a value that there is not.
-    """
+    """What of a job's effective settings contradicts itself; a ConfigError if a key is unknown."""
     method, student = config.method(id).Settings, config.models[config.experiment(id).student]
     for part, model in {"training": type(student.training), "settings": method}.items():
         for path, _, words in problems_of(model, job[part], part):

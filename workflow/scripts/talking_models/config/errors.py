@@ -23,9 +23,7 @@ def dotted(path: Iterable[str | int]) -> str:
 
 
 def explain(error: ValidationError) -> str:
-    """The message of a `ConfigError`: one line for each problem that a `Strict` model has put into
-    words.
-    """
+    """The message of a `ConfigError`: one line for each problem, which `Strict` put into words."""
     lines: dict[str, None] = {}
     for each in error.errors(include_url=False):
         path, found, words = each["loc"], each["input"], each["msg"]

@@ -74,9 +74,7 @@ def _decoded(image: Path | bytes | np.ndarray) -> np.ndarray:
 
 
 def rgb(image: Image) -> np.ndarray:
-    """(height, width, 3) uint8, as PIL converts to RGB; of 16 bits the upper 8. `ValueError` if
-    the image holds fractions, or numbers beyond 16 bits.
-    """
+    """(height, width, 3) uint8 as PIL's RGB, of 16 bits the upper 8; or a ValueError."""
     import numpy as np  # not at the top: the configuration imports the kinds of images
     from PIL.Image import fromarray
 

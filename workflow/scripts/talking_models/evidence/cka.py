@@ -67,9 +67,7 @@ def run(
     csv: str | Path,
     paired: bool,
 ) -> None:
-    """CKA of an experiment's students, a checkpoint and an eval slice for each task, with a
-    teacher, from files to a file with the columns `COLUMNS`.
-    """
+    """CKA of an experiment's students and a teacher, by task, from files to a file."""
     one_thread()
     taught, items = Checkpoint.load(teacher), read_items(item_table)
     frames = [

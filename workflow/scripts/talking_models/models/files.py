@@ -80,16 +80,12 @@ class Backbone:
 def save_trained(
     path: str | Path, model: LayeredModel, form: Mapping[str, Any], look: Look, **about: Any
 ) -> None:
-    """Write a trained model of images: its `form`, as its kind takes it, and what else there is to
-    say `about` it, its classes and its seed.
-    """
+    """Write a trained model of images, its `form`, and what else there is to say `about` it."""
     save(path, IMAGES, model.state_dict(), about | {"form": dict(form), "look": look})
 
 
 def load_trained(path: str | Path) -> tuple[LayeredModel, Look, dict[str, Any]]:
-    """A trained model in eval mode, how it looks at images, and what was said of it; raises as
-    `read`.
-    """
+    """A trained model in eval mode, how it looks at images, what was said of it. See `read`."""
     weights, about = read(path, IMAGES)
     model = MODELS.get(about["form"]["kind"]).student(about["form"], len(about["classes"]))
     model.load_state_dict(weights, strict=True)

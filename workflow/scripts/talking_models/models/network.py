@@ -59,9 +59,7 @@ class Embedding(nn.Module):
         self.sparse = False
 
     def places(self, ids: Tensor) -> tuple[Tensor, Tensor]:
-        """The tables of all models as one, or the rows of it that `ids` (*stack, ...) name, and
-        where the ids are in it.
-        """
+        """The tables of all models as one, or its rows `ids` (*stack, ...), and where they are."""
         if self.training and self.id_dropout > 0:
             ids = ids * self.draw.keep(ids.shape[int(self.draw.stacked) :], self.id_dropout).to(ids)
         if self.weight.dim() == 3:

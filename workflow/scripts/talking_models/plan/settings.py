@@ -59,9 +59,7 @@ class Settings:
             )
 
     def own(self, experiment: str) -> list[dict[str, Any]]:
-        """What the experiments that one starts from, and itself, say: a job lays each on what a
-        search in this run chose for it.
-        """
+        """What the experiment that one is like, and itself, say: it wins over any search."""
         names = dict.fromkeys([*self.config.starts_from(experiment), experiment])
         return [self.config.own(name) for name in names]
 

@@ -37,9 +37,7 @@ class Paper:
 
     @classmethod
     def read(cls, path: str | Path | None) -> Paper:
-        """Read a file of facts; nothing is known without one. `SourceError` if it is no YAML
-        mapping of these facts.
-        """
+        """Read a file of facts, if there is one; or a `SourceError`, if it is no mapping."""
         if path is None:
             return cls()
         with explained(WRONG.format(path), "a YAML mapping with columns, first and quotes", ADVICE):

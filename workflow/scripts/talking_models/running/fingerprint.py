@@ -19,9 +19,7 @@ PACKAGE = ROOT.name
 
 @cache
 def _read(module: str) -> tuple[bytes, set[str]]:
-    """The digest of a module's syntax tree, and the modules of this library that it imports
-    anywhere, even inside a function.
-    """
+    """The digest of a module's syntax tree, and the modules of ours that it imports anywhere."""
     path = file_of(module)
     if path is None:
         raise ModuleNotFoundError(f"no module {module} in {ROOT}")

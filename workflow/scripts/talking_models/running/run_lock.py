@@ -8,9 +8,7 @@ from pathlib import Path
 
 
 def lock(path: str | Path) -> None:
-    """Lock a file until this process ends; where the file system has no locks, warn. `RuntimeError`
-    if it is locked; the message gives the process.
-    """
+    """Lock a file until this process ends, or raise a RuntimeError that names who has."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     file = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)  # a number, which Python never closes

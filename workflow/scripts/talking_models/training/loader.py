@@ -35,9 +35,7 @@ def plain(look: Look) -> T.Compose:
 
 
 def augmented(look: Look, area: float, flip: bool) -> T.Compose:
-    """Crop a random part, a share of at least `area`, resize it to R x R, mirror half of the images
-    if `flip` (Dosovitskiy et al., vit_jax).
-    """
+    """Crop a random part, `area` at least, to R x R; `flip` half (Dosovitskiy et al.)."""
     turned = [T.RandomHorizontalFlip()] if flip else []
     cropped = T.RandomResizedCrop(look.size, scale=(area, 1.0))
     return T.Compose([cropped, *turned, T.ToTensor(), T.Normalize(*look[1:])])

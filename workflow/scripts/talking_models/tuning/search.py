@@ -58,9 +58,7 @@ class Journal:
         fold: int,
         evaluate: Callable[[dict[str, Any], int], np.ndarray],
     ) -> list | str:
-        """The curves of some settings on a fold, kept to the last digit or evaluated now; why
-        training diverged, if it did.
-        """
+        """Curves of settings on a fold, kept or evaluated now; why they diverged, if so."""
         place = json.dumps(settings, sort_keys=True), fold
         if place not in self.found:
             try:

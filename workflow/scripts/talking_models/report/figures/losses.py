@@ -22,7 +22,6 @@ modules."""
 
     @classmethod
     def needs(cls, plan, id):
-        """See `Figure.needs`."""
         if plan.main is None or plan.main.against is None:
             return None
         jobs = [job for job in plan.jobs(plan.main) if job[-1] == plan.main.against]
@@ -30,7 +29,6 @@ modules."""
 
     @classmethod
     def draw(cls, histories):
-        """See `Figure.draw`."""
         import numpy as np
         import pandas as pd
 
