@@ -34,8 +34,8 @@ def prepare(settings: Mapping[str, Any], ratings_path: str | Path, items_path: s
     ratings, items = DATA.get(settings["kind"]).read(dict(settings))
     digest = content_digest(ratings, items)
     log.info("%d ratings, %d items, content SHA-256 %s", len(ratings), len(items), digest)
-    parquet.write_ratings(ratings, ratings_path, {"digest": digest})
-    parquet.write_items(items, items_path)
+    parquet.write(ratings, ratings_path, {"digest": digest})
+    parquet.write(items, items_path)
 
 
 def canonicalise(

