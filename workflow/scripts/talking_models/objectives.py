@@ -41,5 +41,4 @@ class ClassObjective:
         return temperature**2 * self.mean(divergence)
 
 
-Objective = RatingObjective | ClassObjective
-"""The two losses that depend on what the output means."""
+Objective = RatingObjective | ClassObjective  # the two losses that depend on what the output means

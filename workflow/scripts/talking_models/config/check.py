@@ -28,8 +28,7 @@ RESERVED = {
     "curves": PAGES,
 }
 """Ids that own files of another sort."""
-TASKS = ("all", "cka", "tuning")
-"""Ids of tasks that do."""
+TASKS = ("all", "cka", "tuning")  # ids of tasks that do
 TAKEN = "this name is taken by other files of the results, choose another"
 
 

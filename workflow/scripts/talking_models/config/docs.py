@@ -67,11 +67,6 @@ def _then(document: dict[str, Any], section: str, name: str, key: str, below: st
     }
 
 
-def schema_text() -> str:
-    """`schema()` as the text of `workflow/schemas/config.schema.json`."""
-    return json.dumps(schema(), indent=2, ensure_ascii=False) + "\n"
-
-
 def key_table() -> str:
     """Every key in Markdown: whose it is, its default, what is allowed and what it means."""
     document = Config.model_json_schema()
@@ -167,7 +162,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         registry.use(options.plugins)
         if options.command == "schema":
-            io.write_text(path, schema_text())
+            io.write_text(path, json.dumps(schema(), indent=2, ensure_ascii=False) + "\n")
         elif options.command == "table":
             io.write_text(path, readme_with_keys(path.read_text(encoding="utf-8")))
         else:

@@ -5,8 +5,7 @@ import re
 import unicodedata
 from collections.abc import Iterable
 
-ALL = "all"
-"""The id of the task of all rows, which teachers train on."""
+ALL = "all"  # the id of the task of all rows, which teachers train on
 SLICES = ("fit", "val", "eval")
 TRAIN_SLICES = ("fit", "val")
 

@@ -16,8 +16,7 @@ from talking_models.plan.jobs import Jobs
 from talking_models.report.figures import FIGURES
 from talking_models.report.figures.base import Need
 
-Job = tuple[str, str, str, str]
-"""Data, split, task, experiment."""
+Job = tuple[str, str, str, str]  # data, split, task, experiment
 SHOWS = {
     "significance": "What the differences between rows are worth",
     "claims": "The paper's claims, with verdicts",

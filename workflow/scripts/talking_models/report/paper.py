@@ -28,12 +28,10 @@ ADVICE = "correct the file, or leave `paper` out of the table"
 class Paper:
     """What is known of the paper's tables."""
 
+    # by data set, its column for the name of a task, and how many eval examples its numbers count
     columns: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
-    """By data set, the paper's column for the name of a task."""
     first: Mapping[str, int] = field(default_factory=dict)
-    """By data set, how many eval examples, the first ones, its numbers count."""
-    quotes: Mapping[str, Any] = field(default_factory=dict)
-    """Other facts, by name."""
+    quotes: Mapping[str, Any] = field(default_factory=dict)  # other facts, by name
 
     @classmethod
     def read(cls, path: str | Path | None) -> Paper:
