@@ -49,7 +49,6 @@ def canonicalise(
         ratings: user, item, rating, time (dates, or seconds since 1970), perhaps task; in any
             order, and with the index that messages call rows by.
         items: item, title, categories (list of str), likewise; extra items are dropped.
-        what: the source, for messages.
         duplicates: what several ratings of an item by one user become, see `RatingsSettings`.
 
     Returns:

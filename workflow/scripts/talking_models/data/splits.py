@@ -138,12 +138,9 @@ def split_ratings(
     tasks: Mapping[str, str | None],
     outputs: Iterable[str | Path],
 ) -> None:
-    """Write the slices of every task of canonical tables, .../{task}/slices/{slice}.parquet.
-    `ValueError` if there is no such task, or one without rows in a slice.
-
-    Args:
-        protocol: see `cuts`; and `share`.
-        by, tasks: see `members` and `task_names`; `all` among the tasks.
+    """Write the slices of every task of canonical tables, .../{task}/slices/{slice}.parquet, by a
+    `protocol` (see `cuts`; and `share`); `by` and `tasks`, `all` among them, are those of `members`
+    and `task_names`. `ValueError` if there is no such task, or one without rows in a slice.
     """
     items, ratings = parquet.read_items(items_path), parquet.read_ratings(ratings_path)
     ratings = ratings.sort_values(ORDER, kind="stable", ignore_index=True)

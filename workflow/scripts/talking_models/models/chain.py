@@ -122,9 +122,8 @@ def _parts(
         try:
             whole = net(states[0])
         except RuntimeError as error:
-            raise ValueError(
-                f"{name} cannot see images of {size} x {size} pixels: {error}"
-            ) from error
+            text = f"{name} cannot see images of {size} x {size} pixels: {error}"
+            raise ValueError(text) from error
         with suppress(Exception):  # of a module that reads something else
             for part in parts:
                 states.append(part(states[-1]))

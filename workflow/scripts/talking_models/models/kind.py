@@ -85,7 +85,6 @@ class ModelKind:
 
         Args:
             sizes: rows of the tables user, item, title, categories (`Vocabulary.sizes`).
-            streams: seeds and shape of the stack.
             training: of the job, for its dropout; None: it will not be trained.
             mean_rating: where the prediction starts.
         """

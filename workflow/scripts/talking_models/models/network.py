@@ -130,7 +130,6 @@ class RatingMLP(RatingModel):
 
     Args:
         sizes, features: rows and width of the tables `user`, `item`, `title`, `categories`.
-        streams: seeds and shape of the stack.
         mean_rating: where the output's bias starts.
         embedding_std: standard deviation of a new embedding's entries.
         dropout: rates of `dropout` before each layer, and of `id_dropout`, in training.

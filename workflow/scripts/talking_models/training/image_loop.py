@@ -99,7 +99,6 @@ def train(
         accuracy: of the student on the val slice.
         prepare: called once, when all is on its device.
         config: the effective config, with a `seed`.
-        resume, logs, log: what the job keeps and says.
     """
     student, own, method = learner.student, learner.own, learner.method
     training, seed = config["training"], config["seed"]

@@ -97,7 +97,6 @@ def train(
         batches: one is taken per step.
         config: the effective config; with `precision` bfloat16 only products of matrices are in it.
         seeds: of the models of the stack, for messages.
-        log: gets about ten progress lines.
         looks: every so many steps a function is called with the student in eval mode.
 
     Returns:

@@ -133,7 +133,6 @@ def search(
         code, about: a digest of it, and what the choice is for.
         begun: the config without any choice, also without those that `configs` have from others.
         outputs: files `curves`, `trials`, `chosen` and `choice`.
-        log: gets a line for each trial.
     """
     one_thread()
     loaded = {id: [Checkpoint.load(path) for path in paths] for id, paths in teachers.items()}

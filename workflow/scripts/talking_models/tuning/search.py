@@ -96,9 +96,7 @@ def run_search(
         evaluate: (settings, fold) to the validation curves (tasks, looks), the RMSE's mean over
             seeds; an ArithmeticError ends the trial as failed.
         tasks: names of the curves.
-        folds: number of folds.
         journal, identity: where the search goes on from, see `Journal`.
-        log: gets a line for each trial that is scored now.
 
     Returns:
         One row per trial, fold, task and look: `trial`, `state` (complete, pruned, failed), `fold`,
