@@ -34,7 +34,7 @@ from talking_models.config import load
 from talking_models.config.merge import merge, merged_files
 from talking_models.data.canonical import canonicalise, content_digest
 from talking_models.data.features import Vocabulary, encode
-from talking_models.data.parquet import write_items, write_ratings
+from talking_models.data.parquet import write
 from talking_models.data.splits import split_ratings
 from talking_models.models.checkpoint import Checkpoint
 from talking_models.models.layers import Streams
@@ -290,8 +290,8 @@ def prepare(rows: int) -> tuple[float, float]:
         ratings, items = canonicalise(ratings, items, "synthetic ratings")
         content_digest(ratings, items)
         files = [Path(folder) / name for name in ("ratings.parquet", "items.parquet")]
-        write_ratings(ratings, files[0])
-        write_items(items, files[1])
+        write(ratings, files[0])
+        write(items, files[1])
         del ratings, items
         protocol = CONFIG.protocols["latest"]
         tasks = {"all": "all", "drama": "Drama", "war": "War"}
@@ -341,8 +341,8 @@ def whole_jobs() -> str:
     jobs, lines = Jobs(), []
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        write_ratings(jobs.rows, folder / "fit.parquet", about={"slice": "fit"})
-        write_items(jobs.items, folder / "items.parquet")
+        write(jobs.rows, folder / "fit.parquet", about={"slice": "fit"})
+        write(jobs.items, folder / "items.parquet")
         jobs.teacher.save(folder / "teacher")
         for method in METHODS:
             found = {}

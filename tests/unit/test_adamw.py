@@ -48,13 +48,13 @@ def test_a_training_job_imports_nothing_heavy_that_it_does_not_need(tmp_path):
 import sys
 import torch
 from toys import LOG, fit_config, movielens
-from talking_models.data.parquet import write_ratings
+from talking_models.data.parquet import write
 from talking_models.training import ratings as job
 from talking_models.training.setup import one_thread
 one_thread()
 assert torch.are_deterministic_algorithms_enabled()
 rows, _, items = movielens()
-write_ratings(rows, "fit.parquet", {"slice": "fit"})
+write(rows, "fit.parquet", {"slice": "fit"})
 job.fit(job.read_rows(["fit.parquet"]), items, fit_config("scratch"), {}, LOG)
 for heavy in ("torch._dynamo", "sympy", "pyarrow.dataset"):
     assert heavy not in sys.modules, heavy

@@ -7,7 +7,7 @@ import torch
 from toys import FEATURES, STUDENT, TEACHER, movielens
 
 from talking_models.data.features import Vocabulary
-from talking_models.data.parquet import write_items, write_ratings
+from talking_models.data.parquet import write
 from talking_models.evidence.cka import COLUMNS, linear_cka, run, similarity
 from talking_models.models.checkpoint import Checkpoint
 from talking_models.models.layers import Streams
@@ -151,8 +151,8 @@ def test_from_files_to_a_file(tmp_path):
     checkpoint([0, 1]).save(tmp_path / "student")
     checkpoint([7], TEACHER).save(tmp_path / "teacher")
     for task in ("Drama", "War"):
-        write_ratings(later, tmp_path / f"{task}.parquet", {"slice": "eval", "task": task})
-    write_items(items, tmp_path / "items.parquet")
+        write(later, tmp_path / f"{task}.parquet", {"slice": "eval", "task": task})
+    write(items, tmp_path / "items.parquet")
     run(
         "td",
         [tmp_path / "student"] * 2,

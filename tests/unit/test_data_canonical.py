@@ -101,8 +101,8 @@ def test_ids_that_are_words_are_text_in_both_tables(tmp_path):
     ratings["item"], items["item"] = ratings["item"].map(named), items["item"].map(named)
     found, listed = canonicalise(ratings, items, "toys")
     assert listed["item"].tolist() == ["20", "A-17"]
-    parquet.write_ratings(found, tmp_path / "r")
-    parquet.write_items(listed, tmp_path / "i")
+    parquet.write(found, tmp_path / "r")
+    parquet.write(listed, tmp_path / "i")
     back = parquet.read_ratings(tmp_path / "r"), parquet.read_items(tmp_path / "i")
     assert content_digest(*back) == content_digest(found, listed)
     only_listed = change(raw()[1], "item", 1, "A-17")  # never rated, and no number
@@ -260,8 +260,8 @@ def test_digest_changes_with_any_item_cell():
 def test_tables_survive_the_files_and_give_the_same_bytes(tmp_path):
     ratings, items = canonicalise(*raw(), "toys")
     for name in ("one", "two"):
-        parquet.write_ratings(ratings, tmp_path / name / "ratings.parquet")
-        parquet.write_items(items, tmp_path / name / "items.parquet")
+        parquet.write(ratings, tmp_path / name / "ratings.parquet")
+        parquet.write(items, tmp_path / name / "items.parquet")
     back = (
         parquet.read_ratings(tmp_path / "one/ratings.parquet"),
         parquet.read_items(tmp_path / "one/items.parquet"),
@@ -290,7 +290,7 @@ def test_check_refuses_other_counts_and_takes_variants_without_reference(caplog)
 def test_a_file_with_a_missing_value_is_refused_with_column_and_row(row, tmp_path):
     ratings, _ = canonicalise(*raw(), "toys")
     ratings.loc[row, "rating"] = np.nan
-    parquet.write_ratings(ratings, tmp_path / "r")
+    parquet.write(ratings, tmp_path / "r")
     with pytest.raises(ValueError, match=f"r: column rating, row {row}: nan is no value"):
         parquet.read_ratings(tmp_path / "r")
     columns = {"item": [10, 20], "title": ["x", None], "categories": [["a"], ["b"]]}
@@ -304,7 +304,7 @@ def test_a_file_with_other_types_is_refused(tmp_path):
     ratings.astype({"user": "int32"}).to_parquet(tmp_path / "r")
     with pytest.raises(ValueError, match="r: column user is int32, not int64 or string"):
         parquet.read_ratings(tmp_path / "r")
-    parquet.write_ratings(ratings, tmp_path / "more")
+    parquet.write(ratings, tmp_path / "more")
     pd.read_parquet(tmp_path / "more").assign(age=7).to_parquet(tmp_path / "more")
     with pytest.raises(ValueError, match="more: column age is int64, not a column of this table"):
         parquet.read_ratings(tmp_path / "more")

@@ -179,8 +179,8 @@ def test_an_unknown_task_names_the_nearest():
 
 def written(folder, ratings, tasks, by="category", protocol=LATEST):
     """The slices of a split, by task and slice, as files hold them."""
-    parquet.write_ratings(ratings, folder / "ratings.parquet")
-    parquet.write_items(ITEMS, folder / "items.parquet")
+    parquet.write(ratings, folder / "ratings.parquet")
+    parquet.write(ITEMS, folder / "items.parquet")
     paths = {
         (task, slice): folder / "x" / task / "slices" / f"{slice}.parquet"
         for task in tasks

@@ -70,7 +70,7 @@ def test_what_a_run_makes_is_kept_but_for_its_logs():
     files += [f"{results}/provenance.csv", f"{results}/provenance.rst"]
     ratings = [job for job in made.jobs(made.main) if config.family(job[0]) == "ratings"]
     files += made.evidence("models.safetensors", ratings)
-    files += [made.cka_file(place, "td") for place in made.places]
+    files += [made.path(*place, "cka", "td.csv") for place in made.places]
     kept = list(map(Path, OUTS))
     for file in files:
         path = Path(there) / Path(file).relative_to(results)

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from talking_models.data.parquet import write_ratings
+from talking_models.data import parquet
 from talking_models.evidence import references
 from talking_models.evidence.references import PENALTIES, bias_line, choose_penalty
 from talking_models.evidence.scores import COLUMNS, labelled, score, stacked, write
@@ -152,7 +152,7 @@ def slices(folder, eval_rows):
     parts = {"fit": rows.iloc[:160], "val": rows.iloc[160:220], "eval": eval_rows}
     for name, part in parts.items():
         about = {"slice": name, "task": "War", "digest": ""}
-        write_ratings(part, folder / f"{name}.parquet", about)
+        parquet.write(part, folder / f"{name}.parquet", about)
     return {name: folder / f"{name}.parquet" for name in parts}
 
 

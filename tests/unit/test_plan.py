@@ -374,7 +374,6 @@ def test_a_curve_has_no_figures_name():
 
 def test_students_are_compared_with_their_teacher_or_the_others():
     made = plan()
-    assert made.cka_file(("ml", "latest"), "talk") == "results/ml/latest/cka/talk.csv"
     teacher = ["results/ml/latest/all/teacher/models.safetensors"]
     assert made.cka_teacher("ml", of()) == made.cka_teacher("ml", of("scratch")) == teacher
 

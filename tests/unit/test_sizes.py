@@ -5,10 +5,10 @@ import pytest
 import vision_toys
 
 from talking_models.data.features import Vocabulary
-from talking_models.evidence.sizes import COLUMNS, measure, run
 from talking_models.models import MODELS
 from talking_models.models.checkpoint import Checkpoint
 from talking_models.models.layers import Streams
+from talking_models.report.sizes import COLUMNS, measure, run
 
 VOCABULARY = Vocabulary([1, 2, 5, 9], [3, 4, 8], ["heat", "night"], ["Drama", "War"])
 LISTING = {"title": ["Heat", "Night", "Night Heat"], "categories": [["War"], [], ["Drama", "War"]]}

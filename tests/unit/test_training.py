@@ -22,7 +22,7 @@ from toys import (
 )
 
 from talking_models.data.features import Vocabulary, encode
-from talking_models.data.parquet import write_items, write_ratings
+from talking_models.data.parquet import write
 from talking_models.methods import Method
 from talking_models.methods.base import Loss
 from talking_models.models.checkpoint import Checkpoint
@@ -341,9 +341,9 @@ def test_training_is_in_training_mode_and_ends_in_evaluation_mode():
 @pytest.mark.parametrize("name", ["scratch", "hybrid-gated", "td"])
 def test_the_same_job_twice_gives_the_same_bytes(teacher, tmp_path, name):
     rows, _, items = movielens()
-    write_ratings(rows[:90], tmp_path / "fit.parquet", {"slice": "fit"})
-    write_ratings(rows[90:], tmp_path / "val.parquet", {"slice": "val"})
-    write_items(items, tmp_path / "items.parquet")
+    write(rows[:90], tmp_path / "fit.parquet", {"slice": "fit"})
+    write(rows[90:], tmp_path / "val.parquet", {"slice": "val"})
+    write(items, tmp_path / "items.parquet")
     teacher.save(tmp_path / "teacher")
     config = fit_config(name.split("-")[0], EVERY_METHOD[name])
     found = []

@@ -10,12 +10,12 @@ from toys import TEACHER, fit_config, movielens
 
 from talking_models.changes import read_chosen, with_chosen
 from talking_models.config.choices import read_choice
-from talking_models.data.parquet import write_items, write_ratings
+from talking_models.data.parquet import write
 from talking_models.data.splits import folds
 from talking_models.methods import METHODS
 from talking_models.models.checkpoint import Checkpoint
 from talking_models.models.mlp import MLPSettings
-from talking_models.tuning.choose import choices, chosen_score, described, held_out_scores
+from talking_models.tuning.choose import choices, chosen_score, described
 from talking_models.tuning.jobs import (
     FoldScores,
     configs_of_tasks,
@@ -330,12 +330,6 @@ def test_shared_chooses_trial_and_steps_once_and_task_for_each():
     }
 
 
-def test_rules_are_compared_on_the_last_fold_by_what_the_others_choose():
-    found = held_out_scores(TABLE)
-    assert found["shared"] == pytest.approx((1.0 + 0.8) / 2)
-    assert found["task"] == pytest.approx((0.9 + 0.8) / 2)
-
-
 def test_pruned_trials_cannot_be_chosen():
     table = TABLE.assign(state=np.where(TABLE["trial"] == 1, "pruned", "complete"))
     assert choices(table, "task")["t"] == (0, 1)
@@ -400,8 +394,8 @@ def test_a_choice_is_written_as_the_configuration_reads_it(tmp_path):
 def files(folder, n=200, slice="fit"):
     """Rows and items as `search` reads them."""
     rows, _, items = movielens(n)
-    write_ratings(rows, folder / "rows.parquet", {"slice": slice} if slice else None)
-    write_items(items, folder / "items.parquet")
+    write(rows, folder / "rows.parquet", {"slice": slice} if slice else None)
+    write(items, folder / "items.parquet")
     return {"rows": [folder / "rows.parquet"], "items": folder / "items.parquet"}
 
 

@@ -177,7 +177,7 @@ rule measure_sizes:
         jobs=list(PLAN.sized.values()),
         forms={model: CONFIG.form(model) for model, _ in PLAN.sized.values()},
         code=fingerprint(
-            "talking_models.evidence.sizes",
+            "talking_models.report.sizes",
             *PLAN.code_of_models(*(model for model, _ in PLAN.sized.values())),
         ),
     script:

@@ -23,6 +23,9 @@ TUNED = [
 ]
 
 
+# Those that take the best choice of some others.
+BEST = [id for id, experiment in CONFIG.experiments.items() if experiment.best_of]
+
 # The experiments of each data set whose choice is committed, and taken.
 COMMITTED = {
     data: {id for id in CONFIG.searched(data) if PLAN.choice(data, CONFIG.default_split(data), id)}
@@ -37,7 +40,7 @@ rule tuned:
         [
             f"{TUNING}/{file}".format(data=data, split=split, experiment=experiment)
             for data, split, experiment in TUNED
-            for file in ("choice.yaml", "trials.csv")
+            for file in ("choice.yaml", "trials.csv")[: 1 if experiment in BEST else 2]
         ],
     localrule: True
 
@@ -63,7 +66,38 @@ rule take_choice:
         "../scripts/take_choice.py"
 
 
-ruleorder: take_choice > tune
+ruleorder: take_choice > choose_best > tune
+
+
+rule choose_best:
+    """Choose the best of a few searches by validation."""
+    input:
+        unpack(PLAN.search_inputs),
+    output:
+        **{name: f"{TUNING}/{name}.yaml" for name in ("chosen", "choice")},
+    log:
+        f"{LOGS}/{{data}}/{{split}}/choose_best/{{experiment}}.log",
+    benchmark:
+        f"{BENCHMARKS}/{{data}}/{{split}}/choose_best/{{experiment}}.tsv"
+    wildcard_constraints:
+        experiment=one_of(BEST),
+    conda:
+        "../../envs/movielens.yaml"
+    container:
+        image("movielens")
+    threads: 1
+    resources:
+        mem_mb=per_attempt(1000),
+        runtime=per_attempt(5),
+    params:
+        own=lambda wildcards: {
+            id: CONFIG.own(id) for id in CONFIG.experiment(wildcards.experiment).best_of
+        },
+        config=lambda wildcards: CONFIG.training_job(wildcards.experiment, wildcards.data),
+        about=lambda wildcards: PLAN.basis(wildcards.data, wildcards.split),
+        code=fingerprint("talking_models.tuning.jobs"),
+    script:
+        "../scripts/choose_best.py"
 
 
 rule tune:
@@ -98,6 +132,7 @@ rule tune:
         tasks=lambda wildcards: PLAN.searched_tasks(wildcards),
         config=lambda wildcards: CONFIG.training_job(wildcards.experiment, wildcards.data),
         choose=lambda wildcards: CONFIG.experiment(wildcards.experiment).choose,
+        own=lambda wildcards: CONFIG.own(wildcards.experiment),
         search=lambda wildcards: PLAN.search(wildcards.experiment),
         about=lambda wildcards: PLAN.basis(wildcards.data, wildcards.split),
         code=lambda wildcards: fingerprint(

@@ -1,7 +1,7 @@
 """Rule measure_sizes: what students and teachers weigh and cost."""
 
 from talking_models.running.job import start
-from talking_models.evidence.sizes import run
+from talking_models.report.sizes import run
 
 start(snakemake)
 run(

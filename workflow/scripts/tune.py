@@ -4,21 +4,21 @@ from pathlib import Path
 
 from talking_models.running.job import start
 from talking_models.tuning.jobs import configs_of_tasks, search
-from talking_models.tuning.space import grid, trials
+from talking_models.tuning.space import grid, spaces, trials
 
 log = start(snakemake)
 params, files = snakemake.params, dict(snakemake.output.items())
 given = dict(snakemake.input.items())
 teachers = {id: given[f"teacher{i}"] for i, id in enumerate(params.config["teachers"])}
+searched = spaces(params.config["method"], params.own, training=not given["chosen"])
+configs = configs_of_tasks(params.config, params.tasks["tasks"], given["chosen"], bool(params.choose))
 search(
     rows=snakemake.input.rows,
     items=snakemake.input.item_table,
     **params.tasks,
-    configs=configs_of_tasks(
-        params.config, params.tasks["tasks"], given["chosen"], bool(params.choose)
-    ),
-    trials=grid(params.choose)
-    or trials(params.config, params.search["trials"], with_id_dropout=not given["chosen"]),
+    configs=configs,
+    trials=grid(params.choose) or trials(params.config, params.search["trials"], searched),
+    spaces=searched,
     search=params.search,
     teachers=teachers,
     journal=Path(files["curves"]).with_name("journal.log"),

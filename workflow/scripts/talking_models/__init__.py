@@ -19,13 +19,8 @@ __version__ = "0.2.0"
 
 
 def load(path: str | Path) -> Predictor:
-    """A trained student or teacher, ready to predict.
-
-    Args:
-        path: a `models.safetensors` of a run, of ratings or of images.
-
-    Raises:
-        ValueError: the file is cut, or holds no trained model of this library.
+    """A trained student or teacher, of ratings or images, from a run's `models.safetensors`; a
+    `ValueError` if the file is cut, or holds no trained model of this library.
     """
     # By name: torch comes with it, and a job's fingerprint follows import statements.
     return importlib.import_module("talking_models.predictor").load(path)

@@ -1,7 +1,5 @@
 """How settings are laid on top of each other."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from itertools import zip_longest
 from pathlib import Path

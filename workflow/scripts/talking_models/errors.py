@@ -1,19 +1,12 @@
 """The one error of every data source, and the shape of its message."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 
 class SourceError(RuntimeError):
-    """A source is unreachable, incomplete, altered, or does not hold the variant asked for.
-
-    Args:
-        what: the file or source at fault, and what is wrong with it.
-        expected: what should have been there.
-        found: what was there.
-        advice: what the reader can do about it.
+    """A source is unreachable, incomplete, altered, or does not hold what was asked for: which file
+    or source it is (`what`), what should have been there, what was, and what the reader can do.
     """
 
     def __init__(self, what: str, expected: str, found: str, advice: str) -> None:

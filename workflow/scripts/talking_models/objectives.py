@@ -1,7 +1,5 @@
 """What is learnt: the label loss, and how far a student's output is from a teacher's."""
 
-from __future__ import annotations
-
 from torch import Tensor, nn
 
 from talking_models.models.layers import Layers
@@ -18,7 +16,7 @@ class RatingObjective:
         return self.d(output, target)
 
     def logit_loss(self, student: Tensor, teacher: Tensor, temperature: float) -> Tensor:
-        """L_logit(y_g, y_h): mean squared difference, as soft labels tend to at a high temperature."""
+        """L_logit(y_g, y_h): mean squared difference, the limit of soft labels at high T."""
         return self.d(student, teacher)
 
 
@@ -43,5 +41,4 @@ class ClassObjective:
         return temperature**2 * self.mean(divergence)
 
 
-Objective = RatingObjective | ClassObjective
-"""The two losses that depend on what the output means."""
+Objective = RatingObjective | ClassObjective  # the two losses that depend on what the output means

@@ -4,8 +4,6 @@ python -m talking_models.predictor MODELS PAIRS.csv OUT.csv
 python -m talking_models.predictor MODELS PICTURES/ OUT.csv
 """
 
-from __future__ import annotations
-
 import argparse
 import sys
 from collections.abc import Iterable, Sequence
@@ -34,7 +32,7 @@ class RatingPredictor:
         self.trained, self.model = trained, trained.stack()
 
     def predict(self, given: pd.DataFrame) -> pd.DataFrame:
-        """Ratings of pairs.
+        """Ratings of pairs. `SourceError` if a column is missing, or an id.
 
         Args:
             given: columns user and item, ids as in the training data; a user or an item that was
@@ -44,9 +42,6 @@ class RatingPredictor:
         Returns:
             `given` with the columns prediction, in the ratings' unit and not clipped to their
             scale, and deviation, the standard deviation over seeds (NaN for one).
-
-        Raises:
-            SourceError: a column is missing, or an id.
         """
         absent = [name for name in ("user", "item") if name not in given]
         if absent:
@@ -98,11 +93,7 @@ class ImagePredictor:
         self.classes = about["classes"]
 
     def predict(self, given: Iterable[str | Path]) -> pd.DataFrame:
-        """Columns file, prediction (the name of its class) and probability.
-
-        Raises:
-            SourceError: a file is no picture, or cut.
-        """
+        """Columns file, prediction (a class's name), probability; or a SourceError."""
         from talking_models.training.loader import plain  # torchvision comes with it
 
         files, found = list(map(str, given)), []

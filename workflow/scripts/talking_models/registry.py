@@ -7,17 +7,14 @@ nothing else changes. Files are read as text until one of them is asked for: not
 list them.
 """
 
-from __future__ import annotations
-
 import ast
+import difflib
 import importlib
 import sys
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 from types import ModuleType
-
-from talking_models.strict import choices
 
 ROOT = Path(__file__).resolve().parent
 PLUGINS = "talking_models_plugins"
@@ -30,10 +27,8 @@ class PluginError(ValueError):
 
 
 def use(folders: Sequence[str | Path]) -> None:
-    """Take components from these folders too, beside the package's own.
-
-    Raises:
-        PluginError: there is no such folder, or two folders hold a file of the same name.
+    """Take components from these folders too, beside the package's own. `PluginError` if there
+    is no such folder, or two folders hold a file of the same name.
     """
     wanted = [Path(folder).resolve() for folder in folders]
     if wanted == _folders:
@@ -111,23 +106,16 @@ class Registry:
         return sorted(self._files())
 
     def module(self, name: str) -> str:
-        """The dotted name of a component's module.
-
-        Raises:
-            KeyError: there is none; the message lists those there are, and the nearest.
-        """
+        """The dotted name of a component's module; a KeyError lists those there are."""
         files = self._files()
         if name not in files:
-            raise KeyError(f"no {self.base} {name!r}; {choices(name, sorted(files), 'none')}")
+            near = difflib.get_close_matches(name, files, n=1, cutoff=0.5)
+            hint = "".join(f"; nearest: {other}" for other in near)
+            raise KeyError(f"no {self.base} {name!r}; there are {', '.join(sorted(files))}{hint}")
         return files[name]
 
     def get(self, name: str) -> type:
-        """The class of a component.
-
-        Raises:
-            KeyError: see `module`.
-            PluginError: its file cannot be imported, or defines more than one such class.
-        """
+        """The class of a component; a PluginError if its file has not one such class."""
         path = self.module(name)
         try:
             module = importlib.import_module(path)

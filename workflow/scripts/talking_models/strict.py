@@ -3,8 +3,6 @@
 Nothing here imports torch or pandas: Snakemake reads the configuration while it builds its DAG.
 """
 
-from __future__ import annotations
-
 import difflib
 from collections.abc import Iterable, Mapping
 from functools import cache

@@ -277,11 +277,8 @@ class Config(Strict):
 
 
 def load(raw: Mapping[str, Any]) -> Config:
-    """Validate merged configuration files, such as Snakemake's `config`.
-
-    Raises:
-        ConfigError: its message lists every problem with the key's path, what was found, what is
-            allowed and the nearest known name.
+    """Validate merged configuration files, such as Snakemake's `config`; a `ConfigError` lists
+    every problem with its key path, what was found, what is allowed and the nearest known name.
     """
     try:
         folders = raw.get("plugins")

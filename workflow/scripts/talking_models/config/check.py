@@ -28,8 +28,7 @@ RESERVED = {
     "curves": PAGES,
 }
 """Ids that own files of another sort."""
-TASKS = ("all", "cka", "tuning")
-"""Ids of tasks that do."""
+TASKS = ("all", "cka", "tuning")  # ids of tasks that do
 TAKEN = "this name is taken by other files of the results, choose another"
 
 
@@ -231,11 +230,7 @@ def _jobs(config: Config) -> Iterator[Problem]:
 
 
 def of_job(config: Config, id: str, job: Mapping[str, Any]) -> str | None:
-    """What of a job's effective settings does not go together, in words.
-
-    Raises:
-        ConfigError: a tuned choice has brought a key or a value that there is not.
-    """
+    """What of a job's effective settings contradicts itself; a ConfigError if a key is unknown."""
     method, student = config.method(id).Settings, config.models[config.experiment(id).student]
     for part, model in {"training": type(student.training), "settings": method}.items():
         for path, _, words in problems_of(model, job[part], part):

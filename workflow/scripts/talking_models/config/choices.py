@@ -5,8 +5,6 @@ split it was made on, and `from` what it started from. It serves nothing else, a
 whatever a user has set since.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -39,10 +37,7 @@ class Choice(BaseModel):
     ) -> tuple[dict[str, Any], list[str]]:
         """The choice for a task without the keys that a user has set, and these keys.
 
-        Args:
-            task: its id.
-            now: `training` and `settings`, as the configuration has them without a choice.
-            given: both, as the user's own files give them.
+        `now` has `training` and `settings` without a choice, `given` what the user's files say.
         """
         left, kept = {}, []
         for part in PARTS:
@@ -55,11 +50,7 @@ class Choice(BaseModel):
 
 
 def read_choice(path: str | Path) -> Choice | None:
-    """A committed choice; None if there is no such file.
-
-    Raises:
-        ConfigError: the file is not such a choice.
-    """
+    """A committed choice; None without such a file, a `ConfigError` if it is none."""
     try:
         return Choice.model_validate(plain(path))
     except FileNotFoundError:

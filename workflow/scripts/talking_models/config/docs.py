@@ -3,8 +3,6 @@
 `python -m talking_models.config` is the command line of this file.
 """
 
-from __future__ import annotations
-
 import argparse
 import json
 import re
@@ -67,11 +65,6 @@ def _then(document: dict[str, Any], section: str, name: str, key: str, below: st
         "if": {"properties": {key: {"const": name}}, "required": [key]},
         "then": {"properties": {below: then}} if below else then,
     }
-
-
-def schema_text() -> str:
-    """`schema()` as the text of `workflow/schemas/config.schema.json`."""
-    return json.dumps(schema(), indent=2, ensure_ascii=False) + "\n"
 
 
 def key_table() -> str:
@@ -145,11 +138,7 @@ def _allowed(node: Mapping[str, Any], root: Mapping[str, Any]) -> str:
 
 
 def readme_with_keys(readme: str) -> str:
-    """`readme` with the key table between its two markers.
-
-    Raises:
-        ValueError: there are no such markers.
-    """
+    """`readme` with the key table between its markers; a `ValueError` if there are none."""
     before, begin, rest = readme.partition(BEGIN)
     _, end, after = rest.partition(END)
     if not begin or not end:
@@ -173,7 +162,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         registry.use(options.plugins)
         if options.command == "schema":
-            io.write_text(path, schema_text())
+            io.write_text(path, json.dumps(schema(), indent=2, ensure_ascii=False) + "\n")
         elif options.command == "table":
             io.write_text(path, readme_with_keys(path.read_text(encoding="utf-8")))
         else:

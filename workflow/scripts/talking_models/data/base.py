@@ -16,8 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = ["ALL", "CATEGORY", "DataKind", "DataSettings", "Parts"]
 
-CATEGORY = "category"
-"""What tasks are by where they are subsets of the items' categories."""
+CATEGORY = "category"  # what tasks are by where they are subsets of the items' categories
 
 
 class Tasks(Strict):

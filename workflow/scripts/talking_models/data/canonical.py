@@ -5,8 +5,6 @@ many ratings share a second. Items are ordered by id, and those without a rating
 source that starts from ratings never sees them.
 """
 
-from __future__ import annotations
-
 import hashlib
 import logging
 import struct
@@ -36,29 +34,26 @@ def prepare(settings: Mapping[str, Any], ratings_path: str | Path, items_path: s
     ratings, items = DATA.get(settings["kind"]).read(dict(settings))
     digest = content_digest(ratings, items)
     log.info("%d ratings, %d items, content SHA-256 %s", len(ratings), len(items), digest)
-    parquet.write_ratings(ratings, ratings_path, {"digest": digest})
-    parquet.write_items(items, items_path)
+    parquet.write(ratings, ratings_path, {"digest": digest})
+    parquet.write(items, items_path)
 
 
 def canonicalise(
     ratings: pd.DataFrame, items: pd.DataFrame, what: str, duplicates: str = "error"
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Bring raw tables into canonical order, types and names.
+    """Bring raw tables into canonical order, types and names. A `SourceError` names column, row
+    and value if a value is missing or of another sort, a user rated an item twice, an item is
+    listed twice, or a rated item is not listed.
 
     Args:
         ratings: user, item, rating, time (dates, or seconds since 1970), perhaps task; in any
             order, and with the index that messages call rows by.
         items: item, title, categories (list of str), likewise; extra items are dropped.
-        what: the source, for messages.
         duplicates: what several ratings of an item by one user become, see `RatingsSettings`.
 
     Returns:
         ratings: user and item int64 or str, rating float32, time int64, perhaps task str.
         items: item likewise, title str, categories list[str] (sorted, no repeats).
-
-    Raises:
-        SourceError: with column, row and value: a value is missing or of another sort, a user
-            rated an item twice, an item is listed twice, a rated item is not listed.
     """
     for table, names in ((ratings, (*ORDER, "rating")), (items, ("item", "title", "categories"))):
         if missing := [name for name in names if name not in table]:

@@ -1,7 +1,5 @@
 """scikit-learn's digits: 8 x 8 pixels, ten classes, for quick runs and tests."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from talking_models.data.base import DataKind, Parts

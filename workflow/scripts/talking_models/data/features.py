@@ -19,9 +19,7 @@ UNKNOWN = 0
 
 @dataclass(frozen=True)
 class Vocabulary:
-    """What a model has embeddings for, sorted; an index is the place plus one, of categories alone
-    (none is unknown) the place.
-    """
+    """What a model has embeddings for, sorted: at the place + 1, of categories at the place."""
 
     users: list[int] | list[str]
     items: list[int] | list[str]
@@ -75,11 +73,7 @@ def _index(values: np.ndarray, known: Sequence) -> np.ndarray:
 
 
 def encode(rows: pd.DataFrame, items: pd.DataFrame, vocabulary: Vocabulary) -> EncodedRatings:
-    """Encode ratings (columns user, item, rating) with the items' table they refer to.
-
-    Raises:
-        ValueError: a row's item is not in the items' table.
-    """
+    """Encode ratings (user, item, rating); a ValueError if an item is not in the items' table."""
     rated = rows["item"].to_numpy()
     listing = _index(rated, items["item"].tolist()) - 1  # sorted by the canonical order
     if (listing < 0).any():

@@ -4,8 +4,6 @@ pets/cat/1.jpg, pets/dog/7.png          cut by the files' names
 pets/train/cat/1.jpg, pets/test/...     as the folders say; `val` if it is there
 """
 
-from __future__ import annotations
-
 from hashlib import sha256
 from pathlib import Path
 from typing import Any

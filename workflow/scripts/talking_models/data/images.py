@@ -40,7 +40,7 @@ class Pictures:
         return [self.examples[row] for row in rows]
 
     def checked(self, rows: Sequence[int]) -> list[tuple[Any, int]]:
-        """What `load` gives; raises a `SourceError` where a label is no class."""
+        """What `load` gives; raises a `SourceError` if a label is no class."""
         found = self.load([int(row) for row in rows])
         for row, (_, label) in zip(rows, found, strict=True):
             if not 0 <= label < len(self.classes):
@@ -74,11 +74,7 @@ def _decoded(image: Path | bytes | np.ndarray) -> np.ndarray:
 
 
 def rgb(image: Image) -> np.ndarray:
-    """(height, width, 3) uint8, as PIL converts to RGB; of 16 bits the upper 8.
-
-    Raises:
-        ValueError: the image holds fractions, or numbers beyond 16 bits.
-    """
+    """(height, width, 3) uint8 as PIL's RGB, of 16 bits the upper 8; or a ValueError."""
     import numpy as np  # not at the top: the configuration imports the kinds of images
     from PIL.Image import fromarray
 

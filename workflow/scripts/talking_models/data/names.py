@@ -1,14 +1,11 @@
 """Rules for titles, categories and task names. Standard library only: Snakefiles import it."""
 
-from __future__ import annotations
-
 import difflib
 import re
 import unicodedata
 from collections.abc import Iterable
 
-ALL = "all"
-"""The id of the task of all rows, which teachers train on."""
+ALL = "all"  # the id of the task of all rows, which teachers train on
 SLICES = ("fit", "val", "eval")
 TRAIN_SLICES = ("fit", "val")
 
@@ -43,9 +40,7 @@ def title_tokens(title: str) -> list[str]:
 
 def slug(name: str) -> str:
     """A task's name in a path: 'Sci-Fi' gives 'sci-fi', '(no genres listed)' 'no-genres-listed'.
-
-    Raises:
-        ValueError: nothing of the name is left, or it is the reserved name 'all'.
+    `ValueError` if nothing of the name is left, or it is the reserved name 'all'.
     """
     text = "-".join(title_tokens(clean_category(name)))
     if text in ("", ALL):

@@ -3,8 +3,6 @@
 python -m talking_models.data.new RATINGS [ITEMS] [--name my] [--out config/my.yaml]
 """
 
-from __future__ import annotations
-
 import argparse
 import sys
 from collections.abc import Sequence
@@ -43,11 +41,7 @@ HEAD = """\
 
 
 def describe(ratings: str, items: str | None, name: str, out: str) -> tuple[list[str], str]:
-    """What was found in two files, in lines, and the configuration for them.
-
-    Raises:
-        SourceError: see `reading.look`.
-    """
+    """What was found in two files, in lines, and the configuration for them; raises as `look`."""
     given = {"kind": "ratings", "ratings": ratings, "items": items, "duplicates": "last"}
     settings = RatingsSettings(**given).model_dump(mode="json")
     rows, listed, taken = look(settings)

@@ -1,7 +1,5 @@
 """Parquet files of ratings and items: the same content gives the same bytes."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -30,11 +28,12 @@ ITEMS = {
 }
 
 
-def _write(
-    frame: pd.DataFrame, columns: dict, path: str | Path, about: Mapping[str, str] | None = None
-) -> None:
+def write(frame: pd.DataFrame, path: str | Path, about: Mapping[str, str] | None = None) -> None:
+    """Write rows of ratings or items in the order given, and what the file says of itself: of
+    ratings the `digest` of the whole data set, of a split's part also its `slice` and `task`.
+    """
     # Column by column, as Table.from_pandas would add metadata that holds the pandas version.
-    fields, arrays = [], []
+    fields, arrays, columns = [], [], RATINGS if "rating" in frame else ITEMS
     for name in (name for name in columns if name in frame):
         kind = columns[name][0 if frame[name].dtype.kind in "iuf" else -1]
         fields.append(pa.field(name, kind, nullable=False))
@@ -61,24 +60,10 @@ def _read(path: str | Path, columns: dict) -> pa.Table:
     return table
 
 
-def write_ratings(
-    ratings: pd.DataFrame, path: str | Path, about: Mapping[str, str] | None = None
-) -> None:
-    """Write rating rows in the order given, and what the file says of itself: the `digest` of the
-    whole data set, of a split's part also its `slice` and `task`.
-    """
-    _write(ratings, RATINGS, path, about)
-
-
 def about(path: str | Path) -> dict[str, str]:
     """What a file of ratings says of itself."""
     metadata = pq.read_schema(path).metadata or {}
     return {key.decode(): value.decode() for key, value in metadata.items()}
-
-
-def write_items(items: pd.DataFrame, path: str | Path) -> None:
-    """Write item rows in the order given."""
-    _write(items, ITEMS, path)
 
 
 def read_ratings(path: str | Path) -> pd.DataFrame:

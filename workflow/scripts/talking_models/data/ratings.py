@@ -3,8 +3,6 @@
 `docs/own-ratings.md` says which forms are understood.
 """
 
-from __future__ import annotations
-
 from typing import Annotated, Any, Literal
 
 from pydantic import Field

@@ -3,8 +3,6 @@
 The index of every table is the line, as an editor counts, so that messages can name it.
 """
 
-from __future__ import annotations
-
 import csv
 import difflib
 import gzip
@@ -42,11 +40,9 @@ ON, OFF = ("1", "1.0", "True"), ("0", "0.0", "False", "")
 
 
 def look(settings: Mapping[str, Any]) -> tuple[pd.DataFrame, pd.DataFrame, dict[str, Any]]:
-    """Ratings and items in canonical form, and which column was taken for what.
-
-    Raises:
-        SourceError: a file cannot be read, lacks a column, or holds a value that does not belong:
-            with file, column, line and value.
+    """Ratings and items in canonical form, and which column was taken for what. `SourceError` if
+    a file cannot be read, lacks a column, or holds a value that does not belong: with file, column,
+    line and value.
     """
     path, by, said = settings["ratings"], settings["tasks"]["by"], settings["columns"]
     table = read_table(path, settings)

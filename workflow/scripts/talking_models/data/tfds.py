@@ -165,9 +165,7 @@ def lying(set: str) -> tuple[list[Path], str]:
 
 def prepared(set: str) -> Path:
     """The folder with a data set prepared as array_record; the newest version if none is named.
-
-    Raises:
-        SourceError: there is none, or several configurations of which `set` names none.
+    `SourceError` if there is none, or several configurations of which `set` names none.
     """
     good, others = lying(set)
     wanted, _, version = set.partition(":")

@@ -4,8 +4,6 @@ Imports nothing but the standard library until it runs, so that it works in an e
 holds TensorFlow and TFDS alone (requirements-tfds.txt).
 """
 
-from __future__ import annotations
-
 import tempfile
 import urllib.error
 import urllib.request
@@ -29,17 +27,14 @@ def probe(url: str = HOST, seconds: float = 5.0) -> str | None:
 
 
 def prepare(name: str, data_dir: str | Path) -> Path:
-    """Prepare a data set as array_record under `data_dir`; return its folder.
+    """Prepare a data set as array_record under `data_dir`; return its folder. `SourceError` if
+    there is no such set, or one without image and label, the server is out of reach or the builder
+    fails. Of MovieLens, downloads and half-made files are removed; what was prepared before stays.
 
     Args:
         name: `movielens/<variant>-ratings`, or an image classification set.
         data_dir: where TFDS keeps prepared data sets; in its folder downloads/manual lies what TFDS
             cannot download (ImageNet), or needs not (`ml-100k.zip` and so on, unchanged).
-
-    Raises:
-        SourceError: no such set, or one without image and label; the server is out of reach, or the
-            builder failed. Of MovieLens, downloads and half-made files are removed; what was
-            prepared before stays.
     """
     movielens, manual = name.startswith("movielens/"), Path(data_dir, "downloads", "manual")
     advice = f"check the name and the network; files to be got by hand belong into {manual}"

@@ -5,8 +5,6 @@ Revisited") compares states of any two widths. It is 1 for states that differ by
 scale. The fewer rows there are, the higher it comes out, so compare numbers of the same rows.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from itertools import product
 from pathlib import Path
@@ -69,9 +67,7 @@ def run(
     csv: str | Path,
     paired: bool,
 ) -> None:
-    """CKA of an experiment's students, a checkpoint and an eval slice for each task, with a
-    teacher, from files to a file with the columns `COLUMNS`.
-    """
+    """CKA of an experiment's students and a teacher, by task, from files to a file."""
     one_thread()
     taught, items = Checkpoint.load(teacher), read_items(item_table)
     frames = [

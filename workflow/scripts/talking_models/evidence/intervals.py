@@ -95,10 +95,8 @@ class Evidence:
 
 def collect(predictions: Iterable[str | Path], metric: str) -> Evidence:
     """Read `predictions.parquet` files; a file that is named twice counts once. An experiment with
-    a single seed, such as a reference line, stands for all seeds.
-
-    Raises:
-        ValueError: an experiment lacks a column, a seed or eval examples that another one has.
+    a single seed, such as a reference line, stands for all seeds. `ValueError` if an experiment
+    lacks a column, a seed or eval examples that another one has.
     """
     kind, parts = METRICS.get(metric), {}
     for path in dict.fromkeys(map(str, predictions)):

@@ -1,7 +1,5 @@
 """Predictions of trained models of ratings. The only place where their eval slice meets a model."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

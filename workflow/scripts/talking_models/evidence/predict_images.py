@@ -1,7 +1,5 @@
 """Predictions of trained models of images. The only place where their eval slice meets a model."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any

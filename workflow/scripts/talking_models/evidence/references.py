@@ -4,8 +4,6 @@
 indicator per user and per item.
 """
 
-from __future__ import annotations
-
 import logging
 from pathlib import Path
 from typing import Any

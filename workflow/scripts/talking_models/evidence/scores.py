@@ -5,8 +5,6 @@ predictions.parquet  experiment, data, split, task, seed, then of ratings user, 
 metrics.csv          experiment, data, split, task, seed, metric, n_eval, value
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 

@@ -12,8 +12,6 @@ With d the printed difference (positive: as claimed), m = d / 2 and [L, U] our 9
 - **not tested**: the same predictions, as where a setting changes what was off already.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -126,9 +124,7 @@ def of_some(estimates: Sequence[Estimate]) -> Verdict:
 def power(
     error: float, freedom: float, printed: float, truth: float, draws: int = 2_000
 ) -> dict[Verdict, float]:
-    """How often each verdict comes of a true difference, simulated; `error` and `freedom` are those
-    of our estimate.
-    """
+    """How often each verdict comes of a true difference, simulated with our error and freedom."""
     random = np.random.default_rng(0)
     values = truth + error * random.standard_normal(draws)
     errors = error * np.sqrt(random.chisquare(freedom, draws) / freedom)

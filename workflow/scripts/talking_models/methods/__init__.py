@@ -12,7 +12,6 @@ from talking_models.methods.base import Method
 from talking_models.registry import Registry
 
 if TYPE_CHECKING:
-    from talking_models.models.base import WithWidths
     from talking_models.models.layers import Layers
     from talking_models.objectives import Objective
 
@@ -23,10 +22,10 @@ def build(
     config: Mapping[str, Any],
     objective: Objective,
     layers: Layers,
-    student: WithWidths,
-    teachers: Mapping[str, WithWidths],
+    student: Any,
+    teachers: Mapping[str, Any],
 ) -> Method:
-    """The method of a job, by `method` and `settings` of its effective config."""
+    """The method of a job, by its effective config, for models that have `widths`."""
     cls = METHODS.get(config["method"])
     settings = cls.Settings(**config["settings"])
     widths = {name: teacher.widths for name, teacher in teachers.items()}

@@ -1,7 +1,5 @@
 """FD: feature distillation by margin ReLU and partial L2 (Heo et al., 2019)."""
 
-from __future__ import annotations
-
 from typing import Literal
 
 from pydantic import Field

@@ -4,8 +4,6 @@ The joint form: hint loss beside the label loss in one stage, with a tuned weigh
 tunes "the weight of L_fitnet".
 """
 
-from __future__ import annotations
-
 from talking_models.methods.base import Method, MethodSettings, tuned
 
 

@@ -1,7 +1,5 @@
 """Hybrid: label and feature distillation together (Zhu & Wang, 2021)."""
 
-from __future__ import annotations
-
 from typing import Literal
 
 from pydantic import Field

@@ -1,7 +1,5 @@
 """LD: the student copies the teacher's outputs (Hinton et al., 2015)."""
 
-from __future__ import annotations
-
 from pydantic import Field
 
 from talking_models.methods.base import Method, MethodSettings, tuned

@@ -3,8 +3,6 @@
 Subscripts: g is the student, h the teacher. A state is the pair {s; e} of lower and higher state.
 """
 
-from __future__ import annotations
-
 from functools import cached_property
 from typing import Literal
 

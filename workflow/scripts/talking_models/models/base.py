@@ -1,9 +1,7 @@
 """A model in three parts, the form that every method works on: lower, upper, head."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -17,12 +15,6 @@ class Widths:
     high: int  # of the higher state e
     nonnegative: bool  # whether they follow a ReLU
     stacked: bool = False  # whether they have a stack's axis; a single teacher of a stack has none
-
-
-class WithWidths(Protocol):
-    """A model, or a teacher that stands for one."""
-
-    widths: Widths
 
 
 @dataclass(frozen=True)

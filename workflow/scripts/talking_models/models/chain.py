@@ -1,7 +1,5 @@
 """A classifier of timm as a chain of modules, each of which reads what the one before it wrote."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
@@ -16,10 +14,8 @@ from talking_models.models.base import LayeredModel, States, Widths
 class LayeredNet(LayeredModel):
     """A classifier of timm as lower, upper and head, its states being tokens, see `timm`.
 
-    They are its teachers': `first` class tokens, and a `grid` of others.
-
-    Raises:
-        ValueError: it cannot be cut there, or its tokens are not its teachers'.
+    They are its teachers': `first` class tokens, and a `grid` of others. `ValueError` if it
+    cannot be cut there, or its tokens are not its teachers'.
     """
 
     def __init__(
@@ -126,9 +122,8 @@ def _parts(
         try:
             whole = net(states[0])
         except RuntimeError as error:
-            raise ValueError(
-                f"{name} cannot see images of {size} x {size} pixels: {error}"
-            ) from error
+            text = f"{name} cannot see images of {size} x {size} pixels: {error}"
+            raise ValueError(text) from error
         with suppress(Exception):  # of a module that reads something else
             for part in parts:
                 states.append(part(states[-1]))

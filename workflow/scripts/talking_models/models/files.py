@@ -29,20 +29,12 @@ def save(path: str | Path, kind: str, tensors: Mapping[str, Tensor], about: Any)
 
 
 def kind_of(path: str | Path) -> str | None:
-    """What a file says it holds; None if it says nothing.
-
-    Raises:
-        ValueError: it is no safetensors file, or it is cut.
-    """
+    """What a file says it holds, if anything; a `ValueError` if it is no safetensors, or cut."""
     return _about(path).get("kind")
 
 
 def read(path: str | Path, kind: str) -> tuple[dict[str, Tensor], Any]:
-    """Read what `save` wrote.
-
-    Raises:
-        ValueError: the file is of another kind, no safetensors file, or cut.
-    """
+    """Read what `save` wrote; a `ValueError` if it is of another kind, no safetensors, or cut."""
     found = _about(path)
     if found.get("kind") != kind:
         raise ValueError(f"{path} holds {found.get('kind', 'no model of ours')}, not {kind}")
@@ -88,16 +80,12 @@ class Backbone:
 def save_trained(
     path: str | Path, model: LayeredModel, form: Mapping[str, Any], look: Look, **about: Any
 ) -> None:
-    """Write a trained model of images: its `form`, as its kind takes it, and what else there is to
-    say `about` it, its classes and its seed.
-    """
+    """Write a trained model of images, its `form`, and what else there is to say `about` it."""
     save(path, IMAGES, model.state_dict(), about | {"form": dict(form), "look": look})
 
 
 def load_trained(path: str | Path) -> tuple[LayeredModel, Look, dict[str, Any]]:
-    """A trained model in eval mode, how it looks at images, and what was said of it; raises as
-    `read`.
-    """
+    """A trained model in eval mode, how it looks at images, what was said of it. See `read`."""
     weights, about = read(path, IMAGES)
     model = MODELS.get(about["form"]["kind"]).student(about["form"], len(about["classes"]))
     model.load_state_dict(weights, strict=True)

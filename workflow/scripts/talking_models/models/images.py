@@ -112,11 +112,7 @@ class ImageKind:
 
     @classmethod
     def net(cls, settings: dict[str, Any], **more: Any) -> nn.Module:
-        """The whole network with random weights, always the same, and no classifier.
-
-        Raises:
-            ValueError: timm has no such model.
-        """
+        """The whole network without a classifier, its random weights always the same."""
         import difflib
 
         import timm
@@ -135,11 +131,7 @@ class ImageKind:
 
     @classmethod
     def cut(cls, settings: dict[str, Any], net: nn.Module, teachers=()) -> LayeredModel:
-        """`net` in three parts, to learn from these teachers.
-
-        Raises:
-            ValueError: it cannot be cut there, or cannot talk with them.
-        """
+        """`net` in three parts, to learn from these teachers; a ValueError if they cannot talk."""
         raise NotImplementedError
 
     @classmethod

@@ -84,9 +84,7 @@ class ModelKind:
         """A stack of models of ratings.
 
         Args:
-            settings: of its entry.
             sizes: rows of the tables user, item, title, categories (`Vocabulary.sizes`).
-            streams: seeds and shape of the stack.
             training: of the job, for its dropout; None: it will not be trained.
             mean_rating: where the prediction starts.
         """

@@ -8,8 +8,6 @@ bytes. A single model without that axis (of images) is the stack of shape (): th
 no first axis.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from functools import partial
@@ -239,10 +237,8 @@ class Layers:
         return x.flatten(1).mean(1) if self.stacked else x.mean()
 
     def mean_squared(self, a: Tensor, b: Tensor) -> Tensor:
-        """The mean of (a - b)^2 over everything but the stack, in float32 at least.
-
-        Raises:
-            ValueError: the shapes differ (broadcasting here would hide a mistake).
+        """The mean of (a - b)^2 over everything but the stack, in float32 at least. `ValueError`
+        if the shapes differ (broadcasting here would hide a mistake).
         """
         if a.shape != b.shape:
             raise ValueError(f"distance between shapes {tuple(a.shape)} and {tuple(b.shape)}")

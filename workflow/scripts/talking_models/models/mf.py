@@ -12,8 +12,6 @@ a scales the terms. D is why interpreting is more than reading: a state that som
 answered by what this model has learnt about how its terms go together.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 from pydantic import Field

@@ -1,7 +1,5 @@
 """The kind `mlp`: settings of the rating MLP, see `network`."""
 
-from __future__ import annotations
-
 from typing import Annotated, Any
 
 from pydantic import Field

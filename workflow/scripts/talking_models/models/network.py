@@ -1,7 +1,5 @@
 """Networks of ratings: the paper's MLP (section 6.2), and what it shares with others."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -61,9 +59,7 @@ class Embedding(nn.Module):
         self.sparse = False
 
     def places(self, ids: Tensor) -> tuple[Tensor, Tensor]:
-        """The tables of all models as one, or the rows of it that `ids` (*stack, ...) name, and
-        where the ids are in it.
-        """
+        """The tables of all models as one, or its rows `ids` (*stack, ...), and where they are."""
         if self.training and self.id_dropout > 0:
             ids = ids * self.draw.keep(ids.shape[int(self.draw.stacked) :], self.id_dropout).to(ids)
         if self.weight.dim() == 3:
@@ -134,8 +130,6 @@ class RatingMLP(RatingModel):
 
     Args:
         sizes, features: rows and width of the tables `user`, `item`, `title`, `categories`.
-        hidden: widths of the two hidden layers.
-        streams: seeds and shape of the stack.
         mean_rating: where the output's bias starts.
         embedding_std: standard deviation of a new embedding's entries.
         dropout: rates of `dropout` before each layer, and of `id_dropout`, in training.

@@ -3,8 +3,6 @@
 States are the residual stream after a block, all tokens of it: (B, N, width).
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 
@@ -16,10 +14,8 @@ from talking_models.models.base import LayeredModel, Widths
 
 def adapted(net: VisionTransformer, weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Weights of `net` as timm's own filter has them, which resamples the position embedding to the
-    image size and knows the names of DINOv2 and others.
-
-    Raises:
-        ValueError: they are another transformer's, and names and shapes would not say why.
+    image size and knows the names of DINOv2 and others. `ValueError` if they are another
+    transformer's, and names and shapes would not say why.
     """
     own, patch = net.patch_embed.patch_size, net.patch_embed.proj.weight
     for tensor in weights.values():  # nothing else in a transformer has four axes

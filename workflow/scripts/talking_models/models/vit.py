@@ -70,11 +70,7 @@ class ViT(ImageKind, ModelKind):
 
     @classmethod
     def net(cls, settings: dict[str, Any]):
-        """See `ImageKind.net`.
-
-        Raises:
-            ValueError: it is no vision transformer, or an image no whole number of its patches.
-        """
+        """See `ImageKind.net`; a ValueError if an image is no whole number of its patches, too."""
         from timm.models.vision_transformer import VisionTransformer
 
         name, size = settings["name"], settings["image_size"]

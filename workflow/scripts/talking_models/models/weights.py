@@ -7,8 +7,6 @@ makes a file that jobs read of one of PyTorch (.pth, .pt, .bin) or NumPy (.npz):
 safetensors files only, which hold nothing that could run.
 """
 
-from __future__ import annotations
-
 import logging
 import re
 import shlex
@@ -62,11 +60,7 @@ class WeightsError(ValueError):
 
 
 def download(name: str, path: str | Path) -> None:
-    """Copy the weights of a timm model from the hub.
-
-    Raises:
-        SourceError: timm names no weights for it, or the hub does not give them.
-    """
+    """Copy a timm model's weights from the hub; a `SourceError` if they are not to be had."""
     from huggingface_hub import hf_hub_download
 
     known = timm.get_pretrained_cfg(name)
@@ -109,11 +103,7 @@ def form_of(path: str | Path) -> str:
 
 
 def read_weights(path: str | Path) -> dict[str, Tensor]:
-    """The tensors of a safetensors file, as they are.
-
-    Raises:
-        WeightsError: it is something else, or cut.
-    """
+    """The tensors of a safetensors file; a `WeightsError` if it is something else, or cut."""
     form = form_of(path)
     if form in (TORCH, NUMPY):
         output = Path(path).with_name(f"{Path(path).stem}-converted.safetensors")
@@ -134,9 +124,7 @@ def read_weights(path: str | Path) -> dict[str, Tensor]:
 
 def convert(path: str | Path, output: str | Path) -> int:
     """Make a safetensors file of a file of PyTorch or NumPy; how many tensors it has.
-
-    Raises:
-        WeightsError: the file is something else, or holds no weights; the new one exists.
+    `WeightsError` if the file is something else, or holds no weights; the new one exists.
     """
     form = form_of(path)
     if Path(output).exists():
@@ -186,11 +174,7 @@ def _arrays(path: str | Path) -> dict[str, Tensor]:
 def renamed(
     weights: Mapping[str, Tensor], own: Collection[str], source: str | Path
 ) -> dict[str, Tensor]:
-    """Weights under a model's `own` names, where a wrapper or Hugging Face named them.
-
-    Raises:
-        WeightsError: the file holds several models.
-    """
+    """Weights under a model's `own` names, where a wrapper or Hugging Face named them."""
     if any(name.endswith(HUGGING_FACES) for name in weights):
         unused = [name for name in weights if re.search(UNUSED, name)]
         log.info("%s: Hugging Face's names; left out: %s", source, _listed(unused))
@@ -238,9 +222,7 @@ def _translated(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 def pretrained(net: nn.Module, path: str | Path) -> nn.Module:
     """`net`, which has no classifier, with the weights of a safetensors file, in float32.
-
-    Raises:
-        WeightsError: the file is none, or a weight is missing, unexpected or of another shape.
+    `WeightsError` if the file is none, or a weight is missing, unexpected or of another shape.
     """
     found = {n: t.float() if t.is_floating_point() else t for n, t in read_weights(path).items()}
     found = renamed(found, net.state_dict(), path)

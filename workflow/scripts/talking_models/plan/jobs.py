@@ -1,7 +1,5 @@
 """What the jobs of a run read and run: the part of the rules that is no rule."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -46,16 +44,12 @@ class Jobs(Settings):
         return self.config.kind(data).files(self.data(data))
 
     def tasks(self, data: str) -> dict[str, Any]:
-        """How a data set's tasks are found, and their ids with their names; `all`, which teachers
-        train on, comes first.
-        """
+        """How tasks are found, and their ids with their names; `all`, for teachers, is first."""
         by = self.config.data[data].tasks.by
         return {"by": by, "tasks": {ALL: ALL, **self.config.tasks(data)}}
 
     def memory_of_ratings(self, wildcards: Any, input: Any, attempt: int) -> int:
-        """MB. Measured: 170 MB for 100k, 620 MB for 5 million ratings, which are 40 MB of Parquet;
-        TensorFlow adds 1 GB.
-        """
+        """MB. Measured: 170 for 100k, 620 for 5 million ratings (40 MB of Parquet)."""
         data = self.config.data.get(getattr(wildcards, "data", ""))
         large = getattr(data, "variant", None) in LARGE
         return attempt * max(6_000 if large else 1_500, 40 * _megabytes(input))
@@ -110,9 +104,7 @@ class Jobs(Settings):
         return {kind: devices} if kind else {}
 
     def backbone(self, model: str) -> str:
-        """The file of the pre-trained weights that a model starts from, its own or another's, as
-        all image jobs read them.
-        """
+        """The file of the pre-trained weights that a model starts from, its own or another's."""
         whole = getattr(self.config.models[model], "of", None) or model
         return self.path("models", f"{whole}.safetensors")
 

@@ -1,7 +1,5 @@
 """What a run makes as a whole: tables, figures, pages, what they are made of, and what it cost."""
 
-from __future__ import annotations
-
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from functools import cached_property
@@ -18,8 +16,7 @@ from talking_models.plan.jobs import Jobs
 from talking_models.report.figures import FIGURES
 from talking_models.report.figures.base import Need
 
-Job = tuple[str, str, str, str]
-"""Data, split, task, experiment."""
+Job = tuple[str, str, str, str]  # data, split, task, experiment
 SHOWS = {
     "significance": "What the differences between rows are worth",
     "claims": "The paper's claims, with verdicts",
@@ -170,10 +167,6 @@ class Plan(Jobs):
         """The data sets of the main table with their splits."""
         columns = self.config.columns(self.main) if self.main else ()
         return list(dict.fromkeys(column[:2] for column in columns))
-
-    def cka_file(self, place: tuple[str, str], experiment: str) -> str:
-        """How alike the states of an experiment's students and of the teacher are."""
-        return self.path(*place, "cka", f"{experiment}.csv")
 
     def cka_teacher(self, data: str, wildcards: Any) -> list[str]:
         """The teacher that an experiment's students are compared with: theirs, or the others'."""

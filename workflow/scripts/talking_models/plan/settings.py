@@ -3,8 +3,6 @@
 Snakemake asks this while it builds its DAG, so nothing here imports torch or reads data.
 """
 
-from __future__ import annotations
-
 import logging
 from collections.abc import Mapping
 from functools import cache
@@ -20,11 +18,8 @@ log = logging.getLogger(__name__)
 
 
 class Settings:
-    """A configuration as the rules of training and tuning see it.
-
-    Args:
-        config: the whole.
-        given: what of it the user's own files and command line say: a tuned choice yields to that.
+    """A configuration as the rules of training and tuning see it; a tuned choice yields to what the
+    user's own files and command line say (`given`).
     """
 
     def __init__(self, config: Config, given: Mapping[str, Any] | None = None) -> None:
@@ -39,9 +34,7 @@ class Settings:
 
     def training_config(self, wildcards: Any) -> dict[str, Any]:
         """The effective settings of a training job, but for what a search in this run chooses.
-
-        Raises:
-            ConfigError: they contradict each other, or there is no choice for the task.
+        `ConfigError` if they contradict each other, or there is no choice for the task.
         """
         w = wildcards
         config = self.effective(w.data, w.split, w.task, w.experiment)
@@ -66,9 +59,7 @@ class Settings:
             )
 
     def own(self, experiment: str) -> list[dict[str, Any]]:
-        """What the experiments that one starts from, and itself, say: a job lays each on what a
-        search in this run chose for it.
-        """
+        """What the experiment that one is like, and itself, say: it wins over any search."""
         names = dict.fromkeys([*self.config.starts_from(experiment), experiment])
         return [self.config.own(name) for name in names]
 
@@ -157,6 +148,8 @@ class Settings:
         config, experiment = self.config, wildcards.experiment
         self._check(experiment, wildcards.data)
         place = self.path(wildcards.data, wildcards.split, "tuning")
+        if members := config.experiment(experiment).best_of:
+            return {"chosen": [f"{place}/{id}/chosen.yaml" for id in members]}
         teachers, before = config.teachers_of(experiment), config.experiment(experiment).like
         if teachers and not before:
             alone = (id for id in config.searched(wildcards.data) if id in config.experiments)

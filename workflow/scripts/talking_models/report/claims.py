@@ -5,8 +5,6 @@ published tables. A comparison of two rows is judged by the mean over the column
 that the paper has, by the rule of `evidence.verdicts`.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import product
@@ -39,13 +37,10 @@ class Claim:
 
     id: str
     text: str
-    quote: str
-    """The paper's words."""
+    quote: str  # the paper's words
     better: Sequence[str]
-    worse: Sequence[str]
-    """Rows as TABLE/ROW; each of `better` is compared with each of `worse`."""
-    needs: Literal["all", "some"] = "all"
-    """Whether it takes all comparisons or some."""
+    worse: Sequence[str]  # rows as TABLE/ROW; each of `better` is compared with each of `worse`
+    needs: Literal["all", "some"] = "all"  # whether it takes all comparisons or some
 
     @property
     def pairs(self) -> list[tuple[tuple[str, str], tuple[str, str]]]:
@@ -60,13 +55,10 @@ class Judged:
 
     claim: Claim
     verdict: Verdict
-    loose: Verdict
-    """The verdict, had the paper's rows been another sample: errors times the root of two."""
-    why: str = ""
-    """Why there is nothing to judge, or ""."""
+    loose: Verdict  # had the paper's rows been another sample: errors times the root of two
+    why: str = ""  # why there is nothing to judge, or ""
     metric: str = ""
-    pairs: list[dict[str, Any]] = field(default_factory=list)
-    """See `compared`."""
+    pairs: list[dict[str, Any]] = field(default_factory=list)  # see `compared`
 
     def rows(self) -> list[dict[str, Any]]:
         """Of `claims.csv`."""

@@ -3,8 +3,6 @@
 Times differ from run to run, so that this is the one table whose bytes are not reproducible.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -65,10 +63,8 @@ def page(found: pd.DataFrame, steps: Sequence[str], stamp: str, paper: Paper) ->
     if "hours" in paper.quotes:
         rows.append([f"_{PAPER}_", "", "", f"_less than {paper.quotes['hours']} h_", ""])
     if "cost" in paper.quotes:
-        made_on += (
-            f" The paper says: “{paper.quotes['cost']}”; neither on which machine nor whether that "
-            "includes its tuning."
-        )
+        made_on += f" The paper says: “{paper.quotes['cost']}”; neither on which machine nor "
+        made_on += "whether that includes its tuning."
     absent = [step for step in steps if step not in set(found["step"])]
     return [
         "# Compute per step",

@@ -1,7 +1,5 @@
 """Markdown tables as HTML pages that need nothing beside them: reports show these, not Markdown."""
 
-from __future__ import annotations
-
 import html as text
 import re
 from pathlib import Path

@@ -28,20 +28,14 @@ ADVICE = "correct the file, or leave `paper` out of the table"
 class Paper:
     """What is known of the paper's tables."""
 
+    # by data set, its column for the name of a task, and how many eval examples its numbers count
     columns: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
-    """By data set, the paper's column for the name of a task."""
     first: Mapping[str, int] = field(default_factory=dict)
-    """By data set, how many eval examples, the first ones, its numbers count."""
-    quotes: Mapping[str, Any] = field(default_factory=dict)
-    """Other facts, by name."""
+    quotes: Mapping[str, Any] = field(default_factory=dict)  # other facts, by name
 
     @classmethod
     def read(cls, path: str | Path | None) -> Paper:
-        """Read a file of facts; nothing is known without one.
-
-        Raises:
-            SourceError: it is no YAML mapping of these facts.
-        """
+        """Read a file of facts, if there is one; or a `SourceError`, if it is no mapping."""
         if path is None:
             return cls()
         with explained(WRONG.format(path), "a YAML mapping with columns, first and quotes", ADVICE):
@@ -54,9 +48,7 @@ class Paper:
 
 def numbers(path: str | Path | None) -> pd.DataFrame:
     """The published mean and stderr (NaN where none is given) of a table, by row and column.
-
-    Raises:
-        SourceError: it is empty, not UTF-8, lacks a column, has a row twice, or text for a mean.
+    `SourceError` if it is empty, not UTF-8, lacks a column, has a row twice, or text for a mean.
     """
     if path is None:
         return pd.DataFrame(columns=[*NEEDED, "stderr"]).set_index(KEY).astype(float)

@@ -3,8 +3,6 @@
 Hosts and times differ from run to run, so that the bytes of these two are not reproducible.
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path

@@ -1,7 +1,5 @@
 """One number per row of each table, as JSON: what `dvc metrics show` and `diff` read."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Sequence
 from pathlib import Path

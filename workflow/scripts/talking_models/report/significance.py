@@ -1,7 +1,5 @@
 """What differences in the tables are worth: every row against what its table names."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import product
 from pathlib import Path
@@ -57,12 +55,6 @@ def compare(
     the seeds' part in the square of `stderr`; `outcome` is `against`'s: win, tie or loss.
     `detectable` is the smallest difference that would be found with a power of 80%; `p_holm` and
     `detectable_holm` are corrected for the number of columns. The mean's `rank` is that of ranks.
-
-    Args:
-        about: of the table; its `against` is what rows are compared with.
-        rows: row names with experiment ids.
-        evidence: of them all, on the columns of the table.
-        paper, published: what is known of the paper's table.
     """
     against, sign = about["against"], evidence.sign
     values = evidence.values[[evidence.experiments.index(id) for id in rows.values()]]

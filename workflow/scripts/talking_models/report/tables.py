@@ -4,8 +4,6 @@ A table is told by what the workflow's plan says of it (`plan.Plan.about`): its 
 their experiments, its columns, its metric, what it is compared with.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import product
 from pathlib import Path
@@ -35,12 +33,8 @@ def tidy(
     paper: Paper,
     published: pd.DataFrame,
 ) -> pd.DataFrame:
-    """One line per row and column: `COLUMNS`; `mean` and `stderr` are over seeds.
-
-    Args:
-        rows: row names with the experiment ids that fill them.
-        metrics: as `evidence.scores.score` gives them, of all jobs, column by column.
-        paper, published: what is known of the paper's table.
+    """One line per row (its name with the experiment that fills it) and column: `COLUMNS`, from
+    `evidence.scores.score` of all jobs; `mean` and `stderr` are over seeds.
     """
     metrics = metrics[metrics["metric"] == about["metric"]]
     groups = metrics.groupby(["experiment", *KEY])
@@ -165,12 +159,9 @@ def run(
     """A table from the files of its jobs, from files to files.
 
     Args:
-        about: of the table, see above.
         metrics, references: of all jobs, column by column, and of the reference lines.
         predictions: of the jobs of data sets of which the paper counts some examples alone.
-        facts: see `report.paper`.
-        stamp: what the numbers were made from, a sentence or two.
-        csv, md: files to write.
+        facts, stamp: see `report.paper`, and what the numbers were made from, in words.
     """
     paper, published = Paper.read(facts), numbers(about["paper"])
     scores = pd.concat(map(pd.read_csv, dict.fromkeys(metrics)), ignore_index=True)

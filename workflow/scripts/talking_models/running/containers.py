@@ -3,8 +3,6 @@
 python -m talking_models.running.containers [PREFIX]   # each image's name and Containerfile
 """
 
-from __future__ import annotations
-
 import hashlib
 import sys
 from pathlib import Path

@@ -5,8 +5,6 @@ Results and data lie where Snakemake works. What is the repository's own is take
 the folder has its own.
 """
 
-from __future__ import annotations
-
 import atexit
 import shlex
 import shutil
@@ -27,11 +25,8 @@ TUNED = Config.model_fields["tuned"].default
 def whole(config: dict, said: dict, home: Path) -> tuple[dict[str, Any], dict[str, Any]]:
     """The configuration of a run, and what of it is the user's own.
 
-    Args:
-        config: as Snakemake merged it, or as another workflow hands it to its module: all, or only
-            what differs.
-        said: what the command line says; of no meaning for a module that is handed something else.
-        home: the repository's folder.
+    `config` is as Snakemake merged it, or as another workflow hands it to its module (all, or only
+    what differs), `said` what the command line says, `home` the repository's folder.
     """
     shipped = merged_files(*(home / layer for layer in LAYERS))
     own = _difference(config, shipped)
@@ -64,10 +59,8 @@ def _at_home(raw: Any, home: Path, key: str = "") -> Any:
 
 def quote_python() -> None:
     """Let Snakemake, which puts it into a shell command as it is, start a Python whose path has a
-    space or the like: by a script with a plain path.
-
-    Raises:
-        RuntimeError: the folder for temporary files has such a path, too.
+    space or the like: by a script with a plain path. `RuntimeError` if the folder for temporary
+    files has such a path, too.
     """
     python = shlex.quote(sys.executable)
     if python == sys.executable:

@@ -19,9 +19,7 @@ PACKAGE = ROOT.name
 
 @cache
 def _read(module: str) -> tuple[bytes, set[str]]:
-    """The digest of a module's syntax tree, and the modules of this library that it imports
-    anywhere, even inside a function.
-    """
+    """The digest of a module's syntax tree, and the modules of ours that it imports anywhere."""
     path = file_of(module)
     if path is None:
         raise ModuleNotFoundError(f"no module {module} in {ROOT}")
@@ -65,9 +63,7 @@ def fingerprint(*modules: str) -> str:
     """SHA-256 (the first 16 hex digits) over the syntax trees of `closure(*modules)`.
 
     Of the trees, so that a comment, a line end or another layout is no change.
-
-    Raises:
-        ModuleNotFoundError: a module is not in this library, nor in a plugin folder.
+    `ModuleNotFoundError` if a module is not in this library, nor in a plugin folder.
     """
     digest = hashlib.sha256()
     for module in closure(*modules):

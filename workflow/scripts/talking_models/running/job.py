@@ -1,7 +1,5 @@
 """What every adapter in `workflow/scripts/` does first: its log and its record get their places."""
 
-from __future__ import annotations
-
 import atexit
 import gc
 import logging

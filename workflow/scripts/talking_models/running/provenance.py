@@ -9,8 +9,6 @@ there is none of a job that failed. What all jobs of a run share, the main proce
 its start (`note_run`): jobs in containers have no git, and a run itself changes committed tables.
 """
 
-from __future__ import annotations
-
 import hashlib
 import importlib.metadata
 import json

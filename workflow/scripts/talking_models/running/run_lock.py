@@ -1,7 +1,5 @@
 """One run at a time in a results folder, by a lock that ends with the process that holds it."""
 
-from __future__ import annotations
-
 import errno
 import fcntl
 import logging
@@ -10,11 +8,7 @@ from pathlib import Path
 
 
 def lock(path: str | Path) -> None:
-    """Lock a file until this process ends; where the file system has no locks, warn.
-
-    Raises:
-        RuntimeError: it is locked; the message gives the process.
-    """
+    """Lock a file until this process ends, or raise a RuntimeError that names who has."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     file = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)  # a number, which Python never closes

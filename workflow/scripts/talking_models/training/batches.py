@@ -1,7 +1,5 @@
 """Batches of ratings, each model of a stack in its own random order."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 import torch

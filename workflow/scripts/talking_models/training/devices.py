@@ -1,7 +1,5 @@
 """Where an image job runs: Lightning Fabric on CPUs, CUDA or XLA devices, one or several."""
 
-from __future__ import annotations
-
 import logging
 from collections.abc import Callable, Mapping
 from functools import partial

@@ -1,7 +1,5 @@
 """The training loop of images: SGD on micro-batches, on one device or several, resumable."""
 
-from __future__ import annotations
-
 import logging
 import math
 from collections.abc import Callable, Iterator, Mapping
@@ -61,9 +59,7 @@ class Learner(nn.Module):
 
 def micro_batches(training: Mapping[str, Any], rank: int, world: int) -> tuple[int, range]:
     """Images of a micro-batch, and which ones of a step are those of one of `world` processes.
-
-    Raises:
-        ValueError: the batch does not divide into whole micro-batches for each process.
+    `ValueError` if the batch does not divide into whole micro-batches for each process.
     """
     batch, size = training["batch_size"], training["micro_batch_size"]
     size = size or batch // world
@@ -99,12 +95,10 @@ def train(
 
     Args:
         fabric: launched; every process calls this.
-        learner: what is trained.
         batches: this process's micro-batches of a range of steps.
         accuracy: of the student on the val slice.
         prepare: called once, when all is on its device.
         config: the effective config, with a `seed`.
-        resume, logs, log: what the job keeps and says.
     """
     student, own, method = learner.student, learner.own, learner.method
     training, seed = config["training"], config["seed"]

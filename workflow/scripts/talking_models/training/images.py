@@ -33,18 +33,12 @@ MEASURE_BATCH = 256  # images at once, where nothing is learnt
 
 @dataclass(frozen=True)
 class Inputs:
-    """What a training job reads; never the eval slice.
-
-    Attributes:
-        backbone: the pre-trained weights that the student starts from.
-        teachers: by id, the files of each: pre-trained weights and a probe, or a model that was
-            trained on the data set.
-    """
+    """What a training job reads; never the eval slice."""
 
     fit: Path
     val: Path
-    backbone: Path
-    teachers: Mapping[str, tuple[Path, ...]]
+    backbone: Path  # the pre-trained weights that the student starts from
+    teachers: Mapping[str, tuple[Path, ...]]  # weights and a probe, or a model trained on the set
 
     @classmethod
     def of(cls, config: Mapping[str, Any], files: Mapping[str, Any]) -> Inputs:

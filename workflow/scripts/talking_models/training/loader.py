@@ -4,8 +4,6 @@ All random numbers are functions of the seed and of a place in the stream of exa
 training that is resumed, or shared by several processes, sees the images of one that is not.
 """
 
-from __future__ import annotations
-
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
@@ -37,9 +35,7 @@ def plain(look: Look) -> T.Compose:
 
 
 def augmented(look: Look, area: float, flip: bool) -> T.Compose:
-    """Crop a random part, a share of at least `area`, resize it to R x R, mirror half of the images
-    if `flip` (Dosovitskiy et al., vit_jax).
-    """
+    """Crop a random part, `area` at least, to R x R; `flip` half (Dosovitskiy et al.)."""
     turned = [T.RandomHorizontalFlip()] if flip else []
     cropped = T.RandomResizedCrop(look.size, scale=(area, 1.0))
     return T.Compose([cropped, *turned, T.ToTensor(), T.Normalize(*look[1:])])

@@ -1,7 +1,5 @@
 """The training loop of ratings, and what it shares with that of images."""
 
-from __future__ import annotations
-
 import logging
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -90,24 +88,20 @@ def train(
     log: logging.Logger,
     looks: tuple[int, Callable[[], None]] | None = None,
 ) -> pd.DataFrame:
-    """Train `student` and the method's modules together with AdamW, in place.
+    """Train `student` and the method's modules together with AdamW, in place. `TrainingDiverged`
+    if a loss part became NaN or infinite.
 
     Args:
-        student: a model or stack of models.
-        method: what is minimised.
+        student, method: a model or stack of models, and what is minimised.
         teachers: frozen, by id; see `Method.loss`.
         batches: one is taken per step.
         config: the effective config; with `precision` bfloat16 only products of matrices are in it.
         seeds: of the models of the stack, for messages.
-        log: gets about ten progress lines.
         looks: every so many steps a function is called with the student in eval mode.
 
     Returns:
         The history at those steps, one row per step and loss part or monitor: `step`, `name`,
         `value` (mean over the stack) and, for parts, `gradient_norm` over the student.
-
-    Raises:
-        TrainingDiverged: a loss part became NaN or infinite.
     """
     own = nn.ModuleDict(dict(method.modules()))
     training, products = config["training"], config["precision"] == "bfloat16"

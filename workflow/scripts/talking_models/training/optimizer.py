@@ -13,8 +13,6 @@ A is one number per step taken and serves all rows. The result is that of torch'
 rounding, but for eps (1e-8), whose share in the denominator is kept while a row waits.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from functools import partial
 from typing import Any

@@ -1,7 +1,5 @@
 """The teacher's classifier: a linear probe on its frozen features, for methods that read logits."""
 
-from __future__ import annotations
-
 import logging
 from collections.abc import Mapping
 from itertools import islice
@@ -99,12 +97,8 @@ def run(
     config: Mapping[str, Any],
     outputs: Mapping[str, str | Path],
 ) -> None:
-    """The probe of one data set, from files to files, on one device.
-
-    Args:
-        fit, val: slices of a data set; the second one only measures.
-        backbone: the pre-trained teacher, whose `settings` are in the config beside `device`.
-        outputs: files to write: `probe`, `accuracy`.
+    """The probe of one data set, from files to files (`probe`, `accuracy`), on one device; val only
+    measures. The pre-trained teacher's `settings` are in the config beside `device`.
     """
     device = dict(config["device"]) | {"devices": 1}
     launch(device, probe, fit, val, backbone, dict(config), dict(outputs))

@@ -1,7 +1,5 @@
 """The training job of ratings: all seeds of one model, by one method, on one task."""
 
-from __future__ import annotations
-
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -35,10 +33,8 @@ class Outputs:
 
 
 def read_rows(paths: Sequence[str | Path]) -> pd.DataFrame:
-    """Rating rows of several training slices, one after the other.
-
-    Raises:
-        ValueError: a file holds another slice. Evaluation rows choose nothing and train nothing.
+    """Rating rows of training slices, one after the other; a `ValueError` if a file holds another
+    slice: evaluation rows choose nothing and train nothing.
     """
     for path in paths:
         if (held := about(path).get("slice")) not in TRAIN_SLICES:
@@ -51,15 +47,11 @@ def read_rows(paths: Sequence[str | Path]) -> pd.DataFrame:
 
 @dataclass(frozen=True)
 class Validation:
-    """Rows that a stack does not train on, and its RMSE on them every so many steps.
-
-    Attributes:
-        curve: filled in training: one list per look, with the RMSE of each seed.
-    """
+    """Rows that a stack does not train on, and its RMSE on them every so many steps."""
 
     rows: pd.DataFrame
     every: int
-    curve: list[list[float]] = field(default_factory=list)
+    curve: list[list[float]] = field(default_factory=list)  # of each look, the RMSE of each seed
 
 
 def fit(
@@ -70,21 +62,14 @@ def fit(
     log: logging.Logger,
     validation: Validation | None = None,
 ) -> tuple[Checkpoint, pd.DataFrame]:
-    """Train a stack of models by one method.
+    """Train a stack of models by one method on rows of an items' table; the models, and the history
+    of the loss, see `loop.train`. `ValueError` if a teacher has not as many models as are taught.
 
     Args:
-        rows, items: training rows, and the items' table.
         config: the effective config, see `config.Config.training_job`.
-        teachers: trained teachers by id; none for a method without a teacher. With `teacher_seed`
-            `paired` the i-th model of each teaches the i-th student, else the first all of them.
-        log: gets the progress.
+        teachers: trained teachers by id. With `teacher_seed` `paired` the i-th model of each
+            teaches the i-th student, else the first all of them.
         validation: is looked at while training.
-
-    Returns:
-        The trained models, and the history of the loss, see `loop.train`.
-
-    Raises:
-        ValueError: a teacher has not as many models as there are students.
     """
     first = config.get("first_seed", 0)
     seeds = tuple(range(first, first + config["seeds"]))

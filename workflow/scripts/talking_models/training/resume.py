@@ -1,7 +1,5 @@
 """What an image job keeps while it runs: its state, which a killed one goes on from, and logs."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 import logging

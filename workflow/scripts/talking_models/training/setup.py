@@ -1,7 +1,5 @@
 """How torch runs in every job of ratings: threads, determinism and memory."""
 
-from __future__ import annotations
-
 import ctypes
 
 import torch

@@ -22,9 +22,7 @@ EDGE = 0.05  # of a space's width: a choice nearer to its end lies at a bound
 
 def cells(curves: pd.DataFrame) -> pd.DataFrame:
     """Smoothed RMSE of the complete trials, one column per trial and look, a row per fold and task.
-
-    Raises:
-        ValueError: no trial finished all folds; others cannot be chosen.
+    `ValueError` if no trial finished all folds; others cannot be chosen.
     """
     done = curves[curves["state"] == "complete"]
     if done.empty:

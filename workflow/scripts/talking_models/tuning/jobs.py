@@ -3,8 +3,6 @@
 They see training rows only.
 """
 
-from __future__ import annotations
-
 import logging
 from collections.abc import Mapping, Sequence
 from hashlib import sha256
@@ -140,7 +138,6 @@ def search(
         code, about: a digest of it, and what the choice is for.
         begun: the config without any choice, also without those that `configs` have from others.
         outputs: files `curves`, `trials`, `chosen` and `choice`.
-        log: gets a line for each trial.
     """
     one_thread()
     loaded = {id: [Checkpoint.load(path) for path in paths] for id, paths in teachers.items()}
@@ -178,9 +175,7 @@ def take_best(
 def write_choice(
     path: str | Path, chosen: Mapping[str, Any], about: Mapping[str, Any], begun: Mapping[str, Any]
 ) -> None:
-    """Write what a search that started from the config `begun` chose for each task, as the
-    repository keeps it; see `config.choices`.
-    """
+    """Write what a search from `begun` chose for each task, see `config.choices`."""
     content = {"about": about, "from": {part: begun[part] for part in PARTS}, "chosen": chosen}
     head = "# Made by `make tuned`; not to be edited. How: docs/deviations.md, section Settings.\n"
     write_text(path, head + yaml.safe_dump(content, sort_keys=False, allow_unicode=True))
@@ -194,9 +189,7 @@ def train_fold_teachers(
     outputs: Sequence[str | Path],
     log: logging.Logger,
 ) -> None:
-    """Train one teacher, of one seed, on the fit rows of each fold, and on nothing later; `outputs`
-    are a checkpoint for each. See `search`.
-    """
+    """Train one teacher, of one seed, on the fit rows of each fold alone; see `search`."""
     one_thread()
     train, item_table = read_rows(rows), read_items(items)
     for fold, path in enumerate(outputs):

@@ -27,10 +27,7 @@ class Journal:
     A fold is known by the `identity` of what was searched (plain values) and by the settings
     scored, not by its place in a list. So another list of trials finds what it has in common with
     the last. A line that was cut off, by a kill, a full disk or a power loss that leaves zeros, is
-    taken off and scored again.
-
-    Raises:
-        ValueError: the file is damaged elsewhere than at its end.
+    taken off and scored again. `ValueError` if the file is damaged elsewhere than at its end.
     """
 
     def __init__(self, path: str | Path, identity: Any, log: logging.Logger) -> None:

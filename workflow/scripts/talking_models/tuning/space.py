@@ -7,8 +7,6 @@ the configuration says without a search. The others are a scrambled Sobol sequen
 earlier scores, so that the list is known in advance, whatever the task.
 """
 
-from __future__ import annotations
-
 import itertools
 import math
 import warnings

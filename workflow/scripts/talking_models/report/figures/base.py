@@ -24,10 +24,8 @@ class Need(NamedTuple):
 class Figure:
     """Base of every figure; a subclass in a file of its own is one, under the file's name."""
 
-    title: ClassVar[str]
-    """What it shows, in a report's list."""
-    caption: ClassVar[str]
-    """What a reader must know, in reStructuredText."""
+    title: ClassVar[str]  # what it shows, in a report's list
+    caption: ClassVar[str]  # what a reader must know, in reStructuredText
 
     @classmethod
     def needs(cls, plan: Plan, id: str) -> Need | None:

@@ -16,14 +16,12 @@ estimate is biased upwards where rows are few: compare methods within a task."""
 
     @classmethod
     def needs(cls, plan, id):
-        """See `Figure.needs`."""
         rows = plan.students
-        files = [plan.cka_file(p, each) for each in rows.values() for p in plan.places]
+        files = [plan.path(*p, "cka", f"{each}.csv") for each in rows.values() for p in plan.places]
         return Need({"similarity": files}, {"rows": rows}) if files else None
 
     @classmethod
     def draw(cls, similarity, rows):
-        """See `Figure.draw`."""
         from talking_models.report.figures import style
 
         found = style.read(similarity)

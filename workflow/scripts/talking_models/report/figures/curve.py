@@ -14,7 +14,6 @@ span the same range. The dashed line is what the curve is compared with."""
 
     @classmethod
     def needs(cls, plan, id):
-        """See `Figure.needs`."""
         curve = plan.config.curves.get(id)
         if curve is None:
             return None

@@ -15,7 +15,6 @@ three leave out zero by chance."""
 
     @classmethod
     def needs(cls, plan, id):
-        """See `Figure.needs`."""
         main, scratch = plan.main, plan.scratch_row
         if main is None or scratch is None or len(main.rows) < 2:
             return None
@@ -25,7 +24,6 @@ three leave out zero by chance."""
 
     @classmethod
     def draw(cls, predictions, rows, scratch, metric):
-        """See `Figure.draw`."""
         from matplotlib.ticker import MaxNLocator
 
         from talking_models.evidence.intervals import collect, difference

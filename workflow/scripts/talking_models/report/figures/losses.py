@@ -1,7 +1,5 @@
 """Figure: the parts of TD's loss over training, and how hard each pulls at the student."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 
 from talking_models.report.figures.base import Figure, Need
@@ -24,7 +22,6 @@ modules."""
 
     @classmethod
     def needs(cls, plan, id):
-        """See `Figure.needs`."""
         if plan.main is None or plan.main.against is None:
             return None
         jobs = [job for job in plan.jobs(plan.main) if job[-1] == plan.main.against]
@@ -32,7 +29,6 @@ modules."""
 
     @classmethod
     def draw(cls, histories):
-        """See `Figure.draw`."""
         import numpy as np
         import pandas as pd
 

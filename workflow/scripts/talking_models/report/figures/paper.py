@@ -16,7 +16,6 @@ single values mean little; the title has their mean."""
 
     @classmethod
     def needs(cls, plan, id):
-        """See `Figure.needs`."""
         published = plan.published
         if not published:
             return None
@@ -26,7 +25,6 @@ single values mean little; the title has their mean."""
 
     @classmethod
     def draw(cls, tables, metric):
-        """See `Figure.draw`."""
         from matplotlib.ticker import MaxNLocator
 
         from talking_models.metrics import METRICS

@@ -4,8 +4,6 @@ A series is told by its marker and line before its colour (Okabe and Ito's palet
 gives the same bytes: no dates, no random ids, Matplotlib's own fonts and defaults.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
@@ -57,10 +55,8 @@ def read(paths: Iterable[str | Path]) -> pd.DataFrame:
 def panels(
     n: int, per_row: int, height: float, margin: float = 0.0, width: float = PAGE, **options: Any
 ) -> tuple[Figure, list[Axes]]:
-    """An empty figure with n axes, row by row; see `Figure.subplots` for the options.
-
-    Args:
-        height, margin, width: in inches, of a row of axes, of what is beside them, of the figure.
+    """An empty figure with n axes, row by row; `height`, `margin` and `width` are in inches, of a
+    row of axes, of what is beside them, of the figure; see `Figure.subplots` for the options.
     """
     columns = min(per_row, n)
     rows = -(-n // columns)

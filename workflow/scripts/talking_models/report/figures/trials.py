@@ -14,7 +14,6 @@ count. A line that still falls at its end says that the method had not converged
 
     @classmethod
     def needs(cls, plan, id):
-        """See `Figure.needs`."""
         trials, rows = plan.trials
         if not (trials and rows):
             return None
@@ -23,7 +22,6 @@ count. A line that still falls at its end says that the method had not converged
 
     @classmethod
     def draw(cls, trials, rows, unit):
-        """See `Figure.draw`."""
         from pathlib import Path
 
         import pandas as pd

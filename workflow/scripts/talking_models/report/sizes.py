@@ -3,8 +3,6 @@
 Times differ from run to run, so that the bytes of this table are not reproducible.
 """
 
-from __future__ import annotations
-
 import timeit
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -16,12 +14,12 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from talking_models.data.features import encode
-from talking_models.io import write_csv, write_text
+from talking_models.io import write_csv
 from talking_models.models import MODELS
 from talking_models.models.base import LayeredModel
 from talking_models.models.checkpoint import KIND, Checkpoint
 from talking_models.models.files import IMAGES, Backbone, kind_of, load_trained
-from talking_models.report.markdown import grid
+from talking_models.report.markdown import grid, write
 from talking_models.running.machine import processor
 from talking_models.training.batches import RatingData
 
@@ -104,5 +102,4 @@ def run(
         f"the best of {REPEATS}, on {processor()}."
     )
     write_csv(csv, found)
-    parts = ["# What students and teachers weigh and cost", grid(HEAD, lines), note]
-    write_text(md, "\n\n".join(parts) + "\n")
+    write(md, ["# What students and teachers weigh and cost", grid(HEAD, lines), note])
