@@ -174,6 +174,10 @@ class Plan(Jobs):
         names = [teacher for id in ids for teacher in self.config.teachers_of(id)]
         return [self.teacher_file(names[0], data, wildcards.split)]
 
+    def tried(self, data: str) -> list[str]:
+        """The experiments that trials are made of; others take the best of theirs."""
+        return [id for id in self.config.searched(data) if not self.config.experiment(id).best_of]
+
     @property
     def trials(self) -> tuple[list[str], dict[str, str]]:
         """The trials of the searches behind the main table, and its rows that were searched."""
@@ -181,11 +185,11 @@ class Plan(Jobs):
         for data, split in self.places:
             if config.tuning == "search":
                 place = self.path(data, split, "tuning")
-                files += [f"{place}/{id}/trials.csv" for id in config.searched(data)]
+                files += [f"{place}/{id}/trials.csv" for id in self.tried(data)]
             elif config.tuning == "committed":
                 file = Path(config.tuned, data, "trials.csv")
                 files += [str(file)] if file.is_file() else []
-        searched = {id for data, _ in self.places for id in config.searched(data)}
+        searched = {id for data, _ in self.places for id in self.tried(data)}
         rows = self.main.rows if self.main else {}
         return files, {row: id for row, id in rows.items() if id in searched}
 
@@ -289,7 +293,7 @@ class Plan(Jobs):
                 continue
             found["Data"] += [f"{data}/prepare_ratings", f"{place}/split"]
             if config.tuning == "search":
-                found["Tuning"] += [f"{place}/tune/{each}" for each in config.searched(data)]
+                found["Tuning"] += [f"{place}/tune/{each}" for each in self.tried(data)]
             found["Teachers"] += [f"{place}/train/{teacher}/all" for teacher in teachers]
             if not config.is_teacher(id):
                 found[f"Students: {id}"] += [f"{place}/train/{id}/{task}"]

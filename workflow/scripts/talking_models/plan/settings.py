@@ -133,6 +133,7 @@ class Settings:
         """How one experiment is searched; an ablation keeps its steps."""
         search = self.config.search.model_dump()
         steps, trials = search.pop("teacher_steps"), search.pop("training_trials")
+        search["warm"] = self.config.is_teacher(experiment)
         if not self.config.teachers_of(experiment):
             search["trials"] = trials
         if self.config.is_teacher(experiment):

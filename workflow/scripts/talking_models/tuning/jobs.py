@@ -12,12 +12,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import yaml
+from sklearn.metrics import root_mean_squared_error
 
 from talking_models import __version__
 from talking_models.changes import PARTS, changed, read_chosen
 from talking_models.data.base import ALL
 from talking_models.data.parquet import read_items
 from talking_models.data.splits import folds, members
+from talking_models.evidence.references import bias_line, choose_penalty
 from talking_models.io import write_csv, write_text, write_yaml
 from talking_models.models.checkpoint import Checkpoint
 from talking_models.training.ratings import Validation, fit, read_rows
@@ -84,6 +86,9 @@ class FoldScores:
                     part if id == ALL else part[belongs[name]].reset_index(drop=True)
                     for part, belongs in zip(parts, of, strict=True)
                 ]
+                warm = own[1]["user"].isin(own[0]["user"])
+                if search["warm"] and warm.any():
+                    own[1] = own[1][warm].reset_index(drop=True)
                 if any(part.empty for part in own):
                     raise ValueError(f"the task {name!r} has no rows in fold {fold}: leave it out")
                 self.rows[fold, id] = own
@@ -132,7 +137,9 @@ def search(
         configs: the config of each task, which each trial changes.
         trials, spaces: changes to try, see `space.trials`, and what they were drawn from.
         search: `folds`, `seeds`, `precision`, `steps` (the most that a choice can have), `every`.
-            With `steps` and `every` None, steps are not chosen: those of the configs stay.
+            With `steps` and `every` None, steps are not chosen: those of the configs stay. `warm`:
+            whether users count alone who have rows to train on, as of a teacher, which cannot tell
+            a student of others more than it sees itself.
         teachers: checkpoints by the teacher's id, one per fold.
         journal: see `run_search`; scores do not depend on the number of trials.
         code, about: a digest of it, and what the choice is for.
@@ -150,6 +157,14 @@ def search(
     write_csv(outputs["curves"], curves)
     write_csv(outputs["trials"], summary(curves, trials, search))
     chosen, found = described(curves, trials, spaces, search)
+    if search["warm"]:
+        lines = [
+            root_mean_squared_error(
+                val["rating"], bias_line(train, val, choose_penalty(train, val))
+            )
+            for train, val in score.rows.values()
+        ]
+        found["bias_line"] = round(float(np.mean(lines)), 6)
     log.info("chosen: %s; %s", next(iter(chosen.values())), found)
     write_yaml(outputs["chosen"], chosen)
     about = {**about, "search": {**search, **found}, "talking_models": __version__}
