@@ -15,17 +15,18 @@ from talking_models.data.splits import folds
 from talking_models.methods import METHODS
 from talking_models.models.checkpoint import Checkpoint
 from talking_models.models.mlp import MLPSettings
-from talking_models.tuning.choose import choices, chosen_score, described
+from talking_models.tuning.choose import at_bound, best, best_of, cells, described, summary
 from talking_models.tuning.jobs import (
     FoldScores,
     configs_of_tasks,
     fold_rows,
     search,
+    take_best,
     train_fold_teachers,
     write_choice,
 )
 from talking_models.tuning.search import Journal, run_search
-from talking_models.tuning.space import grid, settings_space, trials
+from talking_models.tuning.space import TRAINING, grid, spaces, trials
 
 LOG = logging.getLogger("test")
 
@@ -64,52 +65,71 @@ def job(method):
     }
 
 
-@pytest.mark.parametrize("method", ["scratch", "ld", "fd", "fitnet", "hybrid", "td"])
+OWN = {"training": {}, "settings": {}}
+
+
+def tried(method, n, training=False, **settings):
+    """The trials of an experiment that says some settings itself."""
+    config, own = job(method), {"training": {}, "settings": settings}
+    config["settings"] |= settings
+    return trials(config, n, spaces(method, own, training))
+
+
+@pytest.mark.parametrize("method", ["ld", "fd", "fitnet", "hybrid", "td"])
 def test_every_method_is_tried_as_often_and_within_its_space(method):
-    found = trials(job(method), 12, with_id_dropout=False)
+    searched = spaces(method, OWN, training=False)
+    found = trials(job(method), 12, searched)
     assert len(found) == 12
+    assert searched["settings"]
     for trial in found:
-        assert set(trial["training"]) == {"learning_rate", "dropout", "weight_decay"}
-        assert set(trial["settings"]) == set(settings_space(method))
+        assert trial["training"] == {}, "how a student trains is searched from scratch alone"
+        assert set(trial["settings"]) == set(searched["settings"])
         for name, value in trial["settings"].items():
-            space = settings_space(method)[name]
+            space = searched["settings"][name]
             if "choices" in space:
                 assert value in space["choices"]
             else:
-                inside = space["low"] <= value <= space["high"]
-                assert inside or (space["zero"] and value == 0)
+                assert space["low"] <= value <= space["high"]
 
 
 def test_trials_are_the_same_every_time_and_a_longer_list_starts_with_a_shorter_one():
-    td = job("td")
-    assert trials(td, 6, False) == trials(td, 6, False) == trials(td, 20, False)[:6]
+    assert tried("td", 6) == tried("td", 6) == tried("td", 20)[:6]
 
 
-def test_trials_cover_the_choices_and_the_zeros():
-    found = [trial["settings"] for trial in trials(job("td"), 64, False)]
-    assert {settings["rounds"] for settings in found} == {0, 1, 2, 3}
-    zeros = np.mean([settings["w2"] == 0 for settings in found])
-    assert 0.05 < zeros < 0.3
-    assert all(settings["w1"] > 0 for settings in found)
+def test_trials_cover_the_choices():
+    found = [trial["settings"] for trial in tried("td", 64)]
+    assert {settings["stop_gradient"] for settings in found} == {"none", "state"}
+    assert all(settings[name] > 0 for settings in found for name in ("w1", "w2", "w3"))
+    assert len({settings["w1"] for settings in found}) > 50
+
+
+def test_what_an_experiment_says_itself_is_not_searched():
+    found = [trial["settings"] for trial in tried("td", 10, w2=0.5)]
+    assert not any("w2" in settings for settings in found)
 
 
 def test_a_weight_without_effect_is_not_drawn():
-    found = [trial["settings"] for trial in trials(job("td"), 40, False)]
-    silent = [settings for settings in found if settings["rounds"] == 0]
-    assert silent
-    assert {settings["w1"] for settings in silent} == {10.0}
-    assert len({settings["w1"] for settings in found}) > 20
+    found = [trial["settings"] for trial in tried("td", 20, rounds=0)]
+    assert {settings["w1"] for settings in found} == {0.1}
+    assert len({settings["w2"] for settings in found}) == 20
 
 
-def test_id_dropout_is_searched_where_it_is_asked_for():
-    assert "id_dropout" in trials(job("scratch"), 1, True)[0]["training"]
+def test_how_a_student_trains_is_searched_where_it_is_asked_for():
+    found = tried("scratch", 16, training=True)
+    assert all(set(trial["training"]) == set(TRAINING) for trial in found)
+    for name, space in TRAINING.items():
+        values = [trial["training"][name] for trial in found]
+        assert min(values) >= space["low"]
+        assert max(values) <= space["high"]
+        assert len(set(values)) > 12
+    assert tried("scratch", 16) == [{"training": {}, "settings": {}}], "there is nothing to search"
 
 
 def test_the_first_trial_is_what_stands_without_a_search():
-    td = job("td")
-    first = trials(td, 2, False)[0]
-    assert first["training"].items() <= td["training"].items()
-    assert first["settings"] == {name: td["settings"][name] for name in settings_space("td")}
+    td, searched = job("td"), spaces("td", OWN, training=True)
+    first = trials(td, 2, searched)[0]
+    for part in ("training", "settings"):
+        assert first[part] == {name: td[part][name] for name in searched[part]}
 
 
 def test_a_grid_has_every_combination():
@@ -127,12 +147,13 @@ class Evaluate:
     """Scores `x` + fold / 100 for one task and `x` for another; may be killed at a call."""
 
     def __init__(self, killed_at=None):
-        self.calls, self.killed_at = [], killed_at
+        self.calls, self.seeds, self.killed_at = [], [], killed_at
 
-    def __call__(self, settings, fold):
+    def __call__(self, settings, fold, seed):
         if len(self.calls) == self.killed_at:
             raise KeyboardInterrupt
         self.calls.append((settings["settings"]["x"], fold))
+        self.seeds.append(seed)
         if settings["settings"]["x"] < 0:
             raise ArithmeticError("diverged")
         x = settings["settings"]["x"]
@@ -143,7 +164,7 @@ LIST = [{"settings": {"x": x}} for x in (5.0, 4.0, -1.0, 3.0, 9.0, 2.0, 8.0)]
 
 
 def searched(folder, evaluate, trials=LIST, identity="a"):
-    return run_search(trials, evaluate, ["t", "u"], 3, folder / "journal.log", identity, LOG, 2)
+    return run_search(trials, evaluate, ["t", "u"], 3, folder / "journal.log", identity, LOG)
 
 
 def test_the_search_keeps_every_curve(tmp_path):
@@ -151,18 +172,21 @@ def test_the_search_keeps_every_curve(tmp_path):
     cell = found.set_index(["trial", "fold", "task", "look"])["rmse"]
     assert cell[0, 2, "t", 1] == pytest.approx(5.02)
     assert cell[0, 2, "u", 0] == 6
-    states = found.groupby("trial")["state"].first().to_dict()
-    done = dict.fromkeys((0, 1, 3, 5), "complete")  # 2 diverged
-    assert states == done | {4: "pruned", 6: "pruned"}
+    assert found.groupby("trial")["state"].first().eq("complete").all()
+    assert set(found["trial"]) == {0, 1, 3, 4, 5, 6}  # 2 diverged
+    assert found.groupby("trial")["fold"].nunique().eq(3).all(), "all have all folds"
 
 
-def test_a_pruned_trial_costs_one_fold(tmp_path):
-    evaluate = Evaluate()
-    searched(tmp_path, evaluate)
-    assert [fold for x, fold in evaluate.calls if x == 9] == [0]
+def test_every_trial_and_fold_has_random_numbers_of_its_own(tmp_path):
+    first, again = Evaluate(), Evaluate()
+    searched(tmp_path / "a", first)
+    searched(tmp_path / "b", again, LIST[::-1])
+    assert len(set(first.seeds)) == len(first.seeds)
+    seeds = dict(zip(first.calls, first.seeds, strict=True))
+    assert seeds == dict(zip(again.calls, again.seeds, strict=True)), "wherever it stands"
 
 
-@pytest.mark.parametrize("killed_at", range(0, 15, 2))
+@pytest.mark.parametrize("killed_at", range(0, 18, 3))
 def test_a_killed_search_goes_on_to_the_same_result(tmp_path, killed_at):
     whole = searched(tmp_path / "whole", Evaluate())
     first = Evaluate(killed_at)
@@ -203,7 +227,8 @@ def test_a_journal_that_was_cut_anywhere_is_gone_on_from(tmp_path, caplog, share
 def test_every_place_of_a_cut_keeps_the_whole_lines_before_it(tmp_path):
     path = tmp_path / "journal.log"
     for fold in range(2):
-        Journal(path, "a", LOG).curves({"x": 1}, fold, lambda _, k: np.array([[0.1 + k, 1e-17]]))
+        score = lambda _, k, seed: np.array([[0.1 + k, 1e-17]])  # noqa: E731
+        Journal(path, "a", LOG).curves({"x": 1}, fold, score)
     content = path.read_bytes()
     for size in range(len(content) + 1):
         path.write_bytes(content[:size])
@@ -248,48 +273,11 @@ def test_more_trials_score_the_new_ones_alone(tmp_path):
     assert not fewer.calls
 
 
-def test_a_trial_is_judged_by_the_list_it_stands_in_now(tmp_path):
-    """9 was pruned after one fold behind better ones; as the first of a list it is not."""
-    searched(tmp_path, Evaluate())
-    evaluate = Evaluate()
-    found = searched(tmp_path, evaluate, LIST[4:])
-    assert found[found["trial"] == 0]["state"].unique().tolist() == ["complete"]
-    assert evaluate.calls == [(9, 1), (9, 2)]
-    pd.testing.assert_frame_equal(found, searched(tmp_path / "other", Evaluate(), LIST[4:]))
-
-
 def test_settings_that_stand_twice_in_a_list_are_scored_once(tmp_path):
     evaluate = Evaluate()
     found = searched(tmp_path, evaluate, [LIST[0]] * 2)
     assert len(evaluate.calls) == 3
     assert found.groupby("trial")["rmse"].sum().nunique() == 1
-
-
-@pytest.mark.parametrize("seed", range(5))
-def test_trials_are_pruned_as_optunas_median_pruner_does(tmp_path, seed):
-    optuna = pytest.importorskip("optuna")
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
-    draw = np.random.default_rng(seed)
-    scores = draw.normal(1, 0.1, (20, 1)) + draw.normal(0, 0.05, (20, 3))
-    study = optuna.create_study(pruner=optuna.pruners.MedianPruner(n_startup_trials=4))
-    expected = []
-    for values in scores:
-        trial, state = study.ask(), "complete"
-        for fold in range(3):
-            mean = float(np.mean(values[: fold + 1]))
-            trial.report(mean, fold)
-            if fold < 2 and trial.should_prune():
-                state = "pruned"
-                break
-        study.tell(
-            trial, None if state == "pruned" else mean, optuna.trial.TrialState[state.upper()]
-        )
-        expected.append(state)
-    trials = [{"i": i} for i in range(20)]
-    evaluate = lambda settings, fold: np.array([[scores[settings["i"], fold]]])  # noqa: E731
-    found = run_search(trials, evaluate, ["t"], 3, tmp_path / "j", "a", LOG)
-    assert found.groupby("trial")["state"].first().tolist() == expected
-    assert len(set(expected)) == 2
 
 
 # --- the choice
@@ -321,20 +309,97 @@ TABLE = curves(
 )
 
 
-def test_shared_chooses_trial_and_steps_once_and_task_for_each():
-    assert choices(TABLE, "shared") == {"t": (0, 0), "u": (0, 0)}
-    assert choices(TABLE, "task") == {"t": (1, 0), "u": (0, 0)}
-    assert chosen_score(TABLE, choices(TABLE, "task")).to_dict() == {
-        "t": pytest.approx(0.8),
-        "u": pytest.approx(0.8),
+def test_the_choice_is_the_lowest_mean_over_folds_and_tasks():
+    found = best(cells(TABLE))
+    assert found["look"].tolist() == [0, 0]
+    assert found["score"].tolist() == [pytest.approx(0.9), pytest.approx(1.025)]
+    # trial 0 minus the mean of both: 0.15, 0.05, -0.25, -0.2 by fold and task
+    assert found["stderr"].tolist() == [pytest.approx(np.std([15, 5, -25, -20], ddof=1) / 200)] * 2
+
+
+def test_a_lucky_look_is_not_the_best_one():
+    """A parabola with its lowest look at 10, and noise that makes look 3 the lowest."""
+    draw = np.random.default_rng(1)
+    clean = 1 + 0.001 * (np.arange(20) - 10.0) ** 2
+    noisy = {(0, fold, "t"): clean + draw.normal(0, 0.002, 20) for fold in range(3)}
+    for values in noisy.values():
+        values[3] -= 0.06
+    found = curves(noisy)
+    assert found.groupby("look")["rmse"].mean().idxmin() == 3
+    assert abs(best(cells(found)).loc[0, "look"] - 10) <= 1
+
+
+def test_a_smooth_curve_is_kept_to_its_ends():
+    clean = curves({(0, 0, "t"): 1 + 0.01 * (np.arange(9) - 12.0) ** 2})
+    np.testing.assert_allclose(cells(clean)[0].iloc[0], clean["rmse"])
+
+
+def test_failed_trials_cannot_be_chosen():
+    table = TABLE.assign(state=np.where(TABLE["trial"] == 0, "failed", "complete"))
+    assert best(cells(table)).index.tolist() == [1]
+    with pytest.raises(ValueError, match="no trial"):
+        cells(table.assign(state="failed"))
+
+
+SPACES = {"training": TRAINING, "settings": {"w": {"low": 0.01, "high": 100.0, "log": True}}}
+
+
+@pytest.mark.parametrize(
+    ("change", "bounds"),
+    [
+        ({"training": {"dropout": 0.5}, "settings": {"w": 1.0}}, []),
+        ({"training": {"dropout": 0.12}, "settings": {"w": 1.0}}, ["training.dropout"]),
+        ({"training": {}, "settings": {"w": 80.0}}, ["settings.w"]),
+        ({"training": {"learning_rate": 2.1e-4}}, ["training.learning_rate"]),
+    ],
+)
+def test_a_choice_at_the_end_of_its_space_is_named(change, bounds):
+    assert at_bound(change, SPACES) == bounds
+
+
+def test_a_choice_at_the_last_step_is_named():
+    falling = curves({(0, fold, "t"): [1.0, 0.9, 0.8] for fold in range(2)})
+    trials = [{"training": {}, "settings": {"w": 1.0}}]
+    chosen, about = described(falling, trials, SPACES, {"steps": 75, "every": 25})
+    assert chosen["t"]["training"]["steps"] == 75
+    assert about["at_bound"] == ["training.steps"]
+    _, about = described(falling, trials, SPACES, {"steps": None, "every": None})
+    assert about["at_bound"] == []
+
+
+def test_all_tasks_share_one_choice():
+    trials = [{"training": {"dropout": d}, "settings": {"w": 1.0}} for d in (0.3, 0.6)]
+    chosen, about = described(TABLE, trials, SPACES, {"steps": 50, "every": 25})
+    assert list(chosen) == ["t", "u"]
+    assert all(c["training"] == {"dropout": 0.3, "steps": 25} for c in chosen.values())
+    assert [chosen[task]["validation_rmse"] for task in "tu"] == [1.0, 0.8]
+    assert (about["trials"], about["complete"], about["score"]) == (2, 2, 0.9)
+    rows = summary(TABLE, trials, {"steps": 50, "every": 25, "seeds": 1})
+    assert rows["steps"].tolist() == [25, 25]
+    assert rows["score"].tolist() == [pytest.approx(0.9), pytest.approx(1.025)]
+
+
+def member(rmse, **settings):
+    return {
+        "war": {"training": {"steps": 25}, "settings": settings, "validation_rmse": rmse},
+        "drama": {"training": {"steps": 25}, "settings": settings, "validation_rmse": 1.0},
     }
 
 
-def test_pruned_trials_cannot_be_chosen():
-    table = TABLE.assign(state=np.where(TABLE["trial"] == 1, "pruned", "complete"))
-    assert choices(table, "task")["t"] == (0, 1)
-    with pytest.raises(ValueError, match="no trial"):
-        choices(table.assign(state="failed"), "shared")
+def test_the_best_of_some_searches_is_taken_with_what_its_experiment_says(tmp_path):
+    members = {"none": member(1.2, w2=1.0), "one": member(1.1, w2=3.0)}
+    own = {id: {"training": {}, "settings": {"rounds": n}} for n, id in enumerate(members)}
+    chosen, about = best_of(members, own)
+    assert about == {"best": "one", "scores": {"none": 1.1, "one": 1.05}}
+    assert chosen["war"]["settings"] == {"w2": 3.0, "rounds": 1}
+    assert chosen["war"]["validation_rmse"] == 1.1
+    paths = {id: tmp_path / id for id in members}
+    for id, path in paths.items():
+        path.write_text(yaml.safe_dump(members[id]))
+    outputs = {name: tmp_path / name for name in ("chosen", "choice")}
+    take_best(paths, own, {"data": "x"}, BASE, outputs, LOG)
+    assert read_chosen(outputs["chosen"]) == chosen
+    assert read_choice(outputs["choice"]).about["search"] == about
 
 
 # --- what a search starts from, and what it leaves
@@ -343,12 +408,13 @@ def test_pruned_trials_cannot_be_chosen():
 BASE = {"training": {"id_dropout": 0.2, "steps": 9}, "settings": {"w": 1.0}, "method": "td"}
 
 
-def test_methods_take_id_dropout_alone_from_training_from_scratch(tmp_path):
+def test_methods_take_all_but_the_steps_from_training_from_scratch(tmp_path):
     path = tmp_path / "chosen.yaml"
-    path.write_text(yaml.safe_dump({"war": {"training": {"id_dropout": 0.4, "steps": 1}}}))
+    training = {"id_dropout": 0.4, "learning_rate": 0.1, "steps": 1}
+    path.write_text(yaml.safe_dump({"war": {"training": training}}))
     assert configs_of_tasks(BASE, ["war"], [path], ablation=False)["war"] == {
         **BASE,
-        "training": {"id_dropout": 0.4, "steps": 9},
+        "training": {"id_dropout": 0.4, "learning_rate": 0.1, "steps": 9},
     }
     assert configs_of_tasks(BASE, ["war"], [path], ablation=True)["war"]["training"]["steps"] == 1
 
@@ -365,26 +431,13 @@ def test_what_an_experiment_says_itself_wins_over_what_was_chosen(tmp_path):
     assert with_chosen(BASE, [], "war", [own]) == BASE
 
 
-@pytest.mark.parametrize("scope", ["shared", "task"])
-def test_id_dropout_is_one_choice_whatever_the_scope(scope):
-    found = [
-        {"training": {"learning_rate": rate, "id_dropout": share}}
-        for rate, share in ((1e-3, 0.1), (2e-3, 0.3))
-    ]
-    search = {"scope": scope, "steps": 50, "every": 25}
-    chosen = described(TABLE, found, dict.fromkeys("tu", BASE), search)
-    rates = {task: change["training"]["learning_rate"] for task, change in chosen.items()}
-    assert rates == {"t": 2e-3 if scope == "task" else 1e-3, "u": 1e-3}
-    assert {c["training"]["id_dropout"] for c in chosen.values()} == {0.1}
-
-
 def test_a_choice_is_written_as_the_configuration_reads_it(tmp_path):
     chosen = {"war": {"training": {"steps": 1}, "settings": {}, "validation_rmse": 0.9}}
     write_choice(tmp_path / "td.yaml", chosen, {"data": "x", "split": "y"}, BASE)
     found = read_choice(tmp_path / "td.yaml")
     assert found.about == {"data": "x", "split": "y"}
     assert found.begun.model_dump() == {part: BASE[part] for part in ("training", "settings")}
-    assert found.chosen["war"].model_dump() == {"training": {"steps": 1}, "settings": {}}
+    assert found.chosen["war"].model_dump() == chosen["war"]
     assert read_chosen(tmp_path / "td.yaml")["chosen"] == chosen
 
 
@@ -405,7 +458,7 @@ SEARCH = {
     "precision": "float32",
     "steps": 6,
     "every": 3,
-    "scope": "shared",
+    "warm": False,
     "trials": 2,
 }
 
@@ -419,6 +472,7 @@ def search_in(folder, given, **changed):
             "by": "category",
             "configs": {"drama": BASE},
             "trials": LIST,
+            "spaces": {"training": {}, "settings": {}},
             "search": SEARCH,
             "teachers": {},
             "journal": folder / "journal.log",
@@ -443,9 +497,9 @@ def test_a_search_from_files_to_a_choice_and_on_to_more_trials(tmp_path, monkeyp
     scored = []
     original = FoldScores.__call__
 
-    def counted(self, change, fold):
+    def counted(self, change, fold, seed):
         scored.append((change["settings"]["weight"], fold))
-        return original(self, change, fold)
+        return original(self, change, fold, seed)
 
     monkeypatch.setattr(FoldScores, "__call__", counted)
     trials = [{"settings": {"weight": weight}} for weight in (0.5, 2.0, 8.0)]
@@ -469,8 +523,6 @@ def test_a_search_from_files_to_a_choice_and_on_to_more_trials(tmp_path, monkeyp
     pd.testing.assert_frame_equal(three[three["trial"] < 2], two)
     assert set(three["task"]) == {"drama", "all"}
     assert set(three["look"]) == {0, 1}
-    run(3, scope="task")
-    assert len(scored) == 6, "another scope chooses anew among the same scores"
     chosen = read_chosen(tmp_path / "chosen")
     assert set(chosen) == {"drama", "all"}
     assert {change["training"]["steps"] for change in chosen.values()} <= {3, 6}
@@ -504,7 +556,6 @@ def test_a_search_does_not_go_on_from_the_journal_of_another_start(tmp_path, mon
         (other, b"a", {}),
         (BASE, b"b", {}),
         (BASE, b"a", {"every": 1}),
-        (BASE, b"a", {"scope": "task"}),
         (BASE, b"a", {"trials": 40}),
     ):
         (tmp_path / "teacher").write_bytes(weights)
@@ -517,10 +568,22 @@ def test_a_search_does_not_go_on_from_the_journal_of_another_start(tmp_path, mon
                 teachers={"teacher": [tmp_path / "teacher"]},
             )
     same = [identity == identities[0] for identity in identities]
-    assert same == [True, True, False, False, False, True, True]
+    assert same == [True, True, False, False, False, True]
 
 
 @pytest.mark.parametrize("slice", ["eval", None])
 def test_a_search_that_is_given_eval_rows_fails(tmp_path, slice):
     with pytest.raises(ValueError, match="training and tuning read only fit and val"):
         search_in(tmp_path, files(tmp_path, slice=slice))
+
+
+def test_a_teacher_is_judged_on_users_that_it_knows(tmp_path):
+    rows, _, items = movielens(300)
+    known = FoldScores(rows, items, {}, {"all": "all"}, "category", SEARCH | {"warm": True}, {})
+    everyone = FoldScores(rows, items, {}, {"all": "all"}, "category", SEARCH, {})
+    for place, (fit, val) in known.rows.items():
+        whole = everyone.rows[place][1]
+        assert len(val) == whole["user"].isin(fit["user"]).sum() > 0
+    assert sum(map(len, (val for _, val in known.rows.values()))) < sum(
+        len(val) for _, val in everyone.rows.values()
+    )

@@ -11,7 +11,9 @@ params, files = snakemake.params, dict(snakemake.output.items())
 given = dict(snakemake.input.items())
 teachers = {id: given[f"teacher{i}"] for i, id in enumerate(params.config["teachers"])}
 searched = spaces(params.config["method"], params.own, training=not given["chosen"])
-configs = configs_of_tasks(params.config, params.tasks["tasks"], given["chosen"], bool(params.choose))
+configs = configs_of_tasks(
+    params.config, params.tasks["tasks"], given["chosen"], bool(params.choose)
+)
 search(
     rows=snakemake.input.rows,
     items=snakemake.input.item_table,

@@ -22,6 +22,11 @@ class Change(BaseModel):
 
     training: dict[str, Any] = {}
     settings: dict[str, Any] = {}
+
+
+class Chosen(Change):
+    """What a search chose for a task."""
+
     validation_rmse: float | None = None
 
 
@@ -30,7 +35,7 @@ class Choice(BaseModel):
 
     about: dict[str, Any]
     begun: Change = Field(alias="from")
-    chosen: dict[str, Change] = Field(min_length=1)
+    chosen: dict[str, Chosen] = Field(min_length=1)
 
     def unless_set(
         self, task: str, now: Mapping[str, Any], given: Mapping[str, Any]

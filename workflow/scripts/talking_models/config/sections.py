@@ -177,6 +177,7 @@ class Search(Strict):
         description="Of the trials' matrix products: `bfloat16` is faster where the CPU has it. "
         "Weights, losses and scores stay float32.",
     )
+
     @model_validator(mode="after")
     def _it_looks(self) -> Search:
         for name in ("steps", "teacher_steps"):

@@ -51,7 +51,9 @@ def best_of(
     """The choice of the experiment with the lowest mean RMSE over tasks, by ids; what experiments
     say themselves (`own`) is part of it.
     """
-    scores = {id: np.mean([c["validation_rmse"] for c in of.values()]) for id, of in members.items()}
+    scores = {
+        id: np.mean([c["validation_rmse"] for c in of.values()]) for id, of in members.items()
+    }
     best = min(scores, key=scores.__getitem__)
     chosen = {
         task: {**changed(change, own[best]), "validation_rmse": change["validation_rmse"]}
@@ -94,7 +96,9 @@ def described(
         if look + 1 >= search["steps"] // search["every"]:
             bounds.append("training.steps")
     rmse = scores[trial, look].groupby("task", sort=False).mean()
-    chosen = {task: {**change, "validation_rmse": round(float(rmse[task]), 6)} for task in rmse.index}
+    chosen = {
+        task: {**change, "validation_rmse": round(float(rmse[task]), 6)} for task in rmse.index
+    }
     about = {
         "trials": len(trials),
         "complete": len(found),
