@@ -34,15 +34,21 @@ CLAIM = {
 def judged(tmp_path):
     """Judge claims on predictions; `worse` says how much worse each is than td, in RMSE."""
 
-    def run(claim=CLAIM, worse=(0.1, 0.1), noise=0.01, tasks=TASKS, tables=None, trial=False):
+    def run(
+        claim=CLAIM, worse=(0.1, 0.1), noise=0.01, tasks=TASKS, tables=None, trial=False, share=None
+    ):
         random = np.random.default_rng(0)
-        files = []
+        files, histories = [], []
         for task in tasks:
             common = random.normal(size=(5, len(USERS)))
             more = {"td": 0.0, **dict(zip(("ld", "scratch"), worse, strict=True))}
             for id, by in more.items():
                 errors = common * (1 + by) + random.normal(0, noise, common.shape)
                 files.append(write_job(tmp_path, of_ratings(id, task, USERS, errors)))
+                if share is not None and id == "td":
+                    histories.append(files[-1].with_name("history.csv"))
+                    norms = f"1,label,1.0,2.0\n1,part,1.0,{2 * share}\n"
+                    histories[-1].write_text("step,name,value,gradient_norm\n" + norms)
         lines = [
             f"{row},Genre {n},{mean},0.01"
             for row, means in PRINTED.items()
@@ -64,6 +70,7 @@ def judged(tmp_path):
         csv, md = tmp_path / "claims.csv", tmp_path / "claims.md"
         claims.run(
             files,
+            histories,
             {"t": about} if tables is None else tables,
             tmp_path / "claims.yaml",
             tmp_path / "facts.yaml",
@@ -80,6 +87,20 @@ def judged(tmp_path):
 def one(**changed):
     """A claim about one comparison."""
     return CLAIM | {"worse": ["t/LD"]} | changed
+
+
+@pytest.mark.parametrize(
+    ("share", "verdict", "why"),
+    [
+        (0.06, "reproduced", ""),
+        (0.04, "not tested", "has 4.0% of the label's gradient over the student"),
+        (None, "not tested", "has no gradient over the student"),
+    ],
+)
+def test_leaving_out_what_hardly_moves_the_student_tests_nothing(judged, share, verdict, why):
+    found, page = judged(one(part="part"), (0.2, 0.0), share=share)
+    assert found["verdict"].tolist() == [verdict]
+    assert why in page
 
 
 @pytest.mark.parametrize(

@@ -51,6 +51,7 @@ PUBLISHED = pd.DataFrame(PAPER, index=["mean", "stderr"]).T
 FACTS = Paper(columns={"ml": {genre: f"Genre {n}" for n, genre in enumerate(GENRES, 1)}})
 LINES = {"Mean": {"Drama": 1.2, "War": 1.2}, "Bias": {"Drama": 1.05, "War": 0.85}}
 ABOUT = {
+    "columns": [["ml", "latest", "war"]],
     "id": "table3",
     "title": "A title",
     "metric": "rmse",
@@ -261,7 +262,7 @@ def files(folder, scores):
     return paths
 
 
-def run(folder, paths, lines=(), first=None, **about):
+def run(folder, paths, lines=(), first=None, histories=(), **about):
     facts = {"columns": {"ml": {"Drama": "Genre 1", "War": "Genre 8"}}, "first": first or {}}
     (folder / "facts.yaml").write_text(json.dumps(facts), encoding="utf-8")
     text = [f"{r},{c},{mean},{'' if err != err else err}" for (r, c), (mean, err) in PAPER.items()]
@@ -273,12 +274,33 @@ def run(folder, paths, lines=(), first=None, **about):
         paths,
         lines,
         [],
+        histories,
         folder / "facts.yaml",
         "Made of this.",
         csv,
         md,
     )
     return pd.read_csv(csv), md.read_text()
+
+
+def test_what_moves_the_student_is_said_per_row(tmp_path):
+    paths = files(tmp_path, {("td", "War"): [0.7, 0.8, 0.9], ("ld", "War"): [0.7, 0.8, 0.9]})
+    parts = {"td": {"interact": (0.5, 0.1), "label": (2.0, 4.0)}, "ld": {"label": (2.0, 4.0)}}
+    histories = []
+    for id, of in parts.items():
+        histories.append(tmp_path / "ml/latest/war" / id / "history.csv")
+        histories[-1].parent.mkdir(parents=True, exist_ok=True)
+        lines = [
+            f"{k},{part},1,{norm}" for part, of_step in of.items() for k, norm in enumerate(of_step)
+        ]
+        lines.append("0,message_std,0.1,")  # a monitor
+        histories[-1].write_text("\n".join(["step,name,value,gradient_norm", *lines]) + "\n")
+    about = {"columns": [["ml", "latest", "war"]], "rows": {"TD": "td", "LD": "ld"}}
+    _, text = run(tmp_path, paths, histories=histories, references={}, bold=[], **about)
+    _, _, shown = text.partition("## What moves the student")
+    assert "| Method | interact |" in shown
+    assert "| TD | 10% |" in shown
+    assert "| LD |  |" in shown
 
 
 def test_two_rows_may_show_the_same_experiment(tmp_path):

@@ -19,6 +19,7 @@ rule make_table:
         metrics=lambda wildcards: PLAN.table_files("metrics.csv", wildcards.table),
         references=lambda wildcards: PLAN.references("metrics.csv", wildcards.table),
         predictions=lambda wildcards: PLAN.first_counted(wildcards.table),
+        histories=lambda wildcards: PLAN.table_files("history.csv", wildcards.table),
         paper=lambda wildcards: in_repository(
             filter(None, [CONFIG.tables[wildcards.table].paper, CONFIG.paper])
         ),
@@ -93,6 +94,7 @@ rule judge_claims:
     """Judge each of the paper's claims by the experiments that the configuration has."""
     input:
         predictions=PLAN.table_files("predictions.parquet", *PLAN.judged),
+        histories=PLAN.table_files("history.csv", *PLAN.judged),
         paper=in_repository(filter(None, [*PLAN.paper_files(*PLAN.judged), CONFIG.claims])),
     output:
         csv=report(

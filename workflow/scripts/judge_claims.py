@@ -7,6 +7,7 @@ start(snakemake)
 params = snakemake.params
 run(
     predictions=snakemake.input.predictions,
+    histories=snakemake.input.histories,
     tables=params.tables,
     claims=params.claims,
     facts=params.facts,

@@ -10,6 +10,7 @@ run(
     metrics=files.metrics,
     references=files.references,
     predictions=files.predictions,
+    histories=files.histories,
     facts=params.facts,
     stamp=params.stamp,
     csv=snakemake.output.csv,

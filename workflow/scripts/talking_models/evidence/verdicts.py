@@ -9,7 +9,8 @@ With d the printed difference (positive: as claimed), m = d / 2 and [L, U] our 9
 - **smaller than claimed**: L <= 0 and m <= U < d;
 - **opposite**: U < 0;
 - **undecided**: none of these;
-- **not tested**: the same predictions, as where a setting changes what was off already.
+- **not tested**: the same predictions, or what is left out has less than 5% of the label's gradient
+  over the student.
 """
 
 from collections.abc import Sequence

@@ -18,6 +18,7 @@ from scipy import stats
 
 from talking_models.evidence import verdicts
 from talking_models.evidence.intervals import Difference, difference
+from talking_models.evidence.shares import LEAST, shares
 from talking_models.evidence.verdicts import Estimate, Verdict
 from talking_models.io import write_csv
 from talking_models.report.markdown import grid, interval, write
@@ -41,6 +42,7 @@ class Claim:
     better: Sequence[str]
     worse: Sequence[str]  # rows as TABLE/ROW; each of `better` is compared with each of `worse`
     needs: Literal["all", "some"] = "all"  # whether it takes all comparisons or some
+    part: str | None = None  # of the loss, that `worse` leaves out: without it nothing is tested
 
     @property
     def pairs(self) -> list[tuple[tuple[str, str], tuple[str, str]]]:
@@ -72,7 +74,9 @@ def read(path: str | Path) -> list[Claim]:
     return [Claim(**each) for each in yaml.safe_load(Path(path).read_text(encoding="utf-8"))]
 
 
-def judge(claim: Claim, tables: Mapping, predictions: Sequence, paper: Paper) -> Judged:
+def judge(
+    claim: Claim, tables: Mapping, predictions: Sequence, histories: Sequence, paper: Paper
+) -> Judged:
     """The verdict on a claim; see `run`."""
 
     def without(why: str, verdict: Verdict = Verdict.NOT_RUN) -> Judged:
@@ -107,6 +111,15 @@ def judge(claim: Claim, tables: Mapping, predictions: Sequence, paper: Paper) ->
     if not found:
         why = "The paper's own numbers do not show it, as a mean over the tasks that were run."
         return without(why, Verdict.NOT_SHOWN)
+    if claim.part:
+        with_it = [ids[ref] for ref, _ in claim.pairs]
+        share = (
+            shares(histories, about["columns"], with_it).reindex(columns=[claim.part]).max().max()
+        )
+        if not share >= LEAST:
+            said = "no" if np.isnan(share) else f"{share:.1%} of the label's"
+            why = f"The part that is left out has {said} gradient over the student."
+            return without(why, Verdict.NOT_TESTED)
     combine = verdicts.of_all if claim.needs == "all" else verdicts.of_some
     each = [pair["own"] for pair in found]
     loose = [Estimate(e.value, e.error * 2**0.5, e.freedom, e.printed) for e in each]
@@ -138,7 +151,7 @@ def page(found: Sequence[Judged], trial: bool, stamp: str) -> list[str]:
     """The page: all verdicts at a glance, the rule, then the evidence claim by claim."""
 
     def said(verdict: Verdict) -> str:
-        if verdict in (Verdict.NOT_RUN, Verdict.NOT_SHOWN):
+        if verdict in (Verdict.NOT_RUN, Verdict.NOT_SHOWN, Verdict.NOT_TESTED):
             return str(verdict)
         return f"{verdict} (a trial run, no result)" if trial else f"**{verdict}**"
 
@@ -201,6 +214,7 @@ def power_table(found: Sequence[Judged]) -> list[str]:
 
 def run(
     predictions: Sequence[str | Path],
+    histories: Sequence[str | Path],
     tables: Mapping[str, Mapping[str, Any]],
     claims: str | Path,
     facts: str | Path | None,
@@ -211,7 +225,7 @@ def run(
 ) -> None:
     """All verdicts, from files to files; `tables` are what the plan says of them, by id."""
     paper = Paper.read(facts)
-    found = [judge(claim, tables, predictions, paper) for claim in read(claims)]
+    found = [judge(claim, tables, predictions, histories, paper) for claim in read(claims)]
     rows = [row for judged in found for row in judged.rows()]
     write_csv(csv, pd.DataFrame(rows).reindex(columns=COLUMNS))
     write(md, page(found, trial, stamp))

@@ -14,9 +14,10 @@ import pandas as pd
 
 from talking_models.data.names import title_tokens
 from talking_models.evidence.scores import score
+from talking_models.evidence.shares import shares
 from talking_models.io import write_csv
 from talking_models.metrics import METRICS
-from talking_models.report.markdown import blocks, write
+from talking_models.report.markdown import blocks, grid, write
 from talking_models.report.paper import Paper, numbers, unmatched
 
 COLUMNS = [
@@ -151,6 +152,7 @@ def run(
     metrics: Iterable[str | Path],
     references: Sequence[str | Path],
     predictions: Iterable[str | Path],
+    histories: Sequence[str | Path],
     facts: str | Path | None,
     stamp: str,
     csv: str | Path,
@@ -161,6 +163,7 @@ def run(
     Args:
         metrics, references: of all jobs, column by column, and of the reference lines.
         predictions: of the jobs of data sets of which the paper counts some examples alone.
+        histories: of the jobs that trained.
         facts, stamp: see `report.paper`, and what the numbers were made from, in words.
     """
     paper, published = Paper.read(facts), numbers(about["paper"])
@@ -176,7 +179,24 @@ def run(
     first = on_first(scores, predictions, paper, about["metric"])
     beside = page.beside_paper(tidy(about, about["rows"], first, paper, published), remarks)
     write_csv(csv, cells)
-    write(md, [f"# {about['title']}", stamp, *page.ours(), page.notes(), *beside])
+    parts = of_gradient(about, shares(histories, about["columns"], about["rows"].values()))
+    write(md, [f"# {about['title']}", stamp, *page.ours(), page.notes(), *beside, *parts])
+
+
+def of_gradient(about: Mapping[str, Any], found: pd.DataFrame) -> list[str]:
+    """How much the parts of each row's loss move the student, from `evidence.shares`."""
+    named = {part: part.replace("_", " ") for part in found}
+    rows = [
+        [row, *("" if pd.isna(x) else f"{x:.0%}" for x in found.loc[id, list(named)])]
+        for row, id in about["rows"].items()
+        if id in found.index
+    ]
+    note = (
+        "The norm of each part's gradient over the student in per cent of the label's, as it is "
+        "weighted; means over training and tasks. Leaving out a part of less than 5% tests nothing."
+    )
+    table = grid(["Method", *named.values()], rows)
+    return ["## What moves the student", table, note] if rows else []
 
 
 def on_first(

@@ -1,0 +1,39 @@
+"""What share of the label's gradient each part of a loss has over the student.
+
+A part that hardly moves the student is a part that is off: leaving it out is no test of it.
+"""
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import pandas as pd
+
+LEAST = 0.05  # of the label's gradient, for a part to count as on
+
+
+def shares(
+    histories: Iterable[str | Path], columns: Sequence[Sequence[str]], experiments: Iterable[str]
+) -> pd.DataFrame:
+    """Rows are experiments, columns the parts of their losses: the norm of a part's gradient over
+    the student in units of the label's, both as means over training, then over jobs; NaN where an
+    experiment has no such part.
+
+    Args:
+        histories: `history.csv` files of all jobs, and of others.
+        columns: data, split and task of the jobs that count.
+        experiments: whose they are.
+    """
+    found = []
+    for experiment in dict.fromkeys(experiments):
+        places = [f"/{'/'.join((*column, experiment))}/" for column in columns]
+        for path in dict.fromkeys(map(str, histories)):
+            if any(place in path for place in places):
+                steps = pd.read_csv(path).pivot(
+                    index="step", columns="name", values="gradient_norm"
+                )
+                norms = steps.dropna(subset="label").mean()
+                found.append((norms / norms["label"]).drop("label").rename(experiment))
+    if not found:
+        return pd.DataFrame()
+    jobs = pd.DataFrame(found).dropna(axis=1, how="all")
+    return jobs.groupby(level=0, sort=False).mean()
