@@ -11,16 +11,15 @@ params, files = snakemake.params, dict(snakemake.output.items())
 given = dict(snakemake.input.items())
 teachers = {id: given[f"teacher{i}"] for i, id in enumerate(params.config["teachers"])}
 searched = spaces(params.config["method"], params.own, training=not given["chosen"])
-configs = configs_of_tasks(
-    params.config, params.tasks["tasks"], given["chosen"], bool(params.choose)
-)
+ablation = bool(params.choose)
+configs = configs_of_tasks(params.config, params.tasks["tasks"], given["chosen"], ablation)
 search(
     rows=snakemake.input.rows,
     items=snakemake.input.item_table,
     **params.tasks,
     configs=configs,
     trials=grid(params.choose) or trials(params.config, params.search["trials"], searched),
-    spaces=searched,
+    spaces={} if ablation else searched,
     search=params.search,
     teachers=teachers,
     journal=Path(files["curves"]).with_name("journal.log"),

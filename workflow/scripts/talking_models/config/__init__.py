@@ -64,7 +64,7 @@ class Config(Strict):
     )
     seeds: int = Field(5, ge=1, description="Runs of each cell, with the seeds 0 to n-1.")
     teacher_seed: Literal["paired", "first"] = Field(
-        "first",
+        "paired",
         description="Which of the teacher's models teaches the student of seed i: that of seed i, "
         "or the first, for all.",
     )
