@@ -169,7 +169,9 @@ def test_both_lines_are_trained_on_fit_and_val_and_laid_out_as_a_students(tmp_pa
     rows = ratings(300)
     train, eval_rows = rows.iloc[:220], rows.iloc[220:]
     frame, scores = run(tmp_path, eval_rows)
-    assert list(frame) == PREDICTION_COLUMNS
+    assert list(frame) == [*PREDICTION_COLUMNS, "train_rows"]
+    counts = [(train["user"] == user).sum() for user in frame["user"]]
+    assert frame["train_rows"].tolist() == counts
     assert list(dict.fromkeys(frame["experiment"])) == ["task-mean", "bias"]
     assert set(frame["seed"]) == {0}
     by_name = {name: part["prediction"].to_numpy() for name, part in frame.groupby("experiment")}

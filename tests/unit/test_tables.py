@@ -275,6 +275,7 @@ def run(folder, paths, lines=(), first=None, histories=(), **about):
         lines,
         [],
         histories,
+        [],
         folder / "facts.yaml",
         "Made of this.",
         csv,

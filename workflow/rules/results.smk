@@ -18,7 +18,8 @@ rule make_table:
     input:
         metrics=lambda wildcards: PLAN.table_files("metrics.csv", wildcards.table),
         references=lambda wildcards: PLAN.references("metrics.csv", wildcards.table),
-        predictions=lambda wildcards: PLAN.first_counted(wildcards.table),
+        predictions=lambda wildcards: PLAN.table_files("predictions.parquet", wildcards.table),
+        lines=lambda wildcards: PLAN.references("predictions.parquet", wildcards.table),
         histories=lambda wildcards: PLAN.table_files("history.csv", wildcards.table),
         paper=lambda wildcards: in_repository(
             filter(None, [CONFIG.tables[wildcards.table].paper, CONFIG.paper])

@@ -11,6 +11,7 @@ run(
     references=files.references,
     predictions=files.predictions,
     histories=files.histories,
+    lines=files.lines,
     facts=params.facts,
     stamp=params.stamp,
     csv=snakemake.output.csv,

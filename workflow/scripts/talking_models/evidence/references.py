@@ -55,5 +55,9 @@ def run(
         "task-mean": np.full(len(eval_rows), float(train["rating"].mean())),
         "bias": bias_line(train, eval_rows, penalty),
     }
-    lines = [stacked(eval_rows, p[None]).assign(experiment=name) for name, p in found.items()]
+    known = eval_rows["user"].map(train["user"].value_counts()).fillna(0).astype("int64")
+    lines = [
+        stacked(eval_rows, p[None]).assign(experiment=name, train_rows=known.to_numpy())
+        for name, p in found.items()
+    ]
     write(pd.concat(lines, ignore_index=True), task, **evidence)

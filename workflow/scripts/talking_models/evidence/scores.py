@@ -1,7 +1,8 @@
 """Evidence on disk: predictions of one job, one row per example and seed, and their metrics.
 
 predictions.parquet  experiment, data, split, task, seed, then of ratings user, item, time, of
-                     images example; target, prediction
+                     images example; target, prediction; of the reference lines also train_rows, how
+                     many training rows of the task are the user's
 metrics.csv          experiment, data, split, task, seed, metric, n_eval, value
 """
 

@@ -6,10 +6,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from talking_models.config import REFERENCES, Config, ConfigError
-from talking_models.config.merge import plain
 from talking_models.config.sections import Curve, Table
 from talking_models.data.base import ALL
 from talking_models.plan.jobs import Jobs
@@ -140,18 +137,6 @@ class Plan(Jobs):
         """The published numbers of tables, and what is known of the paper."""
         found = [self.config.tables[id].paper for id in tables]
         return list(dict.fromkeys(filter(None, [*found, self.config.paper])))
-
-    def first_counted(self, table: str) -> list[str]:
-        """Predictions of a table's data sets of which the paper counts the first examples alone."""
-        if not self.config.paper:
-            return []
-        try:
-            first = plain(self.config.paper).get("first", {})
-        except (OSError, UnicodeDecodeError, yaml.YAMLError, AttributeError) as error:
-            text = f"paper: {self.config.paper} is no YAML mapping of facts: {error}"
-            raise ConfigError(text) from None
-        jobs = self.jobs(self.config.tables[table])
-        return self.evidence("predictions.parquet", [job for job in jobs if job[0] in first])
 
     # Figures
 

@@ -17,6 +17,7 @@ from talking_models.evidence.scores import score
 from talking_models.evidence.shares import shares
 from talking_models.io import write_csv
 from talking_models.metrics import METRICS
+from talking_models.report import strata
 from talking_models.report.markdown import blocks, grid, write
 from talking_models.report.paper import Paper, numbers, unmatched
 
@@ -151,8 +152,9 @@ def run(
     about: Mapping[str, Any],
     metrics: Iterable[str | Path],
     references: Sequence[str | Path],
-    predictions: Iterable[str | Path],
+    predictions: Sequence[str | Path],
     histories: Sequence[str | Path],
+    lines: Sequence[str | Path],
     facts: str | Path | None,
     stamp: str,
     csv: str | Path,
@@ -162,15 +164,15 @@ def run(
 
     Args:
         metrics, references: of all jobs, column by column, and of the reference lines.
-        predictions: of the jobs of data sets of which the paper counts some examples alone.
+        predictions, lines: of all jobs, and of the reference lines.
         histories: of the jobs that trained.
         facts, stamp: see `report.paper`, and what the numbers were made from, in words.
     """
     paper, published = Paper.read(facts), numbers(about["paper"])
     scores = pd.concat(map(pd.read_csv, dict.fromkeys(metrics)), ignore_index=True)
     cells = tidy(about, about["rows"], scores, paper, published)
-    lines = pd.concat(map(pd.read_csv, references)) if references else scores
-    page = Page(about, cells, tidy(about, about["references"], lines, paper, numbers(None)))
+    own = pd.concat(map(pd.read_csv, references)) if references else scores
+    page = Page(about, cells, tidy(about, about["references"], own, paper, numbers(None)))
     remarks = unmatched(published, about["rows"], cells["paper_column"])
     names = about["names"]
     counted = [f"{n:,} of {names[data]}" for data, n in paper.first.items() if data in names]
@@ -179,8 +181,11 @@ def run(
     first = on_first(scores, predictions, paper, about["metric"])
     beside = page.beside_paper(tidy(about, about["rows"], first, paper, published), remarks)
     write_csv(csv, cells)
-    parts = of_gradient(about, shares(histories, about["columns"], about["rows"].values()))
-    write(md, [f"# {about['title']}", stamp, *page.ours(), page.notes(), *beside, *parts])
+    more = [
+        *strata.block(about, predictions, lines),
+        *of_gradient(about, shares(histories, about["columns"], about["rows"].values())),
+    ]
+    write(md, [f"# {about['title']}", stamp, *page.ours(), page.notes(), *beside, *more])
 
 
 def of_gradient(about: Mapping[str, Any], found: pd.DataFrame) -> list[str]:
@@ -203,7 +208,10 @@ def on_first(
     scores: pd.DataFrame, predictions: Iterable[str | Path], paper: Paper, metric: str
 ) -> pd.DataFrame:
     """Metrics on those examples alone that the paper's numbers count, where it says so."""
+    if not paper.first:
+        return scores
     frames = [pd.read_parquet(path) for path in dict.fromkeys(predictions)]
+    frames = [frame for frame in frames if frame["data"].iloc[0] in paper.first]
     parts = [frame[frame["example"] < paper.first[frame["data"].iloc[0]]] for frame in frames]
     counted = [score(part, [metric]) for part in parts]
     rest = scores[~scores["data"].isin(paper.first)] if counted else scores
