@@ -36,7 +36,7 @@ class Wildcards(dict):
         return self[name]
 
 
-PAIRED = at("teacher_seed", "paired")
+FIRST = at("teacher_seed", "first")
 IMAGES = {"data": "digits", "split": "given", "task": "all"}
 
 # Data
@@ -102,21 +102,20 @@ def test_weights_come_from_the_hub_a_file_or_nowhere():
 
 
 def test_a_job_on_images_reads_its_backbone_and_what_teaches():
-    made = plan(at("models.tuned", {"kind": "vit", "of": "vit", "on": "all"}))
-    assert made.image_inputs(of("see", **IMAGES)) == {
+    tuned = at("models.tuned", {"kind": "vit", "of": "vit", "on": "all"})
+    made = plan(tuned)
+    assert made.image_inputs(of("see", seed="2", **IMAGES)) == {
         "backbone": "results/models/vit.safetensors",
         "teacher0": "results/models/vit.safetensors",
         "probe0": "results/digits/given/all/vit/probe.safetensors",
     }
     both = at("experiments.see.teachers", ["vit", "tuned"])
-    made = plan(at("models.tuned", {"kind": "vit", "of": "vit", "on": "all"}), both)
-    found = made.image_inputs(of("see", **IMAGES))
-    assert found["teacher1"] == "results/digits/given/all/tuned/seed0/models.safetensors"
-    assert "probe1" not in found
-    paired = plan(at("models.tuned", {"kind": "vit", "of": "vit", "on": "all"}), both, PAIRED)
-    found = paired.image_inputs(of("see", seed="2", **IMAGES))
+    found = plan(tuned, both).image_inputs(of("see", seed="2", **IMAGES))
     assert found["teacher1"] == "results/digits/given/all/tuned/seed2/models.safetensors"
-    assert made.image_inputs(of("tuned", **IMAGES)) == {
+    assert "probe1" not in found
+    found = plan(tuned, both, FIRST).image_inputs(of("see", seed="2", **IMAGES))
+    assert found["teacher1"] == "results/digits/given/all/tuned/seed0/models.safetensors"
+    assert made.image_inputs(of("tuned", seed="2", **IMAGES)) == {
         "backbone": "results/models/vit.safetensors"
     }
 

@@ -14,7 +14,7 @@ ABOUT = {"metric": "rmse", "rows": {"TD": "td"}, "references": {"User and item b
 
 @pytest.fixture
 def files(tmp_path):
-    """Predictions of td with two seeds, and of a line, on two tasks of which one has no cold row."""
+    """Predictions of td, two seeds, and of a line on two tasks, one without cold rows."""
     jobs, lines = [], []
     for task, users in {"Drama": USERS, "War": USERS[1:]}.items():
         errors = {"cold": 3.0, "few": 1.0, "many": 2.0 if task == "War" else 0.5}
@@ -37,10 +37,8 @@ def test_the_page_has_a_row_for_each_of_the_tables_and_says_how_many_rows_there_
     heading, table, _ = block(ABOUT, *files)
     assert heading == "## By the user's training rows"
     head, _, ours, line = table.splitlines()
-    assert (
-        head
-        == f"| Method | {NAMES[0]} (12% of rows) | {NAMES[1]} (58% of rows) | {NAMES[2]} (29% of rows) |"
-    )
+    shares = zip(NAMES, (12, 58, 29), strict=True)
+    assert head == f"| Method | {' | '.join(f'{name} ({n}% of rows)' for name, n in shares)} |"
     assert ours == "| TD | 4.5000 | 1.5000 | 1.8750 |"
     assert line.startswith("| _User and item bias_ | 3.0000 |")
     assert block(ABOUT, files[0], []) == []
