@@ -107,7 +107,7 @@ YAML_TEXT = (
         ),
         (
             at("experiments.talk.training.steps", None),
-            "experiments.talk.training.steps: found None (nothing); allowed: an integer at least 1",
+            "experiments.talk.training.steps: found None (nothing); allowed: an integer at least 0",
         ),
         (
             at("experiments.Big", {"method": "ld"}),

@@ -254,9 +254,20 @@ def test_a_share_thins_training_rows_and_leaves_eval_whole(tmp_path):
         pd.testing.assert_frame_equal(whole[task, "eval"], part[task, "eval"])
         for slice in ("fit", "val"):
             kept_rows, rows = len(part[task, slice]), len(whole[task, slice])
-            assert 0.1 < kept_rows / rows < 0.5
+            assert (kept_rows == rows) if task == "all" else (0.1 < kept_rows / rows < 0.5)
             merged = part[task, slice].merge(whole[task, slice])
             assert len(merged) == kept_rows
+
+
+def test_shares_of_a_draw_are_nested_and_draws_differ(tmp_path):
+    def rows(share, draw):
+        protocol = LATEST | {"share": share, "draw": draw}
+        folder = tmp_path / f"{share}-{draw}"
+        found = written(folder, some_ratings(3000), TASKS, protocol=protocol)["war", "fit"]
+        return set(found.itertuples(index=False, name=None))
+
+    assert rows(0.1, 1) < rows(0.3, 1)
+    assert not rows(0.1, 2) < rows(0.3, 1)
 
 
 def test_a_share_that_leaves_nothing_says_where(tmp_path):

@@ -8,8 +8,8 @@ import pytest
 
 from talking_models.data import parquet
 from talking_models.evidence import references
-from talking_models.evidence.references import PENALTIES, bias_line, choose_penalty
 from talking_models.evidence.scores import COLUMNS, labelled, score, stacked, write
+from talking_models.training.bias import PENALTIES, bias_line, choose_penalty
 
 LOG = logging.getLogger("test")
 

@@ -79,12 +79,23 @@ class Split(Strict):
     windows: int | None = Field(
         None, ge=2, le=20, description="Of `rolling`: how many cuts; their ids are ID-1, ID-2, ..."
     )
+    draws: int | None = Field(
+        None,
+        ge=2,
+        le=20,
+        description="Of a share of ratings: how many are drawn, each for one seed; their ids are "
+        "ID-1, ID-2, ...; null: one, for all seeds.",
+    )
 
     @model_validator(mode="after")
     def _windows_roll(self) -> Split:
         if (self.windows is None) == (self.kind == "rolling"):
             raise PydanticCustomError(
                 "contradiction", "kind `rolling` needs windows, and no other kind has them"
+            )
+        if self.draws and (self.share == 1 or self.windows or self.kind == "given"):
+            raise PydanticCustomError(
+                "contradiction", "draws are of a share below 1 of ratings, in one window"
             )
         if self.kind == "given" and "eval" in self.model_fields_set:
             raise PydanticCustomError(
@@ -93,8 +104,10 @@ class Split(Strict):
         return self
 
     def protocols(self, id: str) -> dict[str, dict[str, Any]]:
-        """What a job is told, by the id in paths: one, or one for each window."""
-        common = self.model_dump(exclude={"windows"})
+        """What a job is told, by the id in paths: one, or one for each window or draw."""
+        common = self.model_dump(exclude={"windows", "draws"})
+        if self.draws:
+            return {f"{id}-{k + 1}": common | {"draw": k} for k in range(self.draws)}
         if self.windows is None:
             return {id: common}
         return {

@@ -29,7 +29,6 @@ from talking_models.io import write_yaml
 log = logging.getLogger(__name__)
 
 ROLL = Fraction(1, 2)  # of the rows, the last ones, are eval rows of some window
-SEED = 0  # of what a share draws
 LABELS, IMAGES = 2_000, 100
 """Examples of each slice that are looked at before anything is trained, from all over it."""
 
@@ -78,9 +77,11 @@ def _per_user(users: pd.Series, protocol: Mapping[str, Any]) -> dict[str, np.nda
     return {name: np.flatnonzero(slice == i) for i, name in enumerate(SLICES)}
 
 
-def drawn(n: int, share: float) -> np.ndarray:
-    """Which of n training rows a share of them holds: a larger share holds a smaller one."""
-    return np.random.default_rng(SEED).random(n) < share
+def drawn(n: int, share: float, draw: int = 0) -> np.ndarray:
+    """Which of n training rows a share of them holds: a larger share holds a smaller one of the
+    same draw.
+    """
+    return np.random.default_rng(draw).random(n) < share
 
 
 def folds(n: int, count: int, val: float = 0.1) -> list[tuple[int, int]]:
@@ -162,7 +163,8 @@ def split_ratings(
         counts = []
         for slice, rows in slices.items():
             part = rows if id == ALL else rows[of[name][rows.index]]
-            part = part if slice == "eval" else part[drawn(len(part), protocol["share"])]
+            if slice != "eval" and (id != ALL or len(tasks) == 1):
+                part = part[drawn(len(part), protocol["share"], protocol.get("draw", 0))]
             if part.empty:
                 what = f"the task {name!r} has no rows in the {slice} slice"
                 raise ValueError(f"{what}: leave it out")

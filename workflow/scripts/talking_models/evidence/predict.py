@@ -27,4 +27,4 @@ def run(models: str | Path, rows: str | Path, items: str | Path, **evidence: Any
     one_thread()
     checkpoint, eval_rows = Checkpoint.load(models), parquet.read_ratings(rows)
     found = predict(checkpoint, eval_rows, parquet.read_items(items))
-    write(stacked(eval_rows, found), parquet.about(rows)["task"], **evidence)
+    write(stacked(eval_rows, found, checkpoint.seeds), parquet.about(rows)["task"], **evidence)

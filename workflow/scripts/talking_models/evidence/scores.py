@@ -6,7 +6,7 @@ predictions.parquet  experiment, data, split, task, seed, then of ratings user, 
 metrics.csv          experiment, data, split, task, seed, metric, n_eval, value
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -25,11 +25,13 @@ def labelled(frame: pd.DataFrame, about: Mapping[str, str]) -> pd.DataFrame:
     return frame[[*JOB, *frame.columns.difference(JOB, sort=False)]]
 
 
-def stacked(rows: pd.DataFrame, predictions: np.ndarray) -> pd.DataFrame:
-    """Eval ratings with the predictions (S, N) of each seed, seed by seed."""
+def stacked(
+    rows: pd.DataFrame, predictions: np.ndarray, seeds: Sequence[int] | None = None
+) -> pd.DataFrame:
+    """Eval ratings with the predictions (S, N) of each seed (None: 0, 1, ...), seed by seed."""
     frame = pd.concat([rows] * len(predictions), ignore_index=True)
     return frame.assign(
-        seed=np.repeat(np.arange(len(predictions)), len(rows)),
+        seed=np.repeat(range(len(predictions)) if seeds is None else seeds, len(rows)),
         target=frame["rating"].astype(float),
         prediction=predictions.astype(float).ravel(),
     )[["seed", "user", "item", "time", "target", "prediction"]]

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 class RatingTraining(Strict):
     """How a model of ratings is trained (AdamW)."""
 
-    steps: int = Field(500, ge=1, description="Optimiser steps.")
+    steps: int = Field(500, ge=0, description="Optimiser steps; 0: it stays random, a control.")
     batch_size: int = Field(256, ge=1, description="Ratings per step.")
     learning_rate: float = Field(1e-3, gt=0, le=1, description="Learning rate of AdamW.")
     weight_decay: float = Field(0.1, ge=0, description="Weight decay of AdamW.")

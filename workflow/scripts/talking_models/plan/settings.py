@@ -44,6 +44,8 @@ class Settings:
         self._check(experiment, data)
         choices = self._committed(data, split, task, experiment)
         config = self.config.training_job(experiment, data, choices)
+        if "draw" in self.config.protocols[split]:
+            config |= {"seeds": 1, "first_seed": self.config.protocols[split]["draw"]}
         if wrong := of_job(self.config, experiment, config):
             self.remark(f"{experiment} on {task} of {data}, as it was tuned: {wrong}")
         return config

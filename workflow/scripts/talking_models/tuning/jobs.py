@@ -19,9 +19,9 @@ from talking_models.changes import PARTS, changed, read_chosen
 from talking_models.data.base import ALL
 from talking_models.data.parquet import read_items
 from talking_models.data.splits import folds, members
-from talking_models.evidence.references import bias_line, choose_penalty
 from talking_models.io import write_csv, write_text, write_yaml
 from talking_models.models.checkpoint import Checkpoint
+from talking_models.training.bias import bias_line, choose_penalty
 from talking_models.training.ratings import Validation, fit, read_rows
 from talking_models.training.setup import one_thread
 from talking_models.tuning.choose import best_of, described, summary
