@@ -11,6 +11,7 @@ for *slices, predictions, metrics in zip(
     run(
         *slices,
         log,
+        seed=params.seed,
         about=params.about,
         names=params.metrics,
         predictions=predictions,

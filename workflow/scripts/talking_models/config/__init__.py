@@ -162,16 +162,23 @@ class Config(Strict):
         found = (split.protocols(id) for id, split in self.splits.items())
         return {id: protocol for part in found for id, protocol in part.items()}
 
+    def parts(self, split: str) -> list[str]:
+        """The ids in paths that a split makes: itself, or its windows or draws."""
+        return [*self.splits[split].protocols(split)] if split in self.splits else [split]
+
     def default_split(self, data: str) -> str:
         """The split of a data set where nothing else is said."""
         default = {"ratings": "latest", "images": "given"}[self.family(data)]
         return self.data[data].split or default
 
     def columns(self, shown: Table | Curve) -> list[tuple[str, str, str]]:
-        """The columns of a table or curve: data, split, task id."""
+        """The columns of a table or curve, data, split, task id; those of all windows or draws of
+        a split, which are one column where they are shown.
+        """
         return [
-            (data, shown.split or self.default_split(data), task)
+            (data, split, task)
             for data in shown.data
+            for split in self.parts(shown.split or self.default_split(data))
             for task in self.tasks(data)
         ]
 

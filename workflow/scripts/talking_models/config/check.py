@@ -178,9 +178,10 @@ def _fits(config: Config, path: tuple, shown: Table | Curve) -> Iterator[Problem
     (family,) = families
     for data in shown.data:
         split = shown.split or config.default_split(data)
-        yield from _names((*path, "split"), split, config.protocols, "no such split")
-        given = config.protocols.get(split, {}).get("kind") == "given"
-        if split in config.protocols and given != (family == "images"):
+        known = [*config.splits, *config.protocols]
+        yield from _names((*path, "split"), split, dict.fromkeys(known), "no such split")
+        first = config.protocols.get(config.parts(split)[0], {})
+        if first and (first["kind"] == "given") != (family == "images"):
             text = f"data set {data} of {family} cannot be cut by {split}"
             yield against((*path, "data"), data, text)
     if shown.metric in METRICS.names() and METRICS.get(shown.metric).family != family:

@@ -94,7 +94,8 @@ class Evidence:
 
 
 def collect(predictions: Iterable[str | Path], metric: str) -> Evidence:
-    """Read `predictions.parquet` files; a file that is named twice counts once. An experiment with
+    """Read `predictions.parquet` files; a file that is named twice counts once. The windows of a
+    split are pooled: a unit brings what it has in all of them. An experiment with
     a single seed, such as a reference line, stands for all seeds. `ValueError` if an experiment
     lacks a column, a seed or eval examples that another one has.
     """
@@ -104,7 +105,8 @@ def collect(predictions: Iterable[str | Path], metric: str) -> Evidence:
         for (experiment, data, _, task, seed), group in jobs:
             own = kind.evidence(group).assign(rows=group.groupby(kind.unit_column).size())
             own.index = [(data, unit) for unit in own.index]
-            parts[experiment, (data, task), seed] = own
+            key = experiment, (data, task), seed
+            parts[key] = parts[key].add(own, fill_value=0) if key in parts else own
     experiments, columns, seeds = (tuple(dict.fromkeys(each)) for each in zip(*parts, strict=True))
     units = pd.Index(sorted({unit for own in parts.values() for unit in own.index}))
     width = max(own.shape[1] for own in parts.values())

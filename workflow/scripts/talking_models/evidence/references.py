@@ -17,9 +17,14 @@ from talking_models.training.bias import PENALTIES, bias_line, choose_penalty
 
 
 def run(
-    fit: str | Path, val: str | Path, eval: str | Path, log: logging.Logger, **evidence: Any
+    fit: str | Path,
+    val: str | Path,
+    eval: str | Path,
+    log: logging.Logger,
+    seed: int = 0,
+    **evidence: Any,
 ) -> None:
-    """Both reference lines of one task, with the one seed 0; the eval slice is predicted, and
+    """Both reference lines of one task, with one seed; the eval slice is predicted, and
     chooses nothing. `evidence` is what `write` takes.
     """
     fit_rows, val_rows, eval_rows = (parquet.read_ratings(path) for path in (fit, val, eval))
@@ -32,7 +37,7 @@ def run(
     }
     known = eval_rows["user"].map(train["user"].value_counts()).fillna(0).astype("int64")
     lines = [
-        stacked(eval_rows, p[None]).assign(experiment=name, train_rows=known.to_numpy())
+        stacked(eval_rows, p[None], [seed]).assign(experiment=name, train_rows=known.to_numpy())
         for name, p in found.items()
     ]
     write(pd.concat(lines, ignore_index=True), task, **evidence)

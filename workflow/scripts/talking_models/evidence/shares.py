@@ -31,6 +31,8 @@ def shares(
                 steps = pd.read_csv(path).pivot(
                     index="step", columns="name", values="gradient_norm"
                 )
+                if steps.empty:  # it was not trained
+                    continue
                 norms = steps.dropna(subset="label").mean()
                 found.append((norms / norms["label"]).drop("label").rename(experiment))
     if not found:

@@ -23,6 +23,7 @@ SHOWS = {
 HOW = {
     "latest": "evaluated on the latest {eval:.0%} of all ratings",
     "rolling": "evaluated on window {nth} of {windows}",
+    "windows": "evaluated on {windows} windows of the last half, pooled",
     "per_user": "evaluated on the latest {eval:.0%} of each user's ratings",
     "given": "evaluated on the part that the source gives",
 }
@@ -93,6 +94,12 @@ class Plan(Jobs):
             "metric": config.metric_of(table),
             "paper": table.paper,
             "columns": [list(column) for column in columns],
+            "pooled": {
+                part: split
+                for split in config.splits
+                for part in config.parts(split)
+                if part != split and part in {column[1] for column in columns}
+            },
             "names": {data: config.data[data].name or data for data in table.data},
             "units": {data: config.data[data].unit or "" for data in table.data},
             "references": REFERENCES if config.family(table.data[0]) == "ratings" else {},
@@ -108,11 +115,18 @@ class Plan(Jobs):
         shown = [config.tables[id] for id in tables]
         columns = [column for table in shown for column in config.columns(table)]
         ids = dict.fromkeys(job[-1] for table in shown for job in self.jobs(table))
-        for data, split in dict.fromkeys(column[:2] for column in columns):
+        whole = {part: id for id in config.splits for part in config.parts(id)}
+        parts = defaultdict(dict)
+        for data, split, _ in columns:
+            parts[data, whole[split]][split] = config.protocols[split]
+        for (data, _), protocols in parts.items():
             n, tasks = config.seeds_of(data), len(config.tasks(data))
-            name, protocol = config.data[data].name or data, config.protocols[split]
-            how = HOW[protocol["kind"]].format(nth=protocol.get("window", 0) + 1, **protocol)
+            name, protocol = config.data[data].name or data, next(iter(protocols.values()))
+            pooled = len(protocols) > 1 and "window" in protocol
+            how = HOW["windows" if pooled else protocol["kind"]]
+            how = how.format(nth=protocol.get("window", 0) + 1, **protocol)
             few = f", {protocol['share']:.0%} of the training rows" if protocol["share"] < 1 else ""
+            few += ", drawn anew for each seed" if "draw" in protocol else ""
             found.append(
                 f"{name}: {tasks} {'task' if tasks == 1 else 'tasks'}, "
                 f"{n} {'seed' if n == 1 else 'seeds'}, {how}{few}."

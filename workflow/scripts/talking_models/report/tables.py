@@ -169,9 +169,9 @@ def run(
         facts, stamp: see `report.paper`, and what the numbers were made from, in words.
     """
     paper, published = Paper.read(facts), numbers(about["paper"])
-    scores = pd.concat(map(pd.read_csv, dict.fromkeys(metrics)), ignore_index=True)
+    scores = gathered(about, metrics, predictions)
     cells = tidy(about, about["rows"], scores, paper, published)
-    own = pd.concat(map(pd.read_csv, references)) if references else scores
+    own = gathered(about, references, lines) if references else scores
     page = Page(about, cells, tidy(about, about["references"], own, paper, numbers(None)))
     remarks = unmatched(published, about["rows"], cells["paper_column"])
     names = about["names"]
@@ -202,6 +202,16 @@ def of_gradient(about: Mapping[str, Any], found: pd.DataFrame) -> list[str]:
     )
     table = grid(["Method", *named.values()], rows)
     return ["## What moves the student", table, note] if rows else []
+
+
+def gathered(
+    about: Mapping[str, Any], metrics: Iterable[str | Path], predictions: Iterable[str | Path]
+) -> pd.DataFrame:
+    """Metrics of some jobs; of windows of a split, or draws, on the predictions of all."""
+    if not about["pooled"]:
+        return pd.concat(map(pd.read_csv, dict.fromkeys(metrics)), ignore_index=True)
+    found = pd.concat(map(pd.read_parquet, dict.fromkeys(predictions)), ignore_index=True)
+    return score(found.replace({"split": about["pooled"]}), [about["metric"]])
 
 
 def on_first(
