@@ -2,8 +2,9 @@
 
     python workflow/scripts/keep_choices.py results/ml-100k/latest/tuning/td/choice.yaml ...
 
-Each choice becomes config/tuned/<data>/<experiment>.yaml, and its trials take the place of those
-that the experiment had in config/tuned/<data>/trials.csv.
+Each choice becomes config/tuned/<data>/<experiment>.yaml, or <data>/<split>/<experiment>.yaml if its
+split is another than `latest`, and its trials take the place of those that the experiment had in
+trials.csv beside it.
 """
 
 from __future__ import annotations
@@ -22,17 +23,18 @@ TUNED = Path("config/tuned")
 def main(choices: Sequence[str]) -> int:
     """Copy them; the exit status."""
     for choice in map(Path, choices):
-        experiment, data = choice.parts[-2], choice.parts[-5]
-        folder = TUNED / data
+        data, split, _, experiment, _ = choice.parts[-5:]
+        folder = TUNED / data if split == "latest" else TUNED / data / split
         write_text(folder / f"{experiment}.yaml", choice.read_text(encoding="utf-8"))
-        new = pd.read_csv(choice.with_name("trials.csv"))
-        new.insert(0, "experiment", experiment)
-        kept = folder / "trials.csv"
-        parts = [new]
-        if kept.is_file():
-            before = pd.read_csv(kept)
-            parts = [before[before["experiment"] != experiment], new]
-        write_csv(kept, pd.concat(parts, ignore_index=True))
+        kept, trials = folder / "trials.csv", choice.with_name("trials.csv")
+        parts = [pd.read_csv(kept)] if kept.is_file() else []
+        parts = [before[before["experiment"] != experiment] for before in parts]
+        if trials.is_file():  # not of the best of some others
+            new = pd.read_csv(trials)
+            new.insert(0, "experiment", experiment)
+            parts.append(new)
+        if parts:
+            write_csv(kept, pd.concat(parts, ignore_index=True))
         print(f"kept {folder / experiment}.yaml")
     return 0
 

@@ -34,7 +34,13 @@ TAKEN = "this name is taken by other files of the results, choose another"
 
 def problems(config: Config) -> list[Problem]:
     """All that is wrong between the keys of a configuration."""
-    found = [*_ids(config), *_experiments(config), *_models(config), *_data(config)]
+    found = [
+        *_ids(config),
+        *_splits(config),
+        *_experiments(config),
+        *_models(config),
+        *_data(config),
+    ]
     return found or [*_shown(config), *_jobs(config)]
 
 
@@ -47,6 +53,11 @@ def _names(path: tuple, found: Any, known: Iterable[str], otherwise: str) -> Ite
     known = list(known)
     if found is not None and found not in known:
         yield against(path, found, choices(found, known, otherwise))
+
+
+def _splits(config: Config) -> Iterator[Problem]:
+    for id, split in config.splits.items():
+        yield from _names(("splits", id, "tuned_on"), split.tuned_on, config.protocols, "no split")
 
 
 def _ids(config: Config) -> Iterator[Problem]:

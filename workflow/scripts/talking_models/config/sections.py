@@ -87,6 +87,12 @@ class Split(Strict):
         "ID-1, ID-2, ...; null: one, for all seeds.",
     )
 
+    tuned_on: Identifier | None = Field(
+        None,
+        description="The split in paths whose search chooses for this one; null: itself. Of windows "
+        "it is the first at the latest: it sees no later window's eval rows.",
+    )
+
     @model_validator(mode="after")
     def _windows_roll(self) -> Split:
         if (self.windows is None) == (self.kind == "rolling"):
@@ -105,7 +111,7 @@ class Split(Strict):
 
     def protocols(self, id: str) -> dict[str, dict[str, Any]]:
         """What a job is told, by the id in paths: one, or one for each window or draw."""
-        common = self.model_dump(exclude={"windows", "draws"})
+        common = self.model_dump(exclude={"windows", "draws", "tuned_on"})
         if self.draws:
             return {f"{id}-{k + 1}": common | {"draw": k} for k in range(self.draws)}
         if self.windows is None:

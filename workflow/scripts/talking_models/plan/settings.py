@@ -6,6 +6,7 @@ Snakemake asks this while it builds its DAG, so nothing here imports torch or re
 import logging
 from collections.abc import Mapping
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 from talking_models.config import Config, ConfigError
@@ -69,7 +70,9 @@ class Settings:
         """The committed choice for an experiment, if it was made on this data and split."""
         if self.config.tuning != "committed":
             return None
-        path = f"{self.config.tuned}/{data}/{experiment}.yaml"
+        split, path = self.source(split), f"{self.config.tuned}/{data}"
+        own = f"{path}/{split}/{experiment}.yaml"  # of a split that is not the data set's own
+        path = own if Path(own).exists() else f"{path}/{experiment}.yaml"
         found = read_choice(path)
         for word, now in self.basis(data, split).items() if found else ():
             if found.about.get(word) != now:
@@ -79,6 +82,13 @@ class Settings:
                 )
                 return None
         return found
+
+    def source(self, split: str) -> str:
+        """The split whose search chooses for another; of its windows and draws the first does."""
+        for id, entry in self.config.splits.items():
+            if split in self.config.parts(id):
+                return entry.tuned_on or self.config.parts(id)[0]
+        return split
 
     def basis(self, data: str, split: str) -> dict[str, Any]:
         """What a choice was made on."""
@@ -127,7 +137,7 @@ class Settings:
         """The files of a search in this run that say what it chose for an experiment."""
         if self.config.tuning != "search":
             return []
-        place = self.path(wildcards.data, wildcards.split, "tuning")
+        place = self.path(wildcards.data, self.source(wildcards.split), "tuning")
         names = self.config.starts_from(wildcards.experiment)
         return [f"{place}/{id}/chosen.yaml" for id in names]
 
