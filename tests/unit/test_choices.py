@@ -20,7 +20,7 @@ CHOICE = {
     },
     "from": {
         "training": {"steps": 500, "batch_size": 256, "dropout": 0.5},
-        "settings": {"rounds": 1, "w1": 10.0},
+        "settings": {"rounds": 1, "w1": 0.1},
     },
     "chosen": {
         "drama": {"training": {"steps": 250, "dropout": 0.3}, "settings": {"rounds": 2}},
@@ -63,7 +63,7 @@ def test_a_choice_is_laid_on_the_jobs_of_its_data(tuned):
     made = plan(tuned())
     war, drama = job(made), job(made, task="drama")
     assert [war["training"][key] for key in ("steps", "dropout")] == [325, 0.4]
-    assert [war["settings"][key] for key in ("rounds", "w1", "w2")] == [0, 4.0, 10.0]
+    assert [war["settings"][key] for key in ("rounds", "w1", "w2")] == [0, 4.0, 0.1]
     assert (drama["training"]["steps"], drama["settings"]["rounds"]) == (250, 2)
     assert (made.tuned("ml", "latest", "talk"), made.tuned("ml", "latest", "scratch")) == (
         True, False,
@@ -204,7 +204,7 @@ def test_a_choice_in_another_encoding_is_named(tmp_path):
     [
         ("settings", {"w9": 1}, r"talk, as it was tuned: settings\.w9"),
         ("settings", {"rounds": 9}, r"talk, as it was tuned: settings\.rounds: found 9"),
-        ("training", {"steps": 0}, r"talk, as it was tuned: training\.steps: found 0"),
+        ("training", {"steps": -1}, r"talk, as it was tuned: training\.steps: found -1"),
     ],
 )
 def test_a_choice_of_what_there_is_not_is_named(tuned, part, change, said):

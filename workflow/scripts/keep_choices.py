@@ -2,8 +2,8 @@
 
     python workflow/scripts/keep_choices.py results/ml-100k/latest/tuning/td/choice.yaml ...
 
-Each choice becomes config/tuned/<data>/<experiment>.yaml, or <data>/<split>/<experiment>.yaml if its
-split is another than `latest`, and its trials take the place of those that the experiment had in
+Each choice becomes config/tuned/<data>/<experiment>.yaml, of another split than `latest`
+<data>/<split>/<experiment>.yaml, and its trials take the place of those that the experiment had in
 trials.csv beside it.
 """
 

@@ -89,8 +89,8 @@ class Split(Strict):
 
     tuned_on: Identifier | None = Field(
         None,
-        description="The split in paths whose search chooses for this one; null: itself. Of windows "
-        "it is the first at the latest: it sees no later window's eval rows.",
+        description="The split in paths whose search chooses for this one; null: itself, of windows "
+        "and draws the first.",
     )
 
     @model_validator(mode="after")
