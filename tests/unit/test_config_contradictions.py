@@ -129,7 +129,7 @@ from talking_models.plan import Plan
         ),
         (
             curve(of="talk", over={"rounds": [0, 1]}, points={"2": "talk"}),
-            "curves.c: either `of` and `over`, or `points`",
+            "curves.c: either `of` and `over`, or `points`, or `splits` with `lines` and `against`",
         ),
         (
             curve(of="talk", over={"rounds": [0], "w1": [1.0]}),

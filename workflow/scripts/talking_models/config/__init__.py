@@ -175,10 +175,12 @@ class Config(Strict):
         """The columns of a table or curve, data, split, task id; those of all windows or draws of
         a split, which are one column where they are shown.
         """
+        own = getattr(shown, "splits", {}).values()
         return [
-            (data, split, task)
+            (data, part, task)
             for data in shown.data
-            for split in self.parts(shown.split or self.default_split(data))
+            for split in own or [shown.split or self.default_split(data)]
+            for part in self.parts(split)
             for task in self.tasks(data)
         ]
 

@@ -172,6 +172,9 @@ def _shown(config: Config) -> Iterator[Problem]:
                 yield from _names(where, experiment, rows, "no such experiment")
             yield from _names((*path, "against"), shown.against, rows, "no such experiment")
             yield from _names((*path, "metric"), shown.metric, METRICS.names(), "no such metric")
+            for value, split in getattr(shown, "splits", {}).items():
+                known = dict.fromkeys([*config.splits, *config.protocols])
+                yield from _names((*path, "splits", value), split, known, "no such split")
             of = getattr(shown, "of", None)
             yield from _names((*path, "of"), of, config.experiments, "no such experiment")
             for place, row in enumerate(getattr(shown, "bold", ())):

@@ -89,8 +89,8 @@ class Split(Strict):
 
     tuned_on: Identifier | None = Field(
         None,
-        description="The split in paths whose search chooses for this one; null: itself, of windows "
-        "and draws the first.",
+        description="The split in paths whose search chooses for this one; null: itself, "
+        "of windows and draws the first.",
     )
 
     @model_validator(mode="after")
@@ -254,7 +254,7 @@ class Shown(Strict):
     @property
     def named(self) -> dict[str, str]:
         """Its experiments by what is printed for each."""
-        return getattr(self, "rows" if isinstance(self, Table) else "points")
+        return self.rows if isinstance(self, Table) else {**self.points, **self.lines}
 
 
 class Table(Shown):
@@ -298,11 +298,20 @@ class Curve(Shown):
     points: dict[str, Identifier] = Field(
         {}, description="Instead: experiments by the value that is printed for each."
     )
+    splits: dict[str, Identifier] = Field(
+        {}, description="Or, with `lines`: splits by the value that is printed for each."
+    )
+    lines: dict[str, Identifier] = Field(
+        {}, description="With `splits`: names and experiments, each a line."
+    )
 
     @model_validator(mode="after")
     def _one_way(self) -> Curve:
-        if bool(self.points) == bool(self.over) or bool(self.over) != bool(self.of):
-            raise PydanticCustomError("contradiction", "either `of` and `over`, or `points`")
+        ways = sum(map(bool, (self.points, self.over, self.splits)))
+        beside = bool(self.lines and self.against) if self.splits else not self.lines
+        if ways != 1 or bool(self.over) != bool(self.of) or not beside:
+            text = "either `of` and `over`, or `points`, or `splits` with `lines` and `against`"
+            raise PydanticCustomError("contradiction", text)
         if len(self.over) > 1:
             raise PydanticCustomError("contradiction", "`over` takes one setting")
         return self

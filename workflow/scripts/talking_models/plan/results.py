@@ -197,10 +197,11 @@ class Plan(Jobs):
         """The figures that the configuration can have, by id: what draws them, what they need."""
         found = {}
         curves = [id for id, curve in self.config.curves.items() if curve.in_all]
-        for id in set(curves) & set(FIGURES.names()) - {"curve"}:
+        for id in set(curves) & set(FIGURES.names()) - {"curve", "shares"}:
             raise ConfigError(f"curves.{id}: a figure has this name, choose another id")
         for id in dict.fromkeys(["forest", *curves, *FIGURES.names()]):
-            name = "curve" if id in self.config.curves else id
+            curve = self.config.curves.get(id)
+            name = ("shares" if curve.splits else "curve") if curve else id
             need = FIGURES.get(name).needs(self, id)
             if need is not None:
                 found[id] = name, need

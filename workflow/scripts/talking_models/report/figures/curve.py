@@ -15,7 +15,7 @@ span the same range. The dashed line is what the curve is compared with."""
     @classmethod
     def needs(cls, plan, id):
         curve = plan.config.curves.get(id)
-        if curve is None:
+        if curve is None or curve.splits:
             return None
         rows = [row for table in plan.config.tables.values() for row in table.rows.items()]
         names = {each: row for row, each in reversed(rows)}  # the first table's are meant
