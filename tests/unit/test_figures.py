@@ -61,7 +61,7 @@ def drawn(tmp_path_factory):
     return folders
 
 
-NAMES = ["cka", "curve", "forest", "losses", "paper", "trials"]
+NAMES = ["cka", "curve", "forest", "losses", "paper", "shares", "trials"]
 
 
 @pytest.mark.parametrize("name", NAMES)

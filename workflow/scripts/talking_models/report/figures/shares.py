@@ -8,26 +8,22 @@ class Shares(Figure):
 
     title = "Gain along splits"
     caption = """\
-The metric minus that of the experiment at 0, as a mean over tasks, along shares of a task's training
-rows; everything else is the same, also the teacher, which has all rows. Bands are 95% intervals
-over users and seeds, drawn again (for each point alone, not for the whole line). A line on the
-better side of 0 pays, as far as its band leaves 0 out."""
+The metric minus that of the experiment at 0, as a mean over tasks, along shares of a task's
+training rows; everything else is the same, also the teacher, which has all rows. Bands are 95%
+intervals over users and seeds, each point's own. A line on the better side of 0 pays, as far as
+its band leaves 0 out."""
 
     @classmethod
     def needs(cls, plan, id):
         curve = plan.config.curves.get(id)
         if curve is None or not curve.splits:
             return None
-        parts = {
-            part: value
-            for value, split in curve.splits.items()
-            for part in plan.config.parts(split)
-        }
+        splits = [(value, plan.config.parts(split)) for value, split in curve.splits.items()]
         params = {
             "lines": curve.lines,
             "against": curve.against,
             "metric": plan.config.metric_of(curve),
-            "splits": parts,
+            "splits": {part: value for value, parts in splits for part in parts},
             "names": {data: plan.config.data[data].name or data for data in curve.data},
         }
         predictions = plan.evidence("predictions.parquet", plan.jobs(curve))
