@@ -5,6 +5,7 @@ import subprocess
 import sys
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -18,7 +19,7 @@ from talking_models.config import load
 from talking_models.config.merge import merge
 from talking_models.evidence.intervals import collect
 from talking_models.plan import Plan
-from talking_models.report.figures import FIGURES, losses, paper, style, trials
+from talking_models.report.figures import FIGURES, losses, paper, shares, style, trials
 from talking_models.report.markdown import MEAN
 
 ROOT = Path(__file__).parents[2]
@@ -203,6 +204,66 @@ def test_a_curve_names_its_setting_and_its_line_as_the_tables_do(keys, setting):
     assert params["setting"] == setting
     assert params["against"] == ("From scratch", "scratch")
     assert plan(curve(**keys)).figure("c")["params"]["against"] is None
+
+
+# --- gains along splits
+
+
+GAINS = {
+    "lines": {"LD": "ld", "TD": "td"},
+    "against": "scratch",
+    "metric": "rmse",
+    "splits": {"tenth-1": "10%", "tenth-2": "10%", "latest": "100%"},
+    "names": {"shop": "The shop"},
+}
+
+
+def drawn_shares(folder):
+    """Predictions of two draws of a tenth, a seed each, and of all rows: LD gains on the tenth."""
+    random, paths = np.random.default_rng(0), []
+    users = np.repeat(np.arange(40), 5)
+    common = {genre: random.normal(size=(2, 200)) for genre in ("Drama", "War")}
+    for genre, errors in common.items():
+        for name, factor in (("scratch", 1.0), ("ld", 0.8), ("td", 1.0)):
+            for draw in (0, 1):
+                frame = of_ratings(
+                    name, genre, users, factor * errors[draw], split=f"tenth-{draw + 1}"
+                )
+                paths.append(write_job(folder, frame.assign(seed=draw)))
+            frame = of_ratings(name, genre, users, errors, split="latest")
+            paths.append(write_job(folder, frame))
+    return paths
+
+
+def test_gains_are_mean_differences_with_intervals_of_all_draws_together(tmp_path):
+    paths = drawn_shares(tmp_path)
+    given = {key: GAINS[key] for key in ("lines", "against", "metric", "splits")}
+    found = shares.gains(paths, **given).set_index(["split", "line"])
+    tenth = collect([path for path in paths if "tenth" in str(path)], "rmse")
+    scratch = tenth.values[tenth.experiments.index("scratch")].mean()
+    assert tenth.seeds == 2
+    assert found.loc[("10%", "LD"), "gain"] == pytest.approx(-0.2 * scratch)
+    assert found.loc[("10%", "LD"), "low"] < -0.2 * scratch < found.loc[("10%", "LD"), "high"] < 0
+    assert (found.loc["100%", ["gain", "low", "high"]] == 0).all(axis=None)
+
+
+def test_a_curve_along_splits_is_drawn_from_all_their_draws():
+    tenth = {"kind": "latest", "share": 0.1, "draws": 3}
+    curve = {"title": "C", "data": ["ml"], "against": "scratch", "lines": {"Talk": "talk"}}
+    curve["splits"] = {"10%": "tenth", "100%": "latest"}
+    made = plan({"splits": {"tenth": tenth}, "curves": {"c": curve}})
+    figure = made.figure("c")
+    assert figure["name"] == "shares"
+    assert figure["params"]["splits"] == {f"tenth-{k}": "10%" for k in (1, 2, 3)} | {
+        "latest": "100%"
+    }
+    files = figure["inputs"]["predictions"]
+    assert "results/ml/tenth-2/war/scratch/predictions.parquet" in files
+    assert len(files) == 4 * 2 * 2
+    config = made.training_config(
+        SimpleNamespace(data="ml", split="tenth-2", task="war", experiment="talk")
+    )
+    assert (config["seeds"], config["first_seed"]) == (1, 1)
 
 
 # --- ours against the paper's
@@ -403,6 +464,7 @@ def draw_all(folder):
     draw(folder, "cka", similarity=[alike], rows={"S": "scratch", "TD": "td"})
     tried = pd.concat([TRIED.assign(experiment=id) for id in rows.values()])
     draw(folder, "trials", trials=[written(folder / "trials.csv", tried)], rows=rows, unit="stars")
+    draw(folder, "shares", predictions=drawn_shares(folder / "shares"), **GAINS)
 
 
 if __name__ == "__main__":
