@@ -71,7 +71,7 @@ def judged(tmp_path):
         claims.run(
             files,
             histories,
-            {"t": about} if tables is None else tables,
+            {"here": {"t": about} if tables is None else tables},
             tmp_path / "claims.yaml",
             tmp_path / "facts.yaml",
             trial,
@@ -124,7 +124,7 @@ def test_each_verdict_from_data_that_deserves_it(judged, worse, noise, verdict):
     assert (row.holds_in, row.paper_holds_in, row.of)[1:] == (2, 2)
     assert row.low < row.estimate < row.high
     assert f"| **{verdict}** |" in page
-    assert f"Verdict: **{verdict}**. The paper: “it does”." in page
+    assert f"Verdict: **{verdict}**." in page
     assert page.startswith("# The paper's claims\n\nStamp.\n")
 
 

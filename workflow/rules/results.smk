@@ -118,7 +118,7 @@ rule judge_claims:
         mem_mb=per_attempt(1000),
         runtime=per_attempt(10),
     params:
-        tables={id: PLAN.about(id) for id in PLAN.judged},
+        tables=PLAN.judged_on(),
         claims=lambda wildcards: CONFIG.claims,
         facts=lambda wildcards: CONFIG.paper,
         stamp=PLAN.stamp(*PLAN.judged),

@@ -175,6 +175,8 @@ def _shown(config: Config) -> Iterator[Problem]:
             for value, split in getattr(shown, "splits", {}).items():
                 known = dict.fromkeys([*config.splits, *config.protocols])
                 yield from _names((*path, "splits", value), split, known, "no such split")
+            of = getattr(shown, "claims_of", None)
+            yield from _names((*path, "claims_of"), of, config.tables, "no such table")
             of = getattr(shown, "of", None)
             yield from _names((*path, "of"), of, config.experiments, "no such experiment")
             for place, row in enumerate(getattr(shown, "bold", ())):

@@ -276,6 +276,11 @@ class Table(Shown):
         pattern=r"\.csv$",
         description="The published numbers, relative to the repository root; none if left out.",
     )
+    claims_of: Identifier | None = Field(
+        None,
+        description="A published table whose claims are judged on this one's rows, too: on other "
+        "rows of the data.",
+    )
     rows: dict[str, Identifier] = Field(
         min_length=1,
         description="Row names, as published, with their experiment ids, or a teacher's.",

@@ -38,7 +38,8 @@ class Plan(Jobs):
         self.tables_of_all = [id for id, table in tables.items() if table.in_all]
         self.compared = [id for id in self.tables_of_all if tables[id].against]
         self.published = [id for id in self.tables_of_all if tables[id].paper]
-        self.judged = self.published if config.claims else []
+        also = [id for id in self.tables_of_all if tables[id].claims_of in self.published]
+        self.judged = [*self.published, *also] if config.claims else []
         self.metrics = list(dict.fromkeys(map(config.metric_of, tables.values())))
         # The first table with a student trained from scratch: what figures are about.
         alone = (
@@ -105,6 +106,18 @@ class Plan(Jobs):
             "references": REFERENCES if config.family(table.data[0]) == "ratings" else {},
             "untuned": [row for row in tuned if any(tuned.values()) and not tuned[row]],
         }
+
+    def judged_on(self) -> dict[str, dict[str, Any]]:
+        """The tables that claims are judged on, by what they are shown as: the published ones, and
+        those that stand for them on other rows, by their split.
+        """
+        found: dict[str, dict[str, Any]] = defaultdict(dict)
+        for id in self.judged:
+            of, split = self.config.tables[id].claims_of, self.config.tables[id].split
+            found[split or id if of else "the paper's protocol"][of or id] = self.about(id) | {
+                "paper": self.config.tables[of or id].paper
+            }
+        return dict(found)
 
     def _is_tuned(self, columns: Iterable[tuple[str, str, str]], experiment: str) -> bool:
         return all(self.tuned(data, split, experiment) for data, split, _ in columns)

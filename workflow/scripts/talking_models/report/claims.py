@@ -7,7 +7,7 @@ that the paper has, by the rule of `evidence.verdicts`.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import product
+from itertools import groupby, product
 from pathlib import Path
 from typing import Any, Literal
 
@@ -26,8 +26,8 @@ from talking_models.report.paper import Paper, means, numbers
 from talking_models.report.significance import evidence_of
 
 COLUMNS = [
-    "claim", "text", "verdict", "verdict_sqrt2", "quantity", "metric", "estimate", "low", "high",
-    "p", "detectable", "paper", "holds_in", "paper_holds_in", "of",
+    "claim", "text", "on", "verdict", "verdict_sqrt2", "quantity", "metric", "estimate", "low",
+    "high", "p", "detectable", "paper", "holds_in", "paper_holds_in", "of",
 ]  # fmt: skip
 RULE = verdicts.__doc__.split("\n\n", 1)[1]
 
@@ -60,11 +60,17 @@ class Judged:
     loose: Verdict  # had the paper's rows been another sample: errors times the root of two
     why: str = ""  # why there is nothing to judge, or ""
     metric: str = ""
+    on: str = ""  # which rows of the data
     pairs: list[dict[str, Any]] = field(default_factory=list)  # see `compared`
 
     def rows(self) -> list[dict[str, Any]]:
         """Of `claims.csv`."""
-        own = {"claim": self.claim.id, "text": self.claim.text, "metric": self.metric}
+        own = {
+            "claim": self.claim.id,
+            "text": self.claim.text,
+            "metric": self.metric,
+            "on": self.on,
+        }
         own |= {"verdict": str(self.verdict), "verdict_sqrt2": str(self.loose)}
         return [own | pair for pair in self.pairs or [{}]]
 
@@ -75,12 +81,17 @@ def read(path: str | Path) -> list[Claim]:
 
 
 def judge(
-    claim: Claim, tables: Mapping, predictions: Sequence, histories: Sequence, paper: Paper
+    claim: Claim,
+    on: str,
+    tables: Mapping,
+    predictions: Sequence,
+    histories: Sequence,
+    paper: Paper,
 ) -> Judged:
     """The verdict on a claim; see `run`."""
 
     def without(why: str, verdict: Verdict = Verdict.NOT_RUN) -> Judged:
-        return Judged(claim, verdict, verdict, why)
+        return Judged(claim, verdict, verdict, why, on=on)
 
     refs = dict.fromkeys(ref for pair in claim.pairs for ref in pair)
     lost = dict.fromkeys(table for table, _ in refs if table not in tables)
@@ -123,7 +134,7 @@ def judge(
     combine = verdicts.of_all if claim.needs == "all" else verdicts.of_some
     each = [pair["own"] for pair in found]
     loose = [Estimate(e.value, e.error * 2**0.5, e.freedom, e.printed) for e in each]
-    return Judged(claim, combine(each), combine(loose), "", about["metric"], found)
+    return Judged(claim, combine(each), combine(loose), "", about["metric"], on, found)
 
 
 def compared(change: Difference, printed: np.ndarray) -> dict[str, Any]:
@@ -155,16 +166,22 @@ def page(found: Sequence[Judged], trial: bool, stamp: str) -> list[str]:
             return str(verdict)
         return f"{verdict} (a trial run, no result)" if trial else f"**{verdict}**"
 
-    table = []
-    for j in found:
-        why = f": {j.why[0].lower()}{j.why[1:]}" if j.why else ""
-        loose = "" if j.why else str(j.loose)
-        table.append([f"{j.claim.id}. {j.claim.text}", said(j.verdict) + why, loose])
+    table, columns = [], list(dict.fromkeys(judged.on for judged in found))
+    for claim, own in groupby(found, key=lambda judged: judged.claim):
+        line = [f"{claim.id}. {claim.text}"]
+        for j in own:
+            why = f": {j.why[0].lower()}{j.why[1:]}" if j.why else ""
+            line.append(said(j.verdict) + why)
+            if j.on == columns[0]:
+                line.append("" if j.why else str(j.loose))
+        table.append(line)
+    heads = ["Claim", "Verdict", "If the paper's rows were another sample"]
+    heads += [f"On {on}" for on in columns[1:]]
     parts = [
         "# The paper's claims",
         stamp,
-        grid(["Claim", "Verdict", "If the paper's rows were another sample"], table, words=3),
-        "Under this protocol and these settings. The last column takes our standard errors times "
+        grid(heads, table, words=len(heads)),
+        "Under this protocol and these settings. The third column takes our standard errors times "
         "the square root of 2.",
         "## How a verdict is reached",
         RULE.strip(),
@@ -183,11 +200,11 @@ def page(found: Sequence[Judged], trial: bool, stamp: str) -> list[str]:
             holds = f"{pair['holds_in']} of {pair['of']}"
             holds += f" ({pair['of'] / 2:.1f}; {pair['expected']:.1f})"
             lines.append([pair["quantity"], ours, theirs, alone, holds])
-        parts += [
-            f"## {judged.claim.id}. {judged.claim.text}",
-            f"Verdict: {said(judged.verdict)}. The paper: “{judged.claim.quote}”.",
-            judged.why or grid(head, lines),
-        ]
+        if judged.on == columns[0]:
+            quote = f"The paper: “{judged.claim.quote}”."
+            parts += [f"## {judged.claim.id}. {judged.claim.text}", quote]
+        on = f" on {judged.on}" if len(columns) > 1 else ""
+        parts += [f"Verdict{on}: {said(judged.verdict)}.", judged.why or grid(head, lines)]
         size = max((p["detectable"] for p in judged.pairs if p["own"].error), default=None)
         if judged.verdict is Verdict.UNDECIDED and size:
             parts.append(f"A true difference of {size:.4f} would have been told from none.")
@@ -215,7 +232,7 @@ def power_table(found: Sequence[Judged]) -> list[str]:
 def run(
     predictions: Sequence[str | Path],
     histories: Sequence[str | Path],
-    tables: Mapping[str, Mapping[str, Any]],
+    tables: Mapping[str, Mapping[str, Mapping[str, Any]]],
     claims: str | Path,
     facts: str | Path | None,
     trial: bool,
@@ -223,9 +240,15 @@ def run(
     csv: str | Path,
     md: str | Path,
 ) -> None:
-    """All verdicts, from files to files; `tables` are what the plan says of them, by id."""
+    """All verdicts, from files to files; `tables` are what the plan says of them, by which rows of
+    the data they are of, and by id.
+    """
     paper = Paper.read(facts)
-    found = [judge(claim, tables, predictions, histories, paper) for claim in read(claims)]
+    found = [
+        judge(claim, on, own, predictions, histories, paper)
+        for claim in read(claims)
+        for on, own in tables.items()
+    ]
     rows = [row for judged in found for row in judged.rows()]
     write_csv(csv, pd.DataFrame(rows).reindex(columns=COLUMNS))
     write(md, page(found, trial, stamp))
