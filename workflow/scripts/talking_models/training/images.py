@@ -26,24 +26,19 @@ from talking_models.training.devices import launch
 from talking_models.training.image_loop import Learner, PlacedStreams, micro_batches, train
 from talking_models.training.loader import augmented, in_order, shuffled
 from talking_models.training.loop import HISTORY
-from talking_models.training.resume import Logs, Resume, key_of
+from talking_models.training.resume import Record, key_of
 
 MEASURE_BATCH = 256  # images at once, where nothing is learnt
 
 
 @dataclass(frozen=True)
 class Inputs:
-    """What a training job reads; never the eval slice.
-
-    Attributes:
-        backbone: the pre-trained weights that the student starts from.
-        teachers: by id, the files of each: pre-trained weights and a probe, or a model that was
-            trained on the data set.
-    """
+    """What a training job reads; never the eval slice."""
 
     fit: Path
     val: Path
-    backbone: Path
+    backbone: Path  # the pre-trained weights that the student starts from
+    # by id: pre-trained weights and a probe, or a model that was trained on the data set
     teachers: Mapping[str, tuple[Path, ...]]
 
     @classmethod
@@ -55,17 +50,6 @@ class Inputs:
             for i, id in enumerate(config["teachers"])
         }
         return cls(files["fit"], files["val"], files["backbone"], teachers)
-
-
-@dataclass(frozen=True)
-class Outputs:
-    """Where a training job writes; `board` is a folder for TensorBoard."""
-
-    models: Path
-    history: Path
-    config: Path
-    throughput: Path
-    board: Path
 
 
 def teacher_of(
@@ -80,7 +64,11 @@ def teacher_of(
 
 
 def fit(
-    fabric: Fabric, inputs: Inputs, config: Mapping[str, Any], key: str, outputs: Outputs
+    fabric: Fabric,
+    inputs: Inputs,
+    config: Mapping[str, Any],
+    key: str,
+    outputs: Mapping[str, Path],
 ) -> None:
     """Train one student, in every process of `fabric`; the first one writes."""
     log = logging.getLogger("talking_models")
@@ -136,33 +124,24 @@ def fit(
     )
     where = f"{world} processes on {fabric.device}, {len(mine)} times {micro} images a step each"
     log.info("%s, %d training images, %s", config["method"], len(examples), where)
-    # a killed job leaves it and goes on from it
-    resume = Resume(Path(outputs.models).with_name("checkpoint.safetensors"), key)
-    logs = Logs(outputs.board if fabric.is_global_zero else None)
-    train(
-        fabric,
-        Learner(student, method, teachers, layers.draw),
-        batches,
-        accuracy,
-        prepare,
-        config,
-        resume,
-        logs,
-        log,
-    )
-    logs.close()
+    left = Path(outputs["models"]).with_name("checkpoint.safetensors")  # by a killed job
+    record = Record(left, key, outputs["board"] if fabric.is_global_zero else None)
+    learner = Learner(student, method, teachers, layers.draw)
+    train(fabric, learner, batches, accuracy, prepare, config, record, log)
     if fabric.is_global_zero:
-        write_csv(outputs.history, pd.DataFrame(logs.history, columns=HISTORY))
-        pace = pd.DataFrame(logs.throughput, columns=["step", "images_per_second"])
-        write_csv(outputs.throughput, pace)
-        write_yaml(outputs.config, dict(config))
+        record.board.experiment.close()
+        write_csv(outputs["history"], pd.DataFrame(record.history, columns=HISTORY))
+        pace = pd.DataFrame(record.throughput, columns=["step", "images_per_second"])
+        write_csv(outputs["throughput"], pace)
+        write_yaml(outputs["config"], dict(config))
         about = {"classes": examples.classes, "seed": seed}
-        save_trained(outputs.models, student, form, look, **about)
-        resume.path.unlink(missing_ok=True)
+        save_trained(outputs["models"], student, form, look, **about)
+        left.unlink(missing_ok=True)
 
 
-def run(inputs: Inputs, config: Mapping[str, Any], code: str, outputs: Outputs) -> None:
-    """A whole training job, from files to files.
+def run(inputs: Inputs, config: Mapping[str, Any], code: str, outputs: Mapping[str, Path]) -> None:
+    """A whole training job, from files to files: `models`, `history`, `config` and `throughput`,
+    and `board`, a folder for TensorBoard.
 
     The effective config, see `config.Config.training_job`, has a `seed`; what a killed job left is
     not read if it is of other code, of which `code` is a digest.

@@ -90,20 +90,13 @@ def train(
     log: logging.Logger,
     looks: tuple[int, Callable[[], None]] | None = None,
 ) -> pd.DataFrame:
-    """Train `student` and the method's modules together with AdamW, in place.
+    """Train `student`, of `seeds`, and the method's modules together with AdamW, in place.
 
-    Args:
-        student: a model or stack of models.
-        method: what is minimised.
-        teachers: frozen, by id; see `Method.loss`.
-        batches: one is taken per step.
-        config: the effective config; with `precision` bfloat16 only products of matrices are in it.
-        seeds: of the models of the stack, for messages.
-        log: gets about ten progress lines.
-        looks: every so many steps a function is called with the student in eval mode.
+    With `precision` bfloat16 only products of matrices are in it. `looks` is a function that is
+    called every so many steps, with the student in eval mode.
 
     Returns:
-        The history at those steps, one row per step and loss part or monitor: `step`, `name`,
+        The history at `LOG_LINES` steps, one row per step and loss part or monitor: `step`, `name`,
         `value` (mean over the stack) and, for parts, `gradient_norm` over the student.
 
     Raises:

@@ -25,15 +25,6 @@ from talking_models.training.setup import one_thread
 from talking_models.training.teacher import FrozenTeacher
 
 
-@dataclass(frozen=True)
-class Outputs:
-    """Where a training job writes."""
-
-    models: Path
-    history: Path
-    config: Path
-
-
 def read_rows(paths: Sequence[str | Path]) -> pd.DataFrame:
     """Rating rows of several training slices, one after the other.
 
@@ -51,15 +42,11 @@ def read_rows(paths: Sequence[str | Path]) -> pd.DataFrame:
 
 @dataclass(frozen=True)
 class Validation:
-    """Rows that a stack does not train on, and its RMSE on them every so many steps.
-
-    Attributes:
-        curve: filled in training: one list per look, with the RMSE of each seed.
-    """
+    """Rows that a stack does not train on, and its RMSE on them every so many steps."""
 
     rows: pd.DataFrame
     every: int
-    curve: list[list[float]] = field(default_factory=list)
+    curve: list[list[float]] = field(default_factory=list)  # by look and seed, filled in training
 
 
 def fit(
@@ -70,18 +57,10 @@ def fit(
     log: logging.Logger,
     validation: Validation | None = None,
 ) -> tuple[Checkpoint, pd.DataFrame]:
-    """Train a stack of models by one method.
+    """Train a stack of models by one method: the models, and the history, see `loop.train`.
 
-    Args:
-        rows, items: training rows, and the items' table.
-        config: the effective config, see `config.Config.training_job`.
-        teachers: trained teachers by id; none for a method without a teacher. With `teacher_seed`
-            `paired` the i-th model of each teaches the i-th student, else the first all of them.
-        log: gets the progress.
-        validation: is looked at while training.
-
-    Returns:
-        The trained models, and the history of the loss, see `loop.train`.
+    `config` is the effective one, see `config.Config.training_job`. With `teacher_seed` `paired`
+    the i-th model of each teacher teaches the i-th student, else the first all of them.
 
     Raises:
         ValueError: a teacher has not as many models as there are students.
@@ -134,14 +113,17 @@ def run(
     rows: Sequence[str | Path],
     items: str | Path,
     config: Mapping[str, Any],
-    outputs: Outputs,
+    outputs: Mapping[str, str | Path],
     log: logging.Logger,
     teachers: Mapping[str, str | Path],
 ) -> None:
-    """A whole training job, from files to files, on one thread; it never sees the eval slice."""
+    """A whole training job, from files to files, on one thread; it never sees the eval slice.
+
+    `outputs` are the files `models`, `history` and `config`.
+    """
     one_thread()
     taught_by = {name: Checkpoint.load(path) for name, path in teachers.items()}
     checkpoint, history = fit(read_rows(rows), read_items(items), config, taught_by, log)
-    checkpoint.save(outputs.models)
-    write_csv(outputs.history, history)
-    write_yaml(outputs.config, dict(config))
+    checkpoint.save(outputs["models"])
+    write_csv(outputs["history"], history)
+    write_yaml(outputs["config"], dict(config))
