@@ -21,9 +21,8 @@ from talking_models.training.resume import Record
 
 
 class PlacedStreams(Streams):
-    """Streams that are set to a place in the training before they are used.
-
-    A training that is resumed, or shared by several processes, then draws what another draws there.
+    """Streams that are set to a place in the training before they are used, so that one that is
+    resumed, or shared by several processes, draws what another draws there.
     """
 
     def seek(self, *place: int) -> None:
@@ -35,10 +34,8 @@ class PlacedStreams(Streams):
 
 
 class Learner(nn.Module):
-    """All that is trained, as one module: the student and the method's own modules.
-
-    Its forward pass is the loss, so that a wrapper for several devices sees every use of a weight.
-    The method's training noise comes from `draws`.
+    """All that is trained, the student and the method's own modules, as one module whose forward
+    pass is the loss: a wrapper for several devices sees every use of a weight.
     """
 
     def __init__(

@@ -44,11 +44,10 @@ class Inputs:
     @classmethod
     def of(cls, config: Mapping[str, Any], files: Mapping[str, Any]) -> Inputs:
         """The inputs of a rule, whose teachers are numbered in the order of the config."""
-        names = ("teacher", "probe")
-        teachers = {
-            id: tuple(files[f"{name}{i}"] for name in names if f"{name}{i}" in files)
-            for i, id in enumerate(config["teachers"])
-        }
+        teachers = {}
+        for i, id in enumerate(config["teachers"]):
+            own = (f"teacher{i}", f"probe{i}")
+            teachers[id] = tuple(files[name] for name in own if name in files)
         return cls(files["fit"], files["val"], files["backbone"], teachers)
 
 
@@ -93,6 +92,7 @@ def fit(
     method = methods.build(config, ClassObjective(layers), layers, student, teachers)
     rank, world = fabric.global_rank, fabric.world_size
     micro, mine = micro_batches(training, rank, world)
+    share = {"workers": workers, "rank": rank, "world": world}
 
     def prepare() -> None:
         chunks = -(-training["prepare_images"] // MEASURE_BATCH)
@@ -105,23 +105,15 @@ def fit(
 
     def accuracy() -> float:
         correct = torch.zeros((), device=fabric.device)
-        share = in_order(val, look, MEASURE_BATCH, workers, rank, world)
+        own = in_order(val, look, MEASURE_BATCH, **share)
         with torch.no_grad(), fabric.autocast():
-            for batch in map(fabric.to_device, share):
+            for batch in map(fabric.to_device, own):
                 correct += (student(batch).output.argmax(-1) == batch.target).sum()
         return float(fabric.all_reduce(correct, reduce_op="sum")) / len(val)
 
-    batches = partial(
-        shuffled,
-        examples,
-        augmented(look, training["smallest_area"], training["flip"]),
-        seed=seed,
-        batch_size=training["batch_size"],
-        micro=micro,
-        workers=workers,
-        rank=rank,
-        world=world,
-    )
+    transform = augmented(look, training["smallest_area"], training["flip"])
+    drawn = {"seed": seed, "batch_size": training["batch_size"], "micro": micro}
+    batches = partial(shuffled, examples, transform, **drawn, **share)
     where = f"{world} processes on {fabric.device}, {len(mine)} times {micro} images a step each"
     log.info("%s, %d training images, %s", config["method"], len(examples), where)
     left = Path(outputs["models"]).with_name("checkpoint.safetensors")  # by a killed job
@@ -134,8 +126,8 @@ def fit(
         pace = pd.DataFrame(record.throughput, columns=["step", "images_per_second"])
         write_csv(outputs["throughput"], pace)
         write_yaml(outputs["config"], dict(config))
-        about = {"classes": examples.classes, "seed": seed}
-        save_trained(outputs["models"], student, form, look, **about)
+        classes = examples.classes
+        save_trained(outputs["models"], student, form, look, classes=classes, seed=seed)
         left.unlink(missing_ok=True)
 
 

@@ -90,10 +90,8 @@ def shuffled(
     rank: int = 0,
     world: int = 1,
 ) -> Iterator[ImageBatch]:
-    """Micro-batches of process `rank` for some steps of the training, one step after the other.
-
-    Of the micro-batches of `micro` images that make a step's `batch_size`, a process takes the
-    rank-th and every world-th after it. `seed` is that of order and augmentation.
+    """Micro-batches of process `rank` for some steps of the training: of those of `micro` images
+    that make a step's `batch_size`, the rank-th and every world-th after it.
     """
 
     def places() -> Iterator[list[tuple[int, int]]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import pandas as pd
@@ -59,15 +60,16 @@ def forget_untrained(method: Method, step: int, student: nn.Module, own: nn.Modu
             module.zero_grad(set_to_none=True)
 
 
+@dataclass
 class Progress:
-    """Progress lines with the pace, in what a step has many of, and the time left."""
+    """Progress lines with the pace, in `unit`s, of which a step has `many`, and the time left."""
 
-    def __init__(
-        self, log: logging.Logger, steps: int, begun: int = 0, unit: str = "steps", many: int = 1
-    ) -> None:
-        self.log, self.steps, self.begun = log, steps, begun
-        self.unit, self.many = unit, many
-        self.started = time.monotonic()
+    log: logging.Logger
+    steps: int
+    begun: int = 0
+    unit: str = "steps"
+    many: int = 1
+    started: float = field(default_factory=time.monotonic)
 
     def report(self, taken: int, values: Mapping[str, float]) -> float:
         """Write a line after `taken` steps; the pace."""

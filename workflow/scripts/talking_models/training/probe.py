@@ -58,19 +58,13 @@ def fit_probe(
     return layer
 
 
-def probe(
-    fabric: Fabric,
-    fit: Path,
-    val: Path,
-    backbone: Path,
-    config: Mapping[str, Any],
-    outputs: Mapping[str, Path],
+def _run(
+    fabric: Fabric, slices: Mapping[str, Path], backbone: Path, config: Any, outputs: Any
 ) -> None:
-    """Train and measure the probe of one data set; see `run`."""
     form, weights = config["settings"], Backbone.load(backbone)
     model = fabric.to_device(MODELS.get(form["kind"]).teacher(form, weights).eval())
     rows = []
-    for path, name in ((fit, "fit"), (val, "val")):
+    for name, path in slices.items():
         examples, found = Examples.read(path, name), []
         with torch.no_grad(), fabric.autocast():
             batches = in_order(examples, weights.look, MEASURE_BATCH, config["device"]["workers"])
@@ -102,4 +96,4 @@ def run(
     `outputs` are the files `probe` and `accuracy`.
     """
     device = dict(config["device"]) | {"devices": 1}
-    launch(device, probe, fit, val, backbone, dict(config), dict(outputs))
+    launch(device, _run, {"fit": fit, "val": val}, backbone, dict(config), dict(outputs))

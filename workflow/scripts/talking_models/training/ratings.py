@@ -102,8 +102,7 @@ def fit(
 
         looks = validation.every, look
     order = shuffled_rows(len(data), training["batch_size"], Streams(seeds, "order"))
-    batches = map(data.batch, order)
-    history = train(student, method, frozen, batches, config, seeds, log, looks)
+    history = train(student, method, frozen, map(data.batch, order), config, seeds, log, looks)
     weights = {name: tensor.detach() for name, tensor in student.state_dict().items()}
     listing = items.set_index("item").loc[vocabulary.items].to_dict("list")
     return Checkpoint(list(seeds), dict(form), vocabulary, listing, weights), history
