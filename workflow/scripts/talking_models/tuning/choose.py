@@ -28,10 +28,8 @@ def choices(curves: pd.DataFrame, scope: str) -> dict[str, tuple[int, int]]:
     groups = dict(list(done.groupby("task", sort=False)))
     if scope == "shared":
         groups = dict.fromkeys(groups, done)
-    return {
-        task: group.groupby(["trial", "look"])["rmse"].mean().idxmin()
-        for task, group in groups.items()
-    }
+    means = {task: own.groupby(["trial", "look"])["rmse"].mean() for task, own in groups.items()}
+    return {task: mean.idxmin() for task, mean in means.items()}
 
 
 def chosen_score(curves: pd.DataFrame, chosen: dict[str, tuple[int, int]]) -> pd.Series:

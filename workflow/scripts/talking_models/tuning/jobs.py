@@ -37,10 +37,8 @@ def configs_of_tasks(
     chosen: Sequence[str | Path],
     ablation: bool,
 ) -> dict[str, dict[str, Any]]:
-    """What each task's trials start from: an experiment's config, and what was chosen before.
-
-    That is by training from scratch, of which only `id_dropout` is taken, the same for all methods;
-    or, for an ablation, by the experiment that it is like.
+    """What each task's trials start from: an experiment's config, and what was chosen before, from
+    scratch, of which only `id_dropout` is taken, or by the experiment that an `ablation` is like.
     """
     configs = dict.fromkeys(tasks, config)
     for path in chosen:
@@ -61,9 +59,7 @@ def fold_rows(train: pd.DataFrame, count: int, fold: int) -> tuple[pd.DataFrame,
 
 
 class FoldScores:
-    """Validation curves of settings, for every task of a search: students trained on a fold, scored
-    on the rows that follow it. Arguments are those of `search`, read.
-    """
+    """Validation curves of settings, for every task of a search, whose arguments it takes, read."""
 
     def __init__(
         self,
@@ -81,10 +77,10 @@ class FoldScores:
             parts = fold_rows(train, search["folds"], fold)
             of = [members(by, items, part) if set(tasks) != {ALL} else {} for part in parts]
             for id, name in tasks.items():
-                own = [
-                    part if id == ALL else part[belongs[name]].reset_index(drop=True)
-                    for part, belongs in zip(parts, of, strict=True)
-                ]
+                own = parts
+                if id != ALL:
+                    within = (part[rows[name]] for part, rows in zip(parts, of, strict=True))
+                    own = [part.reset_index(drop=True) for part in within]
                 if any(part.empty for part in own):
                     raise ValueError(f"the task {name!r} has no rows in fold {fold}: leave it out")
                 self.rows[fold, id] = own
@@ -126,22 +122,20 @@ def search(
     Args:
         rows, items: the training slices of the task of all rows, and the items' table.
         tasks, by: names of the tasks by id, a teacher's is `all`, and see `splits.members`.
-        configs: the config of each task, which each trial changes.
-        trials: changes to try, see `space.trials`.
+        configs: the config of each task, which each of the `trials` changes.
         search: `folds`, `seeds`, `precision`, `steps` (the most that a choice can have), `every`,
             `scope`. With `steps` and `every` None, steps are not chosen: those of the configs stay.
         teachers: checkpoints by the teacher's id, one per fold.
-        journal: see `run_search`; scores depend neither on the scope nor on the number of trials.
         code, about: a digest of it, and what the choice is for.
         begun: the config without any choice, also without those that `configs` have from others.
         outputs: files `curves`, `trials`, `chosen` and `choice`.
-        log: gets a line for each trial.
     """
     one_thread()
     loaded = {id: [Checkpoint.load(path) for path in paths] for id, paths in teachers.items()}
     score = FoldScores(read_rows(rows), read_items(items), configs, tasks, by, search, loaded)
     files = [*rows, items, *(path for paths in teachers.values() for path in paths)]
     digests = [sha256(Path(file).read_bytes()).hexdigest() for file in files]
+    # scores depend neither on the scope nor on the number of trials
     scored_by = {key: value for key, value in search.items() if key not in ("scope", "trials")}
     identity = [configs, scored_by, code, digests]
     curves = run_search(trials, score, list(configs), search["folds"], journal, identity, log)

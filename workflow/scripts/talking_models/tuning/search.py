@@ -17,16 +17,17 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+# settings and fold to the validation curves (tasks, looks), the RMSE's mean over seeds
+Evaluate = Callable[[dict[str, Any], int], np.ndarray]
 KEYS = ["search", "settings", "fold", "found"]  # of a journal's lines
 
 
 class Journal:
     """What a search has scored, in a file that it goes on from: one line of JSON for each fold.
 
-    A fold is known by the `identity` of what was searched (plain values) and by the settings
-    scored, not by its place in a list. So another list of trials finds what it has in common with
-    the last. A line that was cut off, by a kill, a full disk or a power loss that leaves zeros, is
-    taken off and scored again.
+    A fold is known by the `identity` of what was searched (plain values) and by its settings, so
+    that another list of trials finds what it has in common with the last. A line that was cut off,
+    by a kill, a full disk or a power loss that leaves zeros, is scored again.
 
     Raises:
         ValueError: the file is damaged elsewhere than at its end.
@@ -57,15 +58,8 @@ class Journal:
                 self.found[value["settings"], value["fold"]] = value["found"]
             whole += len(line)
 
-    def curves(
-        self,
-        settings: dict[str, Any],
-        fold: int,
-        evaluate: Callable[[dict[str, Any], int], np.ndarray],
-    ) -> list | str:
-        """The curves of some settings on a fold, kept to the last digit or evaluated now; why
-        training diverged, if it did.
-        """
+    def curves(self, settings: dict[str, Any], fold: int, evaluate: Evaluate) -> list | str:
+        """The curves of some settings on a fold, kept or evaluated now; or why they diverged."""
         place = json.dumps(settings, sort_keys=True), fold
         if place not in self.found:
             try:
@@ -84,7 +78,7 @@ class Journal:
 
 def run_search(
     trials: Sequence[dict[str, Any]],
-    evaluate: Callable[[dict[str, Any], int], np.ndarray],
+    evaluate: Evaluate,
     tasks: Sequence[str],
     folds: int,
     journal: str | Path,
@@ -98,14 +92,8 @@ def run_search(
     of the scores that the earlier complete trials had at that fold, where there are `startup` of
     them. A score is the lowest mean over the folds so far and the tasks.
 
-    Args:
-        trials: settings, see `space.trials`.
-        evaluate: (settings, fold) to the validation curves (tasks, looks), the RMSE's mean over
-            seeds; an ArithmeticError ends the trial as failed.
-        tasks: names of the curves.
-        folds: number of folds.
-        journal, identity: where the search goes on from, see `Journal`.
-        log: gets a line for each trial that is scored now.
+    An ArithmeticError of `evaluate`, whose curves are of `tasks`, ends a trial as failed. For
+    `journal` and `identity` see `Journal`.
 
     Returns:
         One row per trial, fold, task and look: `trial`, `state` (complete, pruned, failed), `fold`,
