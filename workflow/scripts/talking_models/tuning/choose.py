@@ -39,9 +39,7 @@ def chosen_score(curves: pd.DataFrame, chosen: dict[str, tuple[int, int]]) -> pd
 
 
 def held_out_scores(curves: pd.DataFrame) -> pd.Series:
-    """The mean RMSE over tasks, by scope, on the last fold, which plays the part of the evaluation,
-    of what each rule chooses on the earlier ones: how to decide between rules.
-    """
+    """The mean RMSE over tasks, by scope, on the last fold of what the earlier ones choose."""
     last = curves["fold"].max()
     earlier, held_out = curves[curves["fold"] < last], curves[curves["fold"] == last]
     found = {scope: chosen_score(held_out, choices(earlier, scope)) for scope in SCOPES}
@@ -74,10 +72,8 @@ def described(
 def summary(
     curves: pd.DataFrame, trials: Sequence[dict[str, Any]], search: Mapping[str, Any]
 ) -> pd.DataFrame:
-    """One row per trial: state, score, steps, settings, and cost as models times steps trained.
-
-    `score` is the lowest mean RMSE over the folds and tasks that the trial finished, `steps` where
-    it was reached.
+    """One row per trial: state, lowest mean RMSE over the folds and tasks that it finished, steps
+    where it was reached, cost as models times steps trained, and settings.
     """
     rows = []
     for index, change in enumerate(trials):

@@ -1,7 +1,4 @@
-"""The tuning jobs of ratings: search settings, and train a teacher for each fold.
-
-They see training rows only.
-"""
+"""The tuning jobs of ratings, on training rows only: a search, and a teacher for each fold."""
 
 from __future__ import annotations
 
@@ -154,9 +151,7 @@ def search(
 def write_choice(
     path: str | Path, chosen: Mapping[str, Any], about: Mapping[str, Any], begun: Mapping[str, Any]
 ) -> None:
-    """Write what a search that started from the config `begun` chose for each task, as the
-    repository keeps it; see `config.choices`.
-    """
+    """Write what a search that started from `begun` chose, as `config.choices` reads it."""
     content = {"about": about, "from": {part: begun[part] for part in PARTS}, "chosen": chosen}
     head = "# Made by `make tuned`; not to be edited. How: docs/deviations.md, section Settings.\n"
     write_text(path, head + yaml.safe_dump(content, sort_keys=False, allow_unicode=True))
@@ -170,9 +165,7 @@ def train_fold_teachers(
     outputs: Sequence[str | Path],
     log: logging.Logger,
 ) -> None:
-    """Train one teacher, of one seed, on the fit rows of each fold, and on nothing later; `outputs`
-    are a checkpoint for each. See `search`.
-    """
+    """Train one teacher, of one seed, on the fit rows of each fold: a checkpoint for each."""
     one_thread()
     train, item_table = read_rows(rows), read_items(items)
     for fold, path in enumerate(outputs):

@@ -27,11 +27,8 @@ ZERO_SHARE = 0.15  # of the trials of a weight that may be zero
 def settings_space(method: str) -> dict[str, dict[str, Any]]:
     """The searched settings of a method, as its file declares them."""
     fields = METHODS.get(method).Settings.model_fields.items()
-    return {
-        name: field.json_schema_extra["search"]
-        for name, field in fields
-        if isinstance(field.json_schema_extra, dict) and "search" in field.json_schema_extra
-    }
+    extras = {n: f.json_schema_extra for n, f in fields if isinstance(f.json_schema_extra, dict)}
+    return {name: extra["search"] for name, extra in extras.items() if "search" in extra}
 
 
 def _value(space: dict[str, Any], point: float) -> Any:
@@ -68,23 +65,16 @@ def trials(config: dict[str, Any], n: int, with_id_dropout: bool) -> list[dict[s
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
         sampler = optuna.samplers.QMCSampler(scramble=True, seed=0)
     study = optuna.create_study(sampler=sampler)
-    found = [
-        {
-            "training": {name: config["training"][name] for name in training},
-            "settings": {name: config["settings"][name] for name in settings},
-        }
-    ]
+    own = {name: config["training"][name] for name in training}
+    found = [{"training": own, "settings": {name: config["settings"][name] for name in settings}}]
     while len(found) < n:
         point = study.ask(unit).params
+        own = {k: _value(s, point[f"training.{k}"]) for k, s in training.items()}
         drawn = {k: _value(s, point[f"settings.{k}"]) for k, s in settings.items()}
         idle = [k for k, s in settings.items() if s.get("needs") and not drawn[s["needs"]]]
-        found.append(
-            {
-                "training": {k: _value(s, point[f"training.{k}"]) for k, s in training.items()},
-                # what cannot have an effect is not chosen: an ablation may bring it to life
-                "settings": drawn | {k: config["settings"][k] for k in idle},
-            }
-        )
+        # what cannot have an effect is not chosen: an ablation may bring it to life
+        drawn |= {k: config["settings"][k] for k in idle}
+        found.append({"training": own, "settings": drawn})
     return found
 
 
