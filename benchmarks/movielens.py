@@ -318,9 +318,9 @@ import json, logging, sys
 import torch
 from machine import used
 found = {"torch": used()}
-from talking_models.training.ratings import Outputs, run
+from talking_models.training.ratings import run
 files = json.loads(sys.argv[1])
-run(**files, outputs=Outputs(**json.loads(sys.argv[2])), log=logging.getLogger())
+run(**files, outputs=json.loads(sys.argv[2]), log=logging.getLogger())
 print(json.dumps(found | {"job": used()}))
 """
 

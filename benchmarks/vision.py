@@ -36,7 +36,7 @@ from talking_models.report.markdown import grid
 from talking_models.training.devices import fabric_of
 from talking_models.training.image_loop import Learner, PlacedStreams, train
 from talking_models.training.loader import ImageBatch
-from talking_models.training.resume import Logs, Resume
+from talking_models.training.resume import Record
 
 PLAIN = "timm, plain loop"
 CLASSES = 10
@@ -134,8 +134,7 @@ def measure(arguments: argparse.Namespace) -> list[list[str]]:
             lambda: 0.0,
             prepare,
             jobs[experiment] | {"training": training | {"steps": steps}, "seed": 0},
-            Resume("/nonexistent", ""),
-            Logs(),
+            Record("/nonexistent", ""),
             logging.getLogger("benchmark"),
         )
         return clock() - began[0]

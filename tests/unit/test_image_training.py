@@ -292,8 +292,8 @@ def test_a_probe_separates_what_is_separable_in_features_as_they_are():
     y = torch.arange(300) % 3
     x = 100 + 5 * torch.eye(3)[y] @ torch.randn((3, 6), generator=draw)
     x = x + torch.randn((300, 6), generator=draw) * 0.5
-    settings = {"batch_size": 64, "learning_rate": 0.05, "weight_decay": 0.0}
-    layer = fit_probe(x, y, 3, epochs=20, **settings)
+    settings = {"epochs": 20, "batch_size": 64, "learning_rate": 0.05, "weight_decay": 0.0}
+    layer = fit_probe(x, y, 3, settings)
     assert (layer(x).argmax(-1) == y).float().mean() > 0.97
 
 
@@ -366,7 +366,7 @@ def test_tensorboard_shows_the_rows_of_the_csv_files(made, tmp_path):
     expected += [
         (row.step, "images_per_second", row.images_per_second) for row in pace.itertuples()
     ]
-    found = events(outputs(folder).board)
+    found = events(outputs(folder)["board"])
     assert [e[:2] for e in sorted(found)] == [e[:2] for e in sorted(expected)]
     values = [e[2] for e in sorted(expected)]
     assert [e[2] for e in sorted(found)] == pytest.approx(values, rel=1e-6)

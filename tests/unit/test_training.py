@@ -350,11 +350,11 @@ def test_the_same_job_twice_gives_the_same_bytes(teacher, tmp_path, name):
     deterministic = torch.are_deterministic_algorithms_enabled()
     for k in range(2):
         torch.manual_seed(k)  # the global generator must not matter
-        outputs = job.Outputs(*(tmp_path / str(k) / f for f in ("models", "history", "config")))
+        outputs = {f: tmp_path / str(k) / f for f in ("models", "history", "config")}
         slices = [tmp_path / "fit.parquet", tmp_path / "val.parquet"]
         taught = {"teacher": tmp_path / "teacher"}
         job.run(slices, tmp_path / "items.parquet", config, outputs, LOG, taught)
-        found.append([path.read_bytes() for path in vars(outputs).values()])
+        found.append([path.read_bytes() for path in outputs.values()])
     torch.use_deterministic_algorithms(deterministic)
     assert found[0] == found[1]
     loaded = Checkpoint.load(tmp_path / "0" / "models")

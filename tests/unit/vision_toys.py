@@ -99,15 +99,15 @@ def config(method: str, settings: dict | None = None, devices: int = 1, **traini
     }
 
 
-def outputs(folder: Path) -> image_job.Outputs:
+def outputs(folder: Path) -> dict[str, Path]:
     """Where a job writes in `folder`."""
-    return image_job.Outputs(
-        models=folder / "models.safetensors",
-        history=folder / "history.csv",
-        config=folder / "config.yaml",
-        throughput=folder / "throughput.csv",
-        board=folder.with_name(f"{folder.name}-board"),
-    )
+    return {
+        "models": folder / "models.safetensors",
+        "history": folder / "history.csv",
+        "config": folder / "config.yaml",
+        "throughput": folder / "throughput.csv",
+        "board": folder.with_name(f"{folder.name}-board"),
+    }
 
 
 def job(folder: Path, made: image_job.Inputs, config: dict) -> dict[str, torch.Tensor]:

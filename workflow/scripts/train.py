@@ -8,14 +8,14 @@ from talking_models.running.job import start
 def ratings(log):
     """Train on ratings."""
     from talking_models.changes import with_chosen
-    from talking_models.training.ratings import Outputs, run
+    from talking_models.training.ratings import run
 
     files, params = snakemake.input, snakemake.params
     run(
         rows=files.rows,
         items=files.item_table,
         config=with_chosen(params.config, files.chosen, snakemake.wildcards.task, params.own),
-        outputs=Outputs(**snakemake.output),
+        outputs=dict(snakemake.output.items()),
         log=log,
         teachers=dict(zip(params.config["teachers"], files.teachers, strict=True)),
     )
@@ -23,14 +23,14 @@ def ratings(log):
 
 def images():
     """Train on images."""
-    from talking_models.training.images import Inputs, Outputs, run
+    from talking_models.training.images import Inputs, run
 
-    config = snakemake.params.config
+    config, board = snakemake.params.config, Path(snakemake.log[0]).with_suffix("")
     run(
         inputs=Inputs.of(config, dict(snakemake.input.items())),
         config=config,
         code=snakemake.params.code,
-        outputs=Outputs(**snakemake.output, board=Path(snakemake.log[0]).with_suffix("")),
+        outputs={**dict(snakemake.output.items()), "board": board},
     )
 
 

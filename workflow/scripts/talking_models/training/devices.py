@@ -31,9 +31,7 @@ def fabric_of(device: Mapping[str, Any]) -> Fabric:
 
 
 def reduce_gradients(fabric: Fabric, optimizer: torch.optim.Optimizer) -> None:
-    """Give all processes the mean gradient, for clipping, which XLA leaves to the optimizer's step;
-    there a mean of equal gradients changes nothing.
-    """
+    """Average them before clipping; XLA does so in its step, where it then changes nothing."""
     if fabric.device.type == "xla" and fabric.world_size > 1:
         import torch_xla.core.xla_model as xm
 

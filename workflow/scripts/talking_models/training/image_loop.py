@@ -15,13 +15,12 @@ from talking_models.models.base import Frozen, LayeredModel
 from talking_models.models.layers import Streams
 from talking_models.training.devices import reduce_gradients
 from talking_models.training.loop import Progress, check_finite, forget_untrained, gradient_norms
-from talking_models.training.resume import Logs, Resume
+from talking_models.training.resume import Record
 
 
 class PlacedStreams(Streams):
-    """Streams that are set to a place in the training before they are used.
-
-    A training that is resumed, or shared by several processes, then draws what another draws there.
+    """Streams that are set to a place in the training before they are used, so that one that is
+    resumed, or shared by several processes, draws what another draws there.
     """
 
     def seek(self, *place: int) -> None:
@@ -33,10 +32,8 @@ class PlacedStreams(Streams):
 
 
 class Learner(nn.Module):
-    """All that is trained, as one module: the student and the method's own modules.
-
-    Its forward pass is the loss, so that a wrapper for several devices sees every use of a weight.
-    The method's training noise comes from `draws`.
+    """All that is trained, the student and the method's own modules, as one module whose forward
+    pass is the loss: a wrapper for several devices sees every use of a weight.
     """
 
     def __init__(
@@ -87,18 +84,13 @@ def train(
     accuracy: Callable[[], float],
     prepare: Callable[[], None],
     config: Mapping[str, Any],
-    resume: Resume,
-    logs: Logs,
+    record: Record,
     log: logging.Logger,
 ) -> None:
-    """Train in place, from the step that a killed job came to.
+    """Train `learner` in place, in every process, from the step that a killed job came to.
 
-    Args:
-        fabric: launched; every process calls this.
-        batches: this process's micro-batches of a range of steps.
-        accuracy: of the student on the val slice.
-        prepare: called once, when all is on its device.
-        config: the effective config, with a `seed`.
+    `batches` gives this process's micro-batches of a range of steps, `accuracy` that of the student
+    on the val slice; `prepare` is called once, when all is on its device.
     """
     student, own, method = learner.student, learner.own, learner.method
     training, seed = config["training"], config["seed"]
@@ -109,7 +101,7 @@ def train(
     )
     module, optimizer = fabric.setup(learner, sgd)
     prepare()
-    begun = resume.load(learner, sgd, logs, log)
+    begun = record.load(learner, sgd, log)
     steps = training["steps"]
     _, mine = micro_batches(training, fabric.global_rank, fabric.world_size)
     waiting = batches(range(begun, steps))
@@ -152,13 +144,13 @@ def train(
             found = fabric.all_reduce(found, reduce_op="mean").tolist()
             means = dict(zip(values, found, strict=True))
             pace = progress.report(taken, means)
-            logs.add([(taken, n, v, norms.get(n)) for n, v in means.items()], [(taken, pace)])
+            record.add([(taken, n, v, norms.get(n)) for n, v in means.items()], [(taken, pace)])
         if taken % training["evaluate_every"] == 0 or last:
             module.eval()
             share = accuracy()
             module.train()
-            logs.add([(taken, "val_accuracy", share, None)])
+            record.add([(taken, "val_accuracy", share, None)])
             log.info("step %d/%d  val accuracy %.4f", taken, steps, share)
         if taken % training["checkpoint_every"] == 0 and not last and fabric.is_global_zero:
-            resume.save(taken, learner, sgd, logs)
+            record.save(taken, learner, sgd)
     module.eval()

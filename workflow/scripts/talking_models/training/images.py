@@ -26,7 +26,7 @@ from talking_models.training.devices import launch
 from talking_models.training.image_loop import Learner, PlacedStreams, micro_batches, train
 from talking_models.training.loader import augmented, in_order, shuffled
 from talking_models.training.loop import HISTORY
-from talking_models.training.resume import Logs, Resume, key_of
+from talking_models.training.resume import Record, key_of
 
 MEASURE_BATCH = 256  # images at once, where nothing is learnt
 
@@ -43,23 +43,11 @@ class Inputs:
     @classmethod
     def of(cls, config: Mapping[str, Any], files: Mapping[str, Any]) -> Inputs:
         """The inputs of a rule, whose teachers are numbered in the order of the config."""
-        names = ("teacher", "probe")
-        teachers = {
-            id: tuple(files[f"{name}{i}"] for name in names if f"{name}{i}" in files)
-            for i, id in enumerate(config["teachers"])
-        }
+        teachers = {}
+        for i, id in enumerate(config["teachers"]):
+            own = (f"teacher{i}", f"probe{i}")
+            teachers[id] = tuple(files[name] for name in own if name in files)
         return cls(files["fit"], files["val"], files["backbone"], teachers)
-
-
-@dataclass(frozen=True)
-class Outputs:
-    """Where a training job writes; `board` is a folder for TensorBoard."""
-
-    models: Path
-    history: Path
-    config: Path
-    throughput: Path
-    board: Path
 
 
 def teacher_of(
@@ -74,7 +62,11 @@ def teacher_of(
 
 
 def fit(
-    fabric: Fabric, inputs: Inputs, config: Mapping[str, Any], key: str, outputs: Outputs
+    fabric: Fabric,
+    inputs: Inputs,
+    config: Mapping[str, Any],
+    key: str,
+    outputs: Mapping[str, Path],
 ) -> None:
     """Train one student, in every process of `fabric`; the first one writes."""
     log = logging.getLogger("talking_models")
@@ -99,6 +91,7 @@ def fit(
     method = methods.build(config, ClassObjective(layers), layers, student, teachers)
     rank, world = fabric.global_rank, fabric.world_size
     micro, mine = micro_batches(training, rank, world)
+    share = {"workers": workers, "rank": rank, "world": world}
 
     def prepare() -> None:
         chunks = -(-training["prepare_images"] // MEASURE_BATCH)
@@ -111,52 +104,35 @@ def fit(
 
     def accuracy() -> float:
         correct = torch.zeros((), device=fabric.device)
-        share = in_order(val, look, MEASURE_BATCH, workers, rank, world)
+        own = in_order(val, look, MEASURE_BATCH, **share)
         with torch.no_grad(), fabric.autocast():
-            for batch in map(fabric.to_device, share):
+            for batch in map(fabric.to_device, own):
                 correct += (student(batch).output.argmax(-1) == batch.target).sum()
         return float(fabric.all_reduce(correct, reduce_op="sum")) / len(val)
 
-    batches = partial(
-        shuffled,
-        examples,
-        augmented(look, training["smallest_area"], training["flip"]),
-        seed=seed,
-        batch_size=training["batch_size"],
-        micro=micro,
-        workers=workers,
-        rank=rank,
-        world=world,
-    )
+    transform = augmented(look, training["smallest_area"], training["flip"])
+    drawn = {"seed": seed, "batch_size": training["batch_size"], "micro": micro}
+    batches = partial(shuffled, examples, transform, **drawn, **share)
     where = f"{world} processes on {fabric.device}, {len(mine)} times {micro} images a step each"
     log.info("%s, %d training images, %s", config["method"], len(examples), where)
-    # a killed job leaves it and goes on from it
-    resume = Resume(Path(outputs.models).with_name("checkpoint.safetensors"), key)
-    logs = Logs(outputs.board if fabric.is_global_zero else None)
-    train(
-        fabric,
-        Learner(student, method, teachers, layers.draw),
-        batches,
-        accuracy,
-        prepare,
-        config,
-        resume,
-        logs,
-        log,
-    )
-    logs.close()
+    left = Path(outputs["models"]).with_name("checkpoint.safetensors")  # by a killed job
+    record = Record(left, key, outputs["board"] if fabric.is_global_zero else None)
+    learner = Learner(student, method, teachers, layers.draw)
+    train(fabric, learner, batches, accuracy, prepare, config, record, log)
     if fabric.is_global_zero:
-        write_csv(outputs.history, pd.DataFrame(logs.history, columns=HISTORY))
-        pace = pd.DataFrame(logs.throughput, columns=["step", "images_per_second"])
-        write_csv(outputs.throughput, pace)
-        write_yaml(outputs.config, dict(config))
-        about = {"classes": examples.classes, "seed": seed}
-        save_trained(outputs.models, student, form, look, **about)
-        resume.path.unlink(missing_ok=True)
+        record.board.experiment.close()
+        write_csv(outputs["history"], pd.DataFrame(record.history, columns=HISTORY))
+        pace = pd.DataFrame(record.throughput, columns=["step", "images_per_second"])
+        write_csv(outputs["throughput"], pace)
+        write_yaml(outputs["config"], dict(config))
+        classes = examples.classes
+        save_trained(outputs["models"], student, form, look, classes=classes, seed=seed)
+        left.unlink(missing_ok=True)
 
 
-def run(inputs: Inputs, config: Mapping[str, Any], code: str, outputs: Outputs) -> None:
-    """A whole training job, from files to files.
+def run(inputs: Inputs, config: Mapping[str, Any], code: str, outputs: Mapping[str, Path]) -> None:
+    """A whole training job, from files to files: `models`, `history`, `config` and `throughput`,
+    and `board`, a folder for TensorBoard.
 
     The effective config, see `config.Config.training_job`, has a `seed`; what a killed job left is
     not read if it is of other code, of which `code` is a digest.

@@ -42,38 +42,27 @@ def augmented(look: Look, area: float, flip: bool) -> T.Compose:
 
 
 class Transformed(Dataset):
-    """Examples by (row, seed of the augmentation)."""
+    """Batches of examples by (row, seed of the augmentation)."""
 
     def __init__(self, examples: Examples, transform: Callable) -> None:
         self.images, self.examples, self.transform = examples.open(), examples, transform
 
-    def __getitems__(self, places: Sequence[tuple[int, int]]) -> list[tuple[Tensor, int]]:
-        found = []
+    def __getitem__(self, places: Sequence[tuple[int, int]]) -> ImageBatch:
+        images, labels = [], []
         with torch.random.fork_rng(devices=[]):
             read = self.images.read([self.examples.place(row) for row, _ in places])
             for (image, label), (_, seed) in zip(read, places, strict=True):
                 torch.manual_seed(seed)  # torchvision draws from torch's global generator
-                found.append((self.transform(Image.fromarray(image)), label))
-        return found
-
-
-def _collate(examples: list[tuple[Tensor, int]]) -> ImageBatch:
-    images, labels = zip(*examples, strict=True)
-    return ImageBatch(torch.stack(images), torch.tensor(labels))
+                images.append(self.transform(Image.fromarray(image)))
+                labels.append(label)
+        return ImageBatch(torch.stack(images), torch.tensor(labels))
 
 
 def _load(data: Transformed, batches: Iterable, workers: int) -> Iterator[ImageBatch]:
     # Workers change nothing but the time: random numbers come with the places.
-    fresh = workers > 0 and Pictures.opened_in == os.getpid()
-    return iter(
-        DataLoader(
-            data,
-            batch_sampler=batches,
-            num_workers=workers,
-            collate_fn=_collate,
-            multiprocessing_context="spawn" if fresh else None,
-        )
-    )
+    fresh = "spawn" if workers > 0 and Pictures.opened_in == os.getpid() else None
+    options = {"num_workers": workers, "multiprocessing_context": fresh}
+    return iter(DataLoader(data, batch_size=None, sampler=batches, **options))
 
 
 def in_order(
@@ -97,10 +86,8 @@ def shuffled(
     rank: int = 0,
     world: int = 1,
 ) -> Iterator[ImageBatch]:
-    """Micro-batches of process `rank` for some steps of the training, one step after the other.
-
-    Of the micro-batches of `micro` images that make a step's `batch_size`, a process takes the
-    rank-th and every world-th after it. `seed` is that of order and augmentation.
+    """Micro-batches of process `rank` for some steps of the training: of those of `micro` images
+    that make a step's `batch_size`, the rank-th and every world-th after it.
     """
 
     def places() -> Iterator[list[tuple[int, int]]]:

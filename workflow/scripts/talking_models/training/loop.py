@@ -3,6 +3,7 @@
 import logging
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import pandas as pd
@@ -57,15 +58,16 @@ def forget_untrained(method: Method, step: int, student: nn.Module, own: nn.Modu
             module.zero_grad(set_to_none=True)
 
 
+@dataclass
 class Progress:
-    """Progress lines with the pace, in what a step has many of, and the time left."""
+    """Progress lines with the pace, in `unit`s, of which a step has `many`, and the time left."""
 
-    def __init__(
-        self, log: logging.Logger, steps: int, begun: int = 0, unit: str = "steps", many: int = 1
-    ) -> None:
-        self.log, self.steps, self.begun = log, steps, begun
-        self.unit, self.many = unit, many
-        self.started = time.monotonic()
+    log: logging.Logger
+    steps: int
+    begun: int = 0
+    unit: str = "steps"
+    many: int = 1
+    started: float = field(default_factory=time.monotonic)
 
     def report(self, taken: int, values: Mapping[str, float]) -> float:
         """Write a line after `taken` steps; the pace."""
@@ -88,19 +90,13 @@ def train(
     log: logging.Logger,
     looks: tuple[int, Callable[[], None]] | None = None,
 ) -> pd.DataFrame:
-    """Train `student` and the method's modules together with AdamW, in place. `TrainingDiverged`
-    if a loss part became NaN or infinite.
+    """Train `student`, of `seeds`, and the method's modules together with AdamW, in place.
 
-    Args:
-        student, method: a model or stack of models, and what is minimised.
-        teachers: frozen, by id; see `Method.loss`.
-        batches: one is taken per step.
-        config: the effective config; with `precision` bfloat16 only products of matrices are in it.
-        seeds: of the models of the stack, for messages.
-        looks: every so many steps a function is called with the student in eval mode.
+    With `precision` bfloat16 only products of matrices are in it. `looks` is a function that is
+    called every so many steps, with the student in eval mode.
 
     Returns:
-        The history at those steps, one row per step and loss part or monitor: `step`, `name`,
+        The history at `LOG_LINES` steps, one row per step and loss part or monitor: `step`, `name`,
         `value` (mean over the stack) and, for parts, `gradient_norm` over the student.
     """
     own = nn.ModuleDict(dict(method.modules()))

@@ -71,7 +71,8 @@ class RowAdamW:
 
     def __init__(self, table: Embedding, *, steps: int, lr: float, decay: float) -> None:
         self.table, self.flat = table, table.weight.detach().flatten(0, -2)
-        self.lr, self.decay = lr, decay
+        self.rates = {"lr": lr, "weight_decay": decay}
+        self.kept = 1 - lr * decay  # of a weight, in a step without a gradient
         # weights and moments of each row after its last step
         self.states = self.flat.clone(), torch.zeros_like(self.flat), torch.zeros_like(self.flat)
         self.taken = 0
@@ -98,8 +99,8 @@ class RowAdamW:
         weight, m, v = (whole.index_select(0, rows) for whole in self.states)
         upto = self.upto[rows]
         waited = (self.taken - upto).double()
-        owed = (-self.lr * self.owed[upto]).float().unsqueeze(-1)
-        decayed = ((1 - self.lr * self.decay) ** waited).float().unsqueeze(-1)
+        owed = (-self.rates["lr"] * self.owed[upto]).float().unsqueeze(-1)
+        decayed = (self.kept**waited).float().unsqueeze(-1)
         eps = EPS * (1 - BETA2 ** (upto + 1).double()).sqrt().float().unsqueeze(-1)
         return weight.mul_(decayed).addcdiv_(m.mul_(owed), v.sqrt_().add_(eps))
 
@@ -126,15 +127,14 @@ class RowAdamW:
         m.mul_((BETA1**waited).float().unsqueeze(-1))
         v.mul_((BETA2**waited).float().unsqueeze(-1))
         taken = torch.tensor(float(self.taken))
-        rates = {"lr": self.lr, "weight_decay": self.decay}
-        step_of([weight], [gradient], [m], [v], state_steps=[taken], **rates)
+        step_of([weight], [gradient], [m], [v], state_steps=[taken], **self.rates)
         for whole, part in zip((self.flat, *self.states), (weight, weight, m, v), strict=True):
             self._write(whole, rows, part)
         self.taken += 1
         self.upto[rows] = self.taken
         t = self.taken  # A and r after it
         self.reach[:t] *= BETA1 / BETA2**0.5
-        self.owed[:t] *= 1 - self.lr * self.decay
+        self.owed[:t] *= self.kept
         self.owed[:t] += (1 - BETA2**t) ** 0.5 / (1 - BETA1**t) * self.reach[:t]
 
 
@@ -145,10 +145,8 @@ class Optimizer:
         self, student: LayeredModel, own: nn.Module, *, steps: int, lr: float, decay: float
     ) -> None:
         self.modules, tables = (student, own), student.tables()
-        self.rows = {
-            field: RowAdamW(table, steps=steps, lr=lr, decay=decay)
-            for field, table in tables.items()
-        }
+        given = {"steps": steps, "lr": lr, "decay": decay}
+        self.rows = {field: RowAdamW(table, **given) for field, table in tables.items()}
         by_row = {table.weight for table in tables.values()}
         rest = [p for module in self.modules for p in module.parameters() if p not in by_row]
         # biases and the scales of norms, one row for each model, do not decay

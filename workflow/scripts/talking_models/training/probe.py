@@ -28,22 +28,19 @@ def fit_probe(
     x: Tensor,
     y: Tensor,
     classes: int,
-    *,
-    epochs: int,
-    batch_size: int,
-    learning_rate: float,
-    weight_decay: float,
+    settings: Mapping[str, Any],
 ) -> nn.Linear:
     """Softmax regression of labels y (n,) by AdamW on standardised features x (n, width), from zero
-    weights: a layer that takes features as they are.
+    weights: a layer that takes features as they are. `settings` are `config`'s of a probe.
     """
     mean, std = x.mean(0), x.std(0).clamp(min=1e-6)
     layer = nn.Linear(x.shape[1], classes).to(x.device)
     nn.init.zeros_(layer.weight)
     nn.init.zeros_(layer.bias)
-    optimizer = torch.optim.AdamW(layer.parameters(), lr=learning_rate, weight_decay=weight_decay)
-    size = min(batch_size, len(x))
-    steps = max(1, epochs * len(x) // size)
+    rates = {"lr": settings["learning_rate"], "weight_decay": settings["weight_decay"]}
+    optimizer = torch.optim.AdamW(layer.parameters(), **rates)
+    size = min(settings["batch_size"], len(x))
+    steps = max(1, settings["epochs"] * len(x) // size)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
     order = shuffled_rows(len(x), size, Streams([0], "probe", stacked=False))
     for rows in islice(order, steps):
@@ -59,19 +56,13 @@ def fit_probe(
     return layer
 
 
-def probe(
-    fabric: Fabric,
-    fit: Path,
-    val: Path,
-    backbone: Path,
-    config: Mapping[str, Any],
-    outputs: Mapping[str, Path],
+def _run(
+    fabric: Fabric, slices: Mapping[str, Path], backbone: Path, config: Any, outputs: Any
 ) -> None:
-    """Train and measure the probe of one data set; see `run`."""
     form, weights = config["settings"], Backbone.load(backbone)
     model = fabric.to_device(MODELS.get(form["kind"]).teacher(form, weights).eval())
     rows = []
-    for path, name in ((fit, "fit"), (val, "val")):
+    for name, path in slices.items():
         examples, found = Examples.read(path, name), []
         with torch.no_grad(), fabric.autocast():
             batches = in_order(examples, weights.look, MEASURE_BATCH, config["device"]["workers"])
@@ -82,7 +73,7 @@ def probe(
         x, y = map(torch.cat, zip(*found, strict=True))  # pooled features (n, width), labels
         if name == "fit":
             LOG.info("features of %d training images, %d wide", *x.shape)
-            layer = fit_probe(x, y, len(examples.classes), **form["probe"])
+            layer = fit_probe(x, y, len(examples.classes), form["probe"])
         share = float((layer(x).argmax(-1) == y).float().mean())
         LOG.info("accuracy on %s: %.4f of %d images", name, share, len(y))
         rows.append((name, len(y), share))
@@ -97,8 +88,10 @@ def run(
     config: Mapping[str, Any],
     outputs: Mapping[str, str | Path],
 ) -> None:
-    """The probe of one data set, from files to files (`probe`, `accuracy`), on one device; val only
-    measures. The pre-trained teacher's `settings` are in the config beside `device`.
+    """The probe of one data set, from files to files, on one device; `val` only measures.
+
+    `backbone` is the pre-trained teacher, whose `settings` are in the config beside `device`;
+    `outputs` are the files `probe` and `accuracy`.
     """
     device = dict(config["device"]) | {"devices": 1}
-    launch(device, probe, fit, val, backbone, dict(config), dict(outputs))
+    launch(device, _run, {"fit": fit, "val": val}, backbone, dict(config), dict(outputs))

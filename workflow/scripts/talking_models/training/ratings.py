@@ -23,15 +23,6 @@ from talking_models.training.setup import one_thread
 from talking_models.training.teacher import FrozenTeacher
 
 
-@dataclass(frozen=True)
-class Outputs:
-    """Where a training job writes."""
-
-    models: Path
-    history: Path
-    config: Path
-
-
 def read_rows(paths: Sequence[str | Path]) -> pd.DataFrame:
     """Rating rows of training slices, one after the other; a `ValueError` if a file holds another
     slice: evaluation rows choose nothing and train nothing.
@@ -109,8 +100,7 @@ def fit(
 
         looks = validation.every, look
     order = shuffled_rows(len(data), training["batch_size"], Streams(seeds, "order"))
-    batches = map(data.batch, order)
-    history = train(student, method, frozen, batches, config, seeds, log, looks)
+    history = train(student, method, frozen, map(data.batch, order), config, seeds, log, looks)
     weights = {name: tensor.detach() for name, tensor in student.state_dict().items()}
     listing = items.set_index("item").loc[vocabulary.items].to_dict("list")
     return Checkpoint(list(seeds), dict(form), vocabulary, listing, weights), history
@@ -120,14 +110,17 @@ def run(
     rows: Sequence[str | Path],
     items: str | Path,
     config: Mapping[str, Any],
-    outputs: Outputs,
+    outputs: Mapping[str, str | Path],
     log: logging.Logger,
     teachers: Mapping[str, str | Path],
 ) -> None:
-    """A whole training job, from files to files, on one thread; it never sees the eval slice."""
+    """A whole training job, from files to files, on one thread; it never sees the eval slice.
+
+    `outputs` are the files `models`, `history` and `config`.
+    """
     one_thread()
     taught_by = {name: Checkpoint.load(path) for name, path in teachers.items()}
     checkpoint, history = fit(read_rows(rows), read_items(items), config, taught_by, log)
-    checkpoint.save(outputs.models)
-    write_csv(outputs.history, history)
-    write_yaml(outputs.config, dict(config))
+    checkpoint.save(outputs["models"])
+    write_csv(outputs["history"], history)
+    write_yaml(outputs["config"], dict(config))

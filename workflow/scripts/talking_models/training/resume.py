@@ -15,16 +15,27 @@ from torch import nn
 from talking_models.models.files import read, save
 
 
-class Logs:
-    """Rows of the job's tables, which a resumed job repeats.
+def key_of(config: Any, *files: str | Path) -> str:
+    """A digest of all that a training depends on: plain values, and the content of files."""
+    digest = hashlib.sha256(json.dumps(config, sort_keys=True).encode())
+    for path in files:
+        with open(path, "rb") as file:
+            digest.update(hashlib.file_digest(file, "sha256").digest())
+    return digest.hexdigest()
 
-    TensorBoard finds them while the job runs in the folder `board`, which is emptied first.
+
+class Record:
+    """Rows of the job's tables, and a file of them, weights, the optimiser's momentum and the step.
+
+    No random state: all random numbers are functions of the step. The file is replaced as a whole,
+    and not read if it has another `key` (see `key_of`). TensorBoard finds the rows while the job
+    runs in the folder `board`, which is emptied first.
     """
 
-    def __init__(self, board: str | Path | None = None) -> None:
+    def __init__(self, path: str | Path, key: str, board: str | Path | None = None) -> None:
+        self.path, self.key, self.board = Path(path), key, None
         self.history: list[tuple] = []  # step, name, value, gradient_norm
         self.throughput: list[tuple] = []  # step, images_per_second
-        self.board = None
         if board is not None:
             shutil.rmtree(board, ignore_errors=True)
             self.board = TensorBoardLogger(board, name="", version="")
@@ -42,34 +53,7 @@ class Logs:
             self.board.log_metrics({"images_per_second": pace}, step)
         self.board.experiment.flush()
 
-    def close(self) -> None:
-        """The job has ended."""
-        if self.board is not None:
-            self.board.experiment.close()
-
-
-def key_of(config: Any, *files: str | Path) -> str:
-    """A digest of all that a training depends on: plain values, and the content of files."""
-    digest = hashlib.sha256(json.dumps(config, sort_keys=True).encode())
-    for path in files:
-        with open(path, "rb") as file:
-            digest.update(hashlib.file_digest(file, "sha256").digest())
-    return digest.hexdigest()
-
-
-class Resume:
-    """A file of weights, the optimiser's momentum, the step, and rows of the logs.
-
-    No random state: all random numbers are functions of the step. It is replaced as a whole, and
-    not read if it has another `key` (see `key_of`).
-    """
-
-    def __init__(self, path: str | Path, key: str) -> None:
-        self.path, self.key = Path(path), key
-
-    def save(
-        self, step: int, learner: nn.Module, optimizer: torch.optim.Optimizer, logs: Logs
-    ) -> None:
+    def save(self, step: int, learner: nn.Module, optimizer: torch.optim.Optimizer) -> None:
         """Keep the state after `step` steps."""
         tensors = {}
         for name, parameter in learner.named_parameters():
@@ -77,15 +61,11 @@ class Resume:
             momentum = optimizer.state[parameter].get("momentum_buffer")
             if momentum is not None:
                 tensors[f"momentum.{name}"] = momentum
-        rows = {"history": logs.history, "throughput": logs.throughput}
+        rows = {"history": self.history, "throughput": self.throughput}
         save(self.path, "checkpoint", tensors, {"key": self.key, "step": step, "logs": rows})
 
     def load(
-        self,
-        learner: nn.Module,
-        optimizer: torch.optim.Optimizer,
-        logs: Logs,
-        log: logging.Logger,
+        self, learner: nn.Module, optimizer: torch.optim.Optimizer, log: logging.Logger
     ) -> int:
         """Put the state back: the step, 0 where there is nothing to go on from."""
         if not self.path.exists():
@@ -105,6 +85,6 @@ class Resume:
                 if momentum is not None:
                     momentum = momentum.to(parameter.device).clone()
                     optimizer.state[parameter]["momentum_buffer"] = momentum
-        logs.add(**about["logs"])
+        self.add(**about["logs"])
         log.info("going on from step %d", about["step"])
         return about["step"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import fields, replace
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -12,18 +12,14 @@ from torch import Tensor
 from talking_models.models.base import Frozen, LayeredModel, States
 from talking_models.training.batches import RatingData
 
-STATES = tuple(field.name for field in fields(States))
 CACHE_BYTES = 1 << 30  # per kind of state; 350,000 rows of a state of 512 + 256
 
 
 class FrozenTeacher(Frozen):
-    """Trained models of ratings that answer by row.
+    """Trained models of ratings that answer by row: one, which teaches all students, or a stack of
+    `stack`, whose i-th model teaches the i-th student.
 
-    Args:
-        model: one trained model (no stack's axis), which teaches all students, or a stack, whose
-            i-th model teaches the i-th student.
-        data: the training rows, encoded with the teacher's own vocabulary, in the student's order.
-        stack: how many models there are, if it is a stack.
+    `data` are the training rows in the student's order, with the teacher's own vocabulary.
     """
 
     def __init__(self, model: LayeredModel, data: RatingData, stack: int | None = None) -> None:
@@ -70,8 +66,6 @@ class CachedStates:
         self.rows = rows.flatten()
 
     def __getattr__(self, name: str) -> Tensor:
-        if name not in STATES:
-            raise AttributeError(name)
         found = self.teacher.on_all_rows(name).index_select(0, self.rows)
         value = found.unflatten(0, self.shape)
         setattr(self, name, value)
