@@ -182,6 +182,7 @@ class Config(Strict):
             for split in own or [shown.split or self.default_split(data)]
             for part in self.parts(split)
             for task in self.tasks(data)
+            if task in (shown.tasks or (task,))
         ]
 
     def metric_of(self, shown: Table | Curve) -> str:

@@ -239,6 +239,7 @@ class Shown(Strict):
     split: Identifier | None = Field(
         None, description="The split; null: the one that each data set names."
     )
+    tasks: Ids = Field((), strict=False, description="Ids of tasks; if left out, all.")
     metric: str | None = Field(
         None,
         description="A file of `talking_models/metrics`, without `.py`; null: `rmse` of ratings, "
