@@ -15,12 +15,12 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from talking_models.data.features import encode
 from talking_models.io import write_csv
+from talking_models.machine import processor
 from talking_models.models import MODELS
 from talking_models.models.base import LayeredModel
 from talking_models.models.checkpoint import KIND, Checkpoint
 from talking_models.models.files import IMAGES, Backbone, kind_of, load_trained
 from talking_models.report.markdown import grid, write
-from talking_models.running.machine import processor
 from talking_models.training.batches import RatingData
 
 COLUMNS = [
