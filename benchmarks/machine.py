@@ -13,7 +13,7 @@ from pathlib import Path
 import torch
 
 from talking_models.io import write_text
-from talking_models.running.machine import cores, processor
+from talking_models.machine import cores, processor
 
 HERE = Path(__file__).parent
 PACKAGES = ("torch", "numpy", "snakemake")

@@ -5,10 +5,10 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from talking_models.machine import cores, processor
 from talking_models.report import compute, pages
 from talking_models.report.compute import COLUMNS, collect, duration, page
 from talking_models.report.paper import Paper
-from talking_models.running.machine import cores, processor
 
 FACTS = Path(__file__).parents[2] / "config/paper/facts.yaml"
 HEADER = "s\th:m:s\tmax_rss\tmax_vms\tmax_uss\tmax_pss\tio_in\tio_out\tmean_load\tcpu_time\n"

@@ -9,9 +9,9 @@ from pathlib import Path
 import pandas as pd
 
 from talking_models.io import write_csv
+from talking_models.machine import cores, processor
 from talking_models.report.markdown import grid, write
 from talking_models.report.paper import Paper
-from talking_models.running.machine import cores, processor
 
 COLUMNS = ["step", "jobs", "measured", "cpu_seconds", "wall_seconds", "peak_mb"]
 TOTAL, PAPER = "Total", "The paper"

@@ -15,12 +15,12 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from talking_models.data.features import encode
 from talking_models.io import write_csv
+from talking_models.machine import processor
 from talking_models.models import MODELS
 from talking_models.models.base import LayeredModel
 from talking_models.models.checkpoint import KIND, Checkpoint
 from talking_models.models.files import IMAGES, Backbone, kind_of, load_trained
 from talking_models.report.markdown import grid, write
-from talking_models.running.machine import processor
 from talking_models.training.batches import RatingData
 
 COLUMNS = [
@@ -80,11 +80,8 @@ def run(
     md: str | Path,
     forms: Mapping[str, Mapping[str, Any]],
 ) -> None:
-    """Both files, from the files of `models`.
-
-    Args:
-        jobs: for each model its id, and the job that trained it: data, split, task, experiment.
-        forms: the settings of those that come as pre-trained weights, by id.
+    """Both files, from the files of `models`: `jobs` are for each its id and the job that trained
+    it (data, split, task, experiment), `forms` the settings of pre-trained weights, by id.
     """
     rows = [
         {"model": id, "data": job[0], "experiment": job[-1], **measure(path, forms.get(id))}
@@ -93,9 +90,8 @@ def run(
     found = pd.DataFrame(rows)[COLUMNS]
     lines = []
     for row in found.itertuples():
-        counts = (row.parameters, row.parameters - row.in_tables, row.flops)
-        each = (*map("{:,}".format, counts), f"{row.bytes / 1e6:.2f}", f"{row.ms_per_1000:.2f}")
-        lines.append([row.model, *each])
+        counts = map("{:,}".format, (row.parameters, row.parameters - row.in_tables, row.flops))
+        lines.append([row.model, *counts, f"{row.bytes / 1e6:.2f}", f"{row.ms_per_1000:.2f}"])
     note = (
         "One model, of one seed; a student's tables hold what is in its own task's training rows. "
         f"Time on one thread, predictions by {' or '.join(map(str, sorted(set(found['batch']))))}, "

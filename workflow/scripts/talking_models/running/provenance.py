@@ -23,9 +23,9 @@ from pathlib import Path
 from typing import Any
 
 from talking_models.io import write_text
+from talking_models.machine import cores, processor
 from talking_models.registry import ROOT
 from talking_models.running.fingerprint import PACKAGE, fingerprint
-from talking_models.running.machine import cores, processor
 
 Record = dict[str, Any]
 COLUMNS = [  # docs/data.md says what they mean
