@@ -51,6 +51,7 @@ PUBLISHED = pd.DataFrame(PAPER, index=["mean", "stderr"]).T
 FACTS = Paper(columns={"ml": {genre: f"Genre {n}" for n, genre in enumerate(GENRES, 1)}})
 LINES = {"Mean": {"Drama": 1.2, "War": 1.2}, "Bias": {"Drama": 1.05, "War": 0.85}}
 ABOUT = {
+    "teachers": {},
     "pooled": {},
     "columns": [["ml", "latest", "war"]],
     "id": "table3",

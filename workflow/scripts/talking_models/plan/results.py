@@ -92,6 +92,7 @@ class Plan(Jobs):
             "rows": dict(table.rows),
             "bold": list(table.bold),
             "against": table.against,
+            "teachers": {id: list(config.teachers_of(id)) for id in table.rows.values()},
             "metric": config.metric_of(table),
             "paper": table.paper,
             "columns": [list(column) for column in columns],

@@ -17,7 +17,7 @@ from talking_models.evidence.scores import score
 from talking_models.evidence.shares import shares
 from talking_models.io import write_csv
 from talking_models.metrics import METRICS
-from talking_models.report import strata
+from talking_models.report import fidelity, strata
 from talking_models.report.markdown import blocks, grid, write
 from talking_models.report.paper import Paper, numbers, unmatched
 
@@ -183,6 +183,7 @@ def run(
     write_csv(csv, cells)
     more = [
         *strata.block(about, predictions, lines),
+        *fidelity.block(about, predictions),
         *of_gradient(about, shares(histories, about["columns"], about["rows"].values())),
     ]
     write(md, [f"# {about['title']}", stamp, *page.ours(), page.notes(), *beside, *more])

@@ -1,0 +1,40 @@
+"""How near a student is to its teacher, by hand."""
+
+import numpy as np
+import pytest
+from simulated import of_images, of_ratings, write_job
+
+from talking_models.report.fidelity import block, likeness
+
+USERS = [1, 2, 3, 4]
+
+
+def test_likeness_is_of_the_same_seed_and_row():
+    teacher = of_ratings("teacher", "War", USERS, [[0, 1, 2, 3], [3, 2, 1, 0]])
+    student = of_ratings("td", "War", USERS, [[0.5, 1.5, 2.5, 3.5], [3, 2, 1, 0]])
+    near, ranks = likeness(student.sample(frac=1, random_state=0), teacher)
+    assert near == pytest.approx((0.5 + 0) / 2)
+    assert ranks == pytest.approx(1)
+    _, turned = likeness(of_ratings("td", "War", USERS, [[3, 2, 1, 0], [0, 1, 2, 3]]), teacher)
+    assert turned == pytest.approx(-1)
+
+
+def test_of_images_classes_agree_or_do_not():
+    teacher, student = of_images("vit", [1, 1, 0, 0]), of_images("td", [1, 0, 0, 0])
+    near, ranks = likeness(student, teacher, images=True)
+    assert near == 0.75
+    assert np.isnan(ranks)
+
+
+def test_a_table_with_its_teacher_says_how_near_its_students_are(tmp_path):
+    paths = [
+        write_job(tmp_path, of_ratings(id, task, USERS, [errors]))
+        for id, errors in (("teacher", [0, 1, 2, 3]), ("td", [1, 2, 3, 4]), ("scratch", [0] * 4))
+        for task in ("War", "Drama")
+    ]
+    rows = {"Scratch": "scratch", "Teacher": "teacher", "TD": "td"}
+    about = {"rows": rows, "teachers": {"td": ["teacher"], "scratch": [], "teacher": []}}
+    heading, table, _ = block(about, paths)
+    assert heading == "## How near the teacher"
+    assert table.splitlines()[2:] == ["| TD | 1.0000 | 1.000 |"]
+    assert block(about, paths[2:]) == []
