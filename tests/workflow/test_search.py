@@ -12,14 +12,17 @@ from workspace import DATA, JOBS, jobs
 
 SEARCH = """\
 tuning: search
-search: {trials: 3, folds: 2, seeds: 1, steps: 4, teacher_steps: 4, every: 2}
+search: {trials: 3, training_trials: 3, folds: 2, seeds: 1, steps: 4, teacher_steps: 4, every: 2}
 experiments:
-  td-rounds: {method: td, like: td, choose: {rounds: [0, 2]}}
+  talk: {method: td, settings: {rounds: 1}}
+  silent: {method: td, settings: {rounds: 0}}
+  either: {method: td, best_of: [talk, silent]}
+  noisy: {method: td, like: talk, choose: {noise: [0.0, 0.1]}}
 """
 BASE = f"results/{JOBS}"
-EXPERIMENTS = ("teacher", "scratch", "fd", "hybrid", "td", "td-rounds")
-MODELS = [f"{BASE}/war/{id}/models.safetensors" for id in ("td", "td-rounds")]
-TARGETS = ["tuned", *MODELS]
+EXPERIMENTS = ("teacher", "scratch", "fd", "talk", "silent", "either", "noisy")
+MODELS = [f"{BASE}/war/{id}/models.safetensors" for id in ("talk", "noisy", "either")]
+TARGETS = [f"{BASE}/tuning/fd/choice.yaml", *MODELS]
 OPTIONS = {"configs": ("search.yaml",)}
 
 
@@ -44,19 +47,25 @@ def searched(finished, tmp_path_factory):
 
 
 def test_students_are_trained_with_what_the_search_chose(searched):
-    chosen = read(searched, "tuning/td/chosen.yaml")["war"]
-    td = read(searched, "war/td/config.yaml")
+    chosen = read(searched, "tuning/talk/chosen.yaml")["war"]
+    td = read(searched, "war/talk/config.yaml")
     assert chosen["training"].items() <= td["training"].items()
     assert chosen["settings"].items() <= td["settings"].items()
     scratch = read(searched, "tuning/scratch/chosen.yaml")["war"]
-    assert td["training"]["id_dropout"] == scratch["training"]["id_dropout"]
+    shared = {key: value for key, value in scratch["training"].items() if key != "steps"}
+    assert len(shared) == 4
+    assert shared.items() <= td["training"].items()
 
-    ablation = read(searched, "war/td-rounds/config.yaml")
-    rounds = read(searched, "tuning/td-rounds/chosen.yaml")["war"]["settings"]["rounds"]
-    assert rounds in (0, 2)
-    assert ablation == {**td, "settings": td["settings"] | {"rounds": rounds}}
+    ablation = read(searched, "war/noisy/config.yaml")
+    noise = read(searched, "tuning/noisy/chosen.yaml")["war"]["settings"]["noise"]
+    assert noise in (0.0, 0.1)
+    assert ablation == {**td, "settings": td["settings"] | {"noise": noise}}
 
-    choice = read(searched, "tuning/td/choice.yaml")
+    best = read(searched, "tuning/either/choice.yaml")["about"]["search"]["best"]
+    assert best in ("talk", "silent")
+    assert read(searched, "war/either/config.yaml") == read(searched, f"war/{best}/config.yaml")
+
+    choice = read(searched, "tuning/talk/choice.yaml")
     assert choice["about"]["search"]["trials"] == 3
     assert choice["about"]["split"]["kind"] == "latest"
     assert choice["chosen"]["war"] == chosen
@@ -91,15 +100,15 @@ def test_the_committed_choice_trains_the_same_students(kept):
     kept.append("search.yaml", more)
     status, said = kept.snakemake(MODELS[0].replace("war", "drama"), **OPTIONS)
     assert status != 0
-    assert f"config/tuned/{DATA}/td.yaml has no choice for the task 'drama', only for" in said
+    assert f"config/tuned/{DATA}/talk.yaml has no choice for the task 'drama', only for" in said
     assert "sci-fi, war" in said
 
 
 def test_trials_are_kept_by_experiment(kept):
     trials = pd.read_csv(kept.path / f"config/tuned/{DATA}/trials.csv")
-    columns = ["experiment", "trial", "state", "score", "steps", "model_steps"]
+    columns = ["experiment", "trial", "state", "score", "stderr", "steps", "model_steps"]
     assert list(trials)[: len(columns)] == columns
-    assert list(trials["experiment"].unique()) == list(EXPERIMENTS)
+    assert list(trials["experiment"].unique()) == [id for id in EXPERIMENTS if id != "either"]
     keep(kept, ["fd"])
     again = pd.read_csv(kept.path / f"config/tuned/{DATA}/trials.csv")
     assert len(again) == len(trials)
@@ -108,21 +117,21 @@ def test_trials_are_kept_by_experiment(kept):
 
 def test_one_experiment_is_searched_on_top_of_committed_choices(kept):
     tuning = kept.path / BASE / "tuning"
-    expected = (tuning / "td/choice.yaml").read_bytes()
+    expected = (tuning / "talk/choice.yaml").read_bytes()
     shutil.rmtree(tuning)
-    target = f"{BASE}/tuning/td/choice.yaml"
+    target = f"{BASE}/tuning/talk/choice.yaml"
     said = kept.make(target, **OPTIONS)
     assert {job.name for job in jobs(said)} == {
-        "take_choice teacher", "take_choice scratch", "train_fold_teachers teacher", "tune td",
+        "take_choice teacher", "take_choice scratch", "train_fold_teachers teacher", "tune talk",
     }  # fmt: skip
-    assert (tuning / "td/choice.yaml").read_bytes() == expected
+    assert (tuning / "talk/choice.yaml").read_bytes() == expected
 
 
 def test_a_killed_search_goes_on_to_the_same_choice(searched, tmp_path):
     space = searched.copy(tmp_path / "repository", results=False)
     target = MODELS[0]  # and the searches behind it
     # in the middle of the teacher's second trial, of TD's first, and of TD's third
-    for experiment, lines in (("teacher", 2), ("td", 1), ("td", 4)):
+    for experiment, lines in (("teacher", 2), ("talk", 1), ("talk", 4)):
         run = space.start(target, **OPTIONS)
         run.wait_until(
             lambda experiment=experiment, lines=lines: len(journal(space, experiment)) >= lines,
@@ -133,8 +142,8 @@ def test_a_killed_search_goes_on_to_the_same_choice(searched, tmp_path):
     space.make(target, **OPTIONS)
     found = space.results()
     assert found.items() <= searched.results().items()
-    assert {f"{JOBS}/tuning/td/choice.yaml", target.removeprefix("results/")} <= found.keys()
-    for experiment in ("teacher", "td"):
+    assert {f"{JOBS}/tuning/talk/choice.yaml", target.removeprefix("results/")} <= found.keys()
+    for experiment in ("teacher", "talk"):
         scored = journal(space, experiment)
         assert len(scored) == len(set(scored)), "scored again"
         assert sorted(scored) == sorted(journal(searched, experiment))
