@@ -115,7 +115,8 @@ def written_out(problem, n, w, sc_mode="cross", **options):
 
 def td_problem(n, w=(0.7, 0.5, 0.3), **settings):
     """TD without dropout, on three students."""
-    settings = {"rounds": n, "w1": w[0], "w2": w[1], "w3": w[2], "dropout": 0.0, **settings}
+    weights = {"rounds": n, "w1": w[0], "w2": w[1], "w3": w[2], "dropout": 0.0}
+    settings = weights | {"stop_gradient": "none"} | settings
     return rating_problem("td", SMALL_TD | settings)
 
 
@@ -215,6 +216,7 @@ def test_dropout_of_the_modules_acts_in_training_only():
 @pytest.mark.parametrize("n", [0, 1, 2])
 def test_td_on_tokens_is_algorithm_one_too(n):
     settings = {"rounds": n, "w1": 0.7, "w2": 0.5, "w3": 0.3, "dropout": 0.0, **SMALL_TD}
+    settings["stop_gradient"] = "none"
     problem = token_problem("td", settings)
     student, teacher, batch = problem.student, problem.teacher.model, problem.batch
     s, t, by_hand = student(batch), teacher(batch), AlgorithmOne(problem.method, None)

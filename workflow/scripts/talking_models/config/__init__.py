@@ -7,7 +7,7 @@ builds its DAG, so nothing here imports torch.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import PurePosixPath
 from typing import Annotated, Any, Literal
 
@@ -181,8 +181,7 @@ class Config(Strict):
             for data in shown.data
             for split in own or [shown.split or self.default_split(data)]
             for part in self.parts(split)
-            for task in self.tasks(data)
-            if task in (shown.tasks or (task,))
+            for task in evenly(list(self.tasks(data)), shown.tasks)
         ]
 
     def metric_of(self, shown: Table | Curve) -> str:
@@ -284,6 +283,18 @@ class Config(Strict):
         other = getattr(entry, "of", None)
         whole = self.form(other) if other else {}
         return own | {key: whole[key] for key in whole.keys() - entry.model_fields_set}
+
+
+def evenly(names: Sequence[str], most: int | None) -> list[str]:
+    """At most so many of some names, the first and the last among them if there is more than one.
+
+    >>> evenly("abcdefgh", 4)
+    ['a', 'c', 'f', 'h']
+    """
+    if most is None or len(names) <= most:
+        return list(names)
+    step = (len(names) - 1) / max(most - 1, 1)
+    return [names[round(place * step)] for place in range(most)]
 
 
 def load(raw: Mapping[str, Any]) -> Config:

@@ -175,10 +175,6 @@ def _shown(config: Config) -> Iterator[Problem]:
             for value, split in getattr(shown, "splits", {}).items():
                 known = dict.fromkeys([*config.splits, *config.protocols])
                 yield from _names((*path, "splits", value), split, known, "no such split")
-            here = [data for data in shown.data if data in config.data]
-            known = [task for data in here for task in config.tasks(data)]
-            for place, task in enumerate(shown.tasks):
-                yield from _names((*path, "tasks", place), task, known, "no such task")
             of = getattr(shown, "claims_of", None)
             yield from _names((*path, "claims_of"), of, config.tables, "no such table")
             of = getattr(shown, "of", None)

@@ -239,7 +239,11 @@ class Shown(Strict):
     split: Identifier | None = Field(
         None, description="The split; null: the one that each data set names."
     )
-    tasks: Ids = Field((), strict=False, description="Ids of tasks; if left out, all.")
+    tasks: int | None = Field(
+        None,
+        ge=1,
+        description="Most tasks of a data set, taken evenly from its first to its last; null: all.",
+    )
     metric: str | None = Field(
         None,
         description="A file of `talking_models/metrics`, without `.py`; null: `rmse` of ratings, "

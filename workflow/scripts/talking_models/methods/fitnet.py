@@ -10,7 +10,7 @@ from talking_models.methods.base import Method, MethodSettings, tuned
 class FitNetSettings(MethodSettings):
     """Hyper-parameters of FitNet."""
 
-    weight: float = tuned(0.1, "Weight of L_fitnet.", low=0.001, high=10)
+    weight: float = tuned(0.1, "Weight of L_fitnet.", low=0.003, high=3)
 
 
 class FitNet(Method):

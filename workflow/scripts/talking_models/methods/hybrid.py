@@ -13,7 +13,7 @@ class HybridSettings(MethodSettings):
     """Hyper-parameters of hybrid distillation."""
 
     logit_weight: float = tuned(1.0, "Weight a of L_logit.", low=0.1, high=10)
-    feature_weight: float = tuned(0.1, "Weight b of L_feature.", low=0.001, high=10)
+    feature_weight: float = tuned(0.1, "Weight b of L_feature.", low=0.003, high=3)
     temperature: float = LDSettings.model_fields["temperature"]
     distance: Literal["partial_l2", "l2"] = FDSettings.model_fields["distance"]
     gate: Literal["off", "grad_cos"] = Field(

@@ -21,9 +21,9 @@ class TDSettings(MethodSettings):
         description="Rounds n of interactive communication; 0 is the paper's "
         '"No Interactions": the consistency losses alone.',
     )
-    w1: float = tuned(0.1, "Weight of L_interact, every round.", low=0.001, high=10, needs="rounds")
-    w2: float = tuned(0.1, "Weight of the state consistency L_SC.", low=0.001, high=10)
-    w3: float = tuned(0.1, "Weight of the message consistency L_MC.", low=0.001, high=10)
+    w1: float = tuned(0.1, "Weight of L_interact, every round.", low=0.001, high=1, needs="rounds")
+    w2: float = tuned(0.1, "Weight of the state consistency L_SC.", low=0.001, high=1)
+    w3: float = tuned(0.1, "Weight of the message consistency L_MC.", low=0.001, high=1)
     distance: Literal["relative", "plain"] = Field(
         "relative",
         description="Of states and messages. `relative`: mean squared error over the target's "
@@ -47,7 +47,7 @@ class TDSettings(MethodSettings):
     hidden: int = Field(256, ge=1, description="Hidden width of encoders and decoders.")
     dropout: float = Field(0.1, ge=0, lt=1, description="Dropout in encoders and decoders.")
     stop_gradient: Literal["none", "response", "state"] = Field(
-        "none",
+        "state",
         description="Cut the gradient of L_interact and L_SC at what a decoder's `response` says "
         "of the student's state, or at the `state` that it is compared with.",
         json_schema_extra={"search": {"choices": ["none", "state"]}},
