@@ -244,7 +244,7 @@ def test_the_merge_rule_is_snakemakes(files):
 def test_the_paper_configuration_names_published_rows():
     found = read(*PAPER)
     assert set(found.tables) >= {"table3"}
-    for shown in (table for table in found.tables.values() if table.paper):
+    for shown in (each for each in found.tables.values() if each.paper):
         published = (ROOT / shown.paper).read_text()
         ours = {"TD, talking", "TD, to the letter"}
         assert {row for row in shown.rows if f",{row}," not in published} <= ours

@@ -278,6 +278,7 @@ def run(folder, paths, lines=(), first=None, histories=(), **about):
         [],
         histories,
         [],
+        [],
         folder / "facts.yaml",
         "Made of this.",
         csv,

@@ -20,6 +20,11 @@ rule make_table:
         references=lambda wildcards: PLAN.references("metrics.csv", wildcards.table),
         predictions=lambda wildcards: PLAN.table_files("predictions.parquet", wildcards.table),
         lines=lambda wildcards: PLAN.references("predictions.parquet", wildcards.table),
+        choices=lambda wildcards: (
+            in_repository(PLAN.choices_of(wildcards.table))
+            if CONFIG.tuning == "committed"
+            else PLAN.choices_of(wildcards.table)
+        ),
         histories=lambda wildcards: PLAN.table_files("history.csv", wildcards.table),
         paper=lambda wildcards: in_repository(
             filter(None, [CONFIG.tables[wildcards.table].paper, CONFIG.paper])

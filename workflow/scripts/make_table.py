@@ -12,6 +12,7 @@ run(
     predictions=files.predictions,
     histories=files.histories,
     lines=files.lines,
+    choices=files.choices,
     facts=params.facts,
     stamp=params.stamp,
     csv=snakemake.output.csv,

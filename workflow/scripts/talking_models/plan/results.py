@@ -74,6 +74,18 @@ class Plan(Jobs):
         jobs = (job for id in tables for job in self.jobs(self.config.tables[id]))
         return self.evidence(file, jobs)
 
+    def choices_of(self, table: str) -> list[str]:
+        """The files that say what searches chose for a table's rows."""
+        shown = self.config.tables[table]
+        found = [
+            file
+            for data, split, _ in self.config.columns(shown)
+            if self.config.family(data) == "ratings"
+            for id in shown.rows.values()
+            for file in self.choice_files(data, split, id)
+        ]
+        return list(dict.fromkeys(found))
+
     def references(self, file: str, *tables: str) -> list[str]:
         """One file of the reference lines of tables' columns; images have none yet."""
         shown = (self.config.tables[id] for id in tables)

@@ -90,6 +90,24 @@ class Settings:
                 return entry.tuned_on or self.config.parts(id)[0]
         return split
 
+    def choice_files(self, data: str, split: str, experiment: str) -> list[str]:
+        """The files that say what a search chose for an experiment, and for those that it takes the
+        best of; none where settings were not searched.
+        """
+        if self.config.is_teacher(experiment):
+            ids = [experiment]
+        else:
+            found = self.config.experiment(experiment)
+            ids = [*self.config.starts_from(experiment), *found.best_of]
+            ids += [m for id in ids for m in self.config.experiment(id).best_of]
+        if self.config.tuning == "search":
+            place = self.path(data, self.source(split), "tuning")
+            return [f"{place}/{id}/choice.yaml" for id in dict.fromkeys(ids)]
+        split, folder = self.source(split), f"{self.config.tuned}/{data}"
+        made = [id for id in dict.fromkeys(ids) if self.choice(data, split, id) is not None]
+        own = {id: f"{folder}/{split}/{id}.yaml" for id in made}
+        return [own[id] if Path(own[id]).exists() else f"{folder}/{id}.yaml" for id in made]
+
     def basis(self, data: str, split: str) -> dict[str, Any]:
         """What a choice was made on."""
         entry = self.config.data[data].model_dump(mode="json")

@@ -17,7 +17,7 @@ from talking_models.evidence.scores import score
 from talking_models.evidence.shares import shares
 from talking_models.io import write_csv
 from talking_models.metrics import METRICS
-from talking_models.report import fidelity, strata
+from talking_models.report import fidelity, searches, strata
 from talking_models.report.markdown import blocks, grid, write
 from talking_models.report.paper import Paper, numbers, unmatched
 
@@ -155,6 +155,7 @@ def run(
     predictions: Sequence[str | Path],
     histories: Sequence[str | Path],
     lines: Sequence[str | Path],
+    choices: Iterable[str | Path],
     facts: str | Path | None,
     stamp: str,
     csv: str | Path,
@@ -166,6 +167,7 @@ def run(
         metrics, references: of all jobs, column by column, and of the reference lines.
         predictions, lines: of all jobs, and of the reference lines.
         histories: of the jobs that trained.
+        choices: of the searches behind the rows.
         facts, stamp: see `report.paper`, and what the numbers were made from, in words.
     """
     paper, published = Paper.read(facts), numbers(about["paper"])
@@ -181,12 +183,13 @@ def run(
     first = on_first(scores, predictions, paper, about["metric"])
     beside = page.beside_paper(tidy(about, about["rows"], first, paper, published), remarks)
     write_csv(csv, cells)
+    notes = " ".join(filter(None, [page.notes(), searches.said(about["rows"], choices)]))
     more = [
         *strata.block(about, predictions, lines),
         *fidelity.block(about, predictions),
         *of_gradient(about, shares(histories, about["columns"], about["rows"].values())),
     ]
-    write(md, [f"# {about['title']}", stamp, *page.ours(), page.notes(), *beside, *more])
+    write(md, [f"# {about['title']}", stamp, *page.ours(), notes, *beside, *more])
 
 
 def of_gradient(about: Mapping[str, Any], found: pd.DataFrame) -> list[str]:
