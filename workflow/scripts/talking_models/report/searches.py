@@ -1,4 +1,4 @@
-"""What a page says of the searches behind its rows: how many trials, what lies at an end of them."""
+"""What a page says of the searches behind its rows: how many trials, and what lies at an end."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
