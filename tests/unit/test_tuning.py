@@ -15,15 +15,22 @@ from talking_models.data.splits import folds
 from talking_models.methods import METHODS
 from talking_models.models.checkpoint import Checkpoint
 from talking_models.models.mlp import MLPSettings
-from talking_models.tuning.choose import at_bound, best, best_of, cells, described, summary
+from talking_models.tuning.choose import (
+    at_bound,
+    best,
+    best_of,
+    cells,
+    described,
+    summary,
+    take_best,
+    write_choice,
+)
 from talking_models.tuning.jobs import (
     FoldScores,
     configs_of_tasks,
     fold_rows,
     search,
-    take_best,
     train_fold_teachers,
-    write_choice,
 )
 from talking_models.tuning.search import Journal, run_search
 from talking_models.tuning.space import TRAINING, grid, spaces, trials

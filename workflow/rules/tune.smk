@@ -95,7 +95,7 @@ rule choose_best:
         },
         config=lambda wildcards: CONFIG.training_job(wildcards.experiment, wildcards.data),
         about=lambda wildcards: PLAN.basis(wildcards.data, wildcards.split),
-        code=fingerprint("talking_models.tuning.jobs"),
+        code=fingerprint("talking_models.tuning.choose"),
     script:
         "../scripts/choose_best.py"
 

@@ -1,7 +1,7 @@
 """Rule choose_best: the choice of whichever experiment validation finds best."""
 
 from talking_models.running.job import start
-from talking_models.tuning.jobs import take_best
+from talking_models.tuning.choose import take_best
 
 log = start(snakemake)
 params = snakemake.params

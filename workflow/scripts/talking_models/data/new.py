@@ -25,7 +25,9 @@ DENSEST = 4
 PASSES = {"teacher": 600 * 256 / 90_000, "student": 500 * 256 / 17_000}
 BATCH, LEAST = 256, 100
 DISTILLED = {"LD": "ld", "FD": "fd", "FitNet": "fitnet", "Hybrid": "hybrid", "TD": "td"}
-THE_PAPERS = ("table3", "table5", "table7", "table8")  # are not made here
+# are not made here
+TABLES = "table3", "table5", "table7", "table8", "controls", "windows3", "windows5", "windows7"
+CURVES = "rounds", "shares"
 HEAD = """\
 # Ratings of {ratings}, looked at by `make new`:
 #
@@ -80,8 +82,8 @@ def describe(ratings: str, items: str | None, name: str, out: str) -> tuple[list
         "results": f"results/{name}",
         "data": {name: entry},
         "models": {model: {"training": {"steps": n}} for model, n in steps.items()},
-        "tables": {name: table | {"bold": [*DISTILLED]}, **dict.fromkeys(THE_PAPERS)},
-        "curves": {"rounds": None},
+        "tables": {name: table | {"bold": [*DISTILLED]}, **dict.fromkeys(TABLES)},
+        "curves": dict.fromkeys(CURVES),
     }
     comment = "\n".join(f"#   {line}" for line in found)
     text = HEAD.format(ratings=ratings, found=comment, out=out, name=name)

@@ -7,14 +7,19 @@ many noisy looks would be a lucky one.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+import yaml
 from scipy.signal import savgol_filter
 
-from talking_models.changes import PARTS, changed
+from talking_models import __version__
+from talking_models.changes import PARTS, changed, read_chosen
+from talking_models.io import write_text, write_yaml
 
 WINDOW = 7  # looks that a parabola is fitted to
 EDGE = 0.05  # of a space's width: a choice nearer to its end lies at a bound
@@ -127,3 +132,28 @@ def summary(
         row["model_steps"] = runs * search["seeds"] * (search["steps"] or 0)
         rows.append({**row, **change.get("training", {}), **change.get("settings", {})})
     return pd.DataFrame(rows)
+
+
+def take_best(
+    members: Mapping[str, str | Path],
+    own: Mapping[str, Mapping[str, Any]],
+    about: Mapping[str, Any],
+    begun: Mapping[str, Any],
+    outputs: Mapping[str, str | Path],
+    log: logging.Logger,
+) -> None:
+    """Take the choice of whichever experiment did best, from files to files; see `best_of`."""
+    chosen, found = best_of({id: read_chosen(path) for id, path in members.items()}, own)
+    log.info("%s", found)
+    write_yaml(outputs["chosen"], chosen)
+    about = {**about, "search": found, "talking_models": __version__}
+    write_choice(outputs["choice"], chosen, about, begun)
+
+
+def write_choice(
+    path: str | Path, chosen: Mapping[str, Any], about: Mapping[str, Any], begun: Mapping[str, Any]
+) -> None:
+    """Write what a search from `begun` chose for each task, see `config.choices`."""
+    content = {"about": about, "from": {part: begun[part] for part in PARTS}, "chosen": chosen}
+    head = "# Made by `make tuned`; not to be edited. How: docs/deviations.md, section Settings.\n"
+    write_text(path, head + yaml.safe_dump(content, sort_keys=False, allow_unicode=True))

@@ -11,20 +11,19 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import yaml
 from sklearn.metrics import root_mean_squared_error
 
 from talking_models import __version__
-from talking_models.changes import PARTS, changed, read_chosen
+from talking_models.changes import changed, read_chosen
 from talking_models.data.base import ALL
 from talking_models.data.parquet import read_items
 from talking_models.data.splits import folds, members
-from talking_models.io import write_csv, write_text, write_yaml
+from talking_models.io import write_csv, write_yaml
 from talking_models.models.checkpoint import Checkpoint
 from talking_models.training.bias import bias_line, choose_penalty
 from talking_models.training.ratings import Validation, fit, read_rows
 from talking_models.training.setup import one_thread
-from talking_models.tuning.choose import best_of, described, summary
+from talking_models.tuning.choose import described, summary, write_choice
 from talking_models.tuning.search import run_search
 
 QUIET = logging.getLogger("talking_models.tuning.trial")  # of the hundreds of trials of a search
@@ -169,31 +168,6 @@ def search(
     write_yaml(outputs["chosen"], chosen)
     about = {**about, "search": {**search, **found}, "talking_models": __version__}
     write_choice(outputs["choice"], chosen, about, begun)
-
-
-def take_best(
-    members: Mapping[str, str | Path],
-    own: Mapping[str, Mapping[str, Any]],
-    about: Mapping[str, Any],
-    begun: Mapping[str, Any],
-    outputs: Mapping[str, str | Path],
-    log: logging.Logger,
-) -> None:
-    """Take the choice of whichever experiment did best, from files to files; see `best_of`."""
-    chosen, found = best_of({id: read_chosen(path) for id, path in members.items()}, own)
-    log.info("%s", found)
-    write_yaml(outputs["chosen"], chosen)
-    about = {**about, "search": found, "talking_models": __version__}
-    write_choice(outputs["choice"], chosen, about, begun)
-
-
-def write_choice(
-    path: str | Path, chosen: Mapping[str, Any], about: Mapping[str, Any], begun: Mapping[str, Any]
-) -> None:
-    """Write what a search from `begun` chose for each task, see `config.choices`."""
-    content = {"about": about, "from": {part: begun[part] for part in PARTS}, "chosen": chosen}
-    head = "# Made by `make tuned`; not to be edited. How: docs/deviations.md, section Settings.\n"
-    write_text(path, head + yaml.safe_dump(content, sort_keys=False, allow_unicode=True))
 
 
 def train_fold_teachers(
