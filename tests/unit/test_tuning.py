@@ -25,13 +25,8 @@ from talking_models.tuning.choose import (
     take_best,
     write_choice,
 )
-from talking_models.tuning.jobs import (
-    FoldScores,
-    configs_of_tasks,
-    fold_rows,
-    search,
-    train_fold_teachers,
-)
+from talking_models.tuning.folds import FoldScores, fold_rows, train_fold_teachers
+from talking_models.tuning.jobs import configs_of_tasks, search
 from talking_models.tuning.search import Journal, run_search
 from talking_models.tuning.space import TRAINING, grid, spaces, trials
 
@@ -348,6 +343,8 @@ def test_failed_trials_cannot_be_chosen():
         cells(table.assign(state="failed"))
 
 
+SHARED = {"learning_rate": 0.002, "weight_decay": 0.1, "dropout": 0.5, "id_dropout": 0.2}
+BASES = {"t": {"training": SHARED | {"steps": 9, "batch_size": 256}}}
 SPACES = {"training": TRAINING, "settings": {"w": {"low": 0.01, "high": 100.0, "log": True}}}
 
 
@@ -367,18 +364,19 @@ def test_a_choice_at_the_end_of_its_space_is_named(change, bounds):
 def test_a_choice_at_the_last_step_is_named():
     falling = curves({(0, fold, "t"): [1.0, 0.9, 0.8] for fold in range(2)})
     trials = [{"training": {}, "settings": {"w": 1.0}}]
-    chosen, about = described(falling, trials, SPACES, {"steps": 75, "every": 25})
+    chosen, about = described(falling, trials, BASES, SPACES, {"steps": 75, "every": 25})
     assert chosen["t"]["training"]["steps"] == 75
     assert about["at_bound"] == ["training.steps"]
-    _, about = described(falling, trials, SPACES, {"steps": None, "every": None})
+    _, about = described(falling, trials, BASES, SPACES, {"steps": None, "every": None})
     assert about["at_bound"] == []
 
 
 def test_all_tasks_share_one_choice():
     trials = [{"training": {"dropout": d}, "settings": {"w": 1.0}} for d in (0.3, 0.6)]
-    chosen, about = described(TABLE, trials, SPACES, {"steps": 50, "every": 25})
+    chosen, about = described(TABLE, trials, BASES, SPACES, {"steps": 50, "every": 25})
     assert list(chosen) == ["t", "u"]
-    assert all(c["training"] == {"dropout": 0.3, "steps": 25} for c in chosen.values())
+    wanted = SHARED | {"dropout": 0.3, "steps": 25}  # also what it has of training from scratch
+    assert all(change["training"] == wanted for change in chosen.values())
     assert [chosen[task]["validation_rmse"] for task in "tu"] == [1.0, 0.8]
     assert (about["trials"], about["complete"], about["score"]) == (2, 2, 0.9)
     rows = summary(TABLE, trials, {"steps": 50, "every": 25, "seeds": 1})

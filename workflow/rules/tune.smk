@@ -140,6 +140,10 @@ rule tune:
             "talking_models.tuning.space",
             *PLAN.training_code(wildcards.experiment),
         ),
+        # what a journal's scores are of
+        scored=lambda wildcards: fingerprint(
+            "talking_models.tuning.folds", *PLAN.training_code(wildcards.experiment)
+        ),
     script:
         "../scripts/tune.py"
 
@@ -173,9 +177,7 @@ rule train_fold_teachers:
         own=lambda wildcards: PLAN.own(wildcards.experiment),
         folds=CONFIG.search.folds,
         code=lambda wildcards: fingerprint(
-            "talking_models.tuning.jobs",
-            "talking_models.tuning.space",
-            *PLAN.training_code(wildcards.experiment),
+            "talking_models.tuning.folds", *PLAN.training_code(wildcards.experiment)
         ),
     script:
         "../scripts/train_fold_teachers.py"

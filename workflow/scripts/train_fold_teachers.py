@@ -2,7 +2,7 @@
 
 from talking_models.running.job import start
 from talking_models.changes import with_chosen
-from talking_models.tuning.jobs import train_fold_teachers
+from talking_models.tuning.folds import train_fold_teachers
 
 log = start(snakemake)
 params = snakemake.params

@@ -23,7 +23,7 @@ search(
     search=params.search,
     teachers=teachers,
     journal=Path(files["curves"]).with_name("journal.log"),
-    code=params.code,
+    code=params.scored,
     about=params.about,
     begun=params.config,
     outputs=files,

@@ -20,6 +20,7 @@ from scipy.signal import savgol_filter
 from talking_models import __version__
 from talking_models.changes import PARTS, changed, read_chosen
 from talking_models.io import write_text, write_yaml
+from talking_models.tuning.space import TRAINING
 
 WINDOW = 7  # looks that a parabola is fitted to
 EDGE = 0.05  # of a space's width: a choice nearer to its end lies at a bound
@@ -84,6 +85,7 @@ def at_bound(change: Mapping[str, Any], spaces: Mapping[str, Mapping[str, Any]])
 def described(
     curves: pd.DataFrame,
     trials: Sequence[dict[str, Any]],
+    configs: Mapping[str, dict[str, Any]],
     spaces: Mapping[str, Mapping[str, Any]],
     search: Mapping[str, Any],
 ) -> tuple[dict[str, dict[str, Any]], dict[str, Any]]:
@@ -97,6 +99,10 @@ def described(
     change = changed({part: {} for part in PARTS}, trials[trial])
     bounds = at_bound(change, spaces)
     if search["steps"] is not None:
+        shared = next(iter(configs.values()))[
+            "training"
+        ]  # of training from scratch, if not its own
+        change["training"] = {name: shared[name] for name in TRAINING} | change["training"]
         change["training"]["steps"] = (look + 1) * search["every"]
         if look + 1 >= search["steps"] // search["every"]:
             bounds.append("training.steps")

@@ -1,7 +1,4 @@
-"""The tuning jobs of ratings: search settings, and train a teacher for each fold.
-
-They see training rows only.
-"""
+"""The search for an experiment's settings, from files to files. It sees training rows only."""
 
 import logging
 from collections.abc import Mapping, Sequence
@@ -10,24 +7,19 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from sklearn.metrics import root_mean_squared_error
 
 from talking_models import __version__
 from talking_models.changes import changed, read_chosen
-from talking_models.data.base import ALL
 from talking_models.data.parquet import read_items
-from talking_models.data.splits import folds, members
 from talking_models.io import write_csv, write_yaml
 from talking_models.models.checkpoint import Checkpoint
 from talking_models.training.bias import bias_line, choose_penalty
-from talking_models.training.ratings import Validation, fit, read_rows
+from talking_models.training.ratings import read_rows
 from talking_models.training.setup import one_thread
 from talking_models.tuning.choose import described, summary, write_choice
+from talking_models.tuning.folds import FoldScores
 from talking_models.tuning.search import run_search
-
-QUIET = logging.getLogger("talking_models.tuning.trial")  # of the hundreds of trials of a search
-QUIET.setLevel(logging.WARNING)
 
 
 def configs_of_tasks(
@@ -51,64 +43,6 @@ def configs_of_tasks(
                 change = {"training": {key: value for key, value in shared if key != "steps"}}
             configs[task] = changed(configs[task], change)
     return configs
-
-
-def fold_rows(train: pd.DataFrame, count: int, fold: int) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Fit and validation rows of a fold of all tasks, whose cuts they and a teacher share."""
-    train = train.sort_values("time", kind="stable")  # a cut by user has val rows among fit's
-    fit, val = folds(len(train), count)[fold]
-    return train.iloc[:fit].reset_index(drop=True), train.iloc[fit:val].reset_index(drop=True)
-
-
-class FoldScores:
-    """Validation curves of settings, for every task of a search: students trained on a fold, scored
-    on the rows that follow it. Arguments are those of `search`, read.
-    """
-
-    def __init__(
-        self,
-        train: pd.DataFrame,
-        items: pd.DataFrame,
-        configs: Mapping[str, dict[str, Any]],
-        tasks: Mapping[str, str],
-        by: str,
-        search: Mapping[str, Any],
-        teachers: Mapping[str, Sequence[Checkpoint]],
-    ) -> None:
-        self.items, self.configs, self.search, self.teachers = items, configs, search, teachers
-        self.rows = {}
-        for fold in range(search["folds"]):
-            parts = fold_rows(train, search["folds"], fold)
-            of = [members(by, items, part) if set(tasks) != {ALL} else {} for part in parts]
-            for id, name in tasks.items():
-                own = [
-                    part if id == ALL else part[belongs[name]].reset_index(drop=True)
-                    for part, belongs in zip(parts, of, strict=True)
-                ]
-                warm = own[1]["user"].isin(own[0]["user"])
-                if search["warm"] and warm.any():
-                    own[1] = own[1][warm].reset_index(drop=True)
-                if any(part.empty for part in own):
-                    raise ValueError(f"the task {name!r} has no rows in fold {fold}: leave it out")
-                self.rows[fold, id] = own
-
-    def __call__(self, change: Mapping[str, Any], fold: int, seed: int) -> np.ndarray:
-        """The mean RMSE over models along training, (tasks, looks), their seeds from `seed` on;
-        raises as `fit`.
-        """
-        search, curves = self.search, []
-        steps = {} if search["steps"] is None else {"steps": search["steps"]}
-        teachers = {id: each[fold] for id, each in self.teachers.items()}
-        for task, start in self.configs.items():
-            config = changed(start, change, {"training": steps})
-            config |= {"seeds": search["seeds"], "precision": search["precision"]}
-            config["first_seed"] = seed
-            config["teacher_seed"] = "first"  # a fold has one teacher for all its students
-            own, held_out = self.rows[fold, task]
-            validation = Validation(held_out, search["every"] or config["training"]["steps"])
-            fit(own, self.items, config, teachers, QUIET, validation)
-            curves.append(np.mean(validation.curve, 1))
-        return np.array(curves)
 
 
 def search(
@@ -155,7 +89,7 @@ def search(
     curves = run_search(trials, score, list(configs), search["folds"], journal, identity, log)
     write_csv(outputs["curves"], curves)
     write_csv(outputs["trials"], summary(curves, trials, search))
-    chosen, found = described(curves, trials, spaces, search)
+    chosen, found = described(curves, trials, configs, spaces, search)
     if search["warm"]:
         lines = [
             root_mean_squared_error(
@@ -168,19 +102,3 @@ def search(
     write_yaml(outputs["chosen"], chosen)
     about = {**about, "search": {**search, **found}, "talking_models": __version__}
     write_choice(outputs["choice"], chosen, about, begun)
-
-
-def train_fold_teachers(
-    rows: Sequence[str | Path],
-    items: str | Path,
-    config: dict[str, Any],
-    folds: int,
-    outputs: Sequence[str | Path],
-    log: logging.Logger,
-) -> None:
-    """Train one teacher, of one seed, on the fit rows of each fold alone; see `search`."""
-    one_thread()
-    train, item_table = read_rows(rows), read_items(items)
-    for fold, path in enumerate(outputs):
-        own, _ = fold_rows(train, folds, fold)
-        fit(own, item_table, config | {"seeds": 1}, {}, log)[0].save(path)
