@@ -10,6 +10,8 @@ import pytest
 import yaml
 from workspace import DATA, JOBS, jobs
 
+from talking_models.config.merge import merged_files
+
 SEARCH = """\
 tuning: search
 search: {trials: 3, training_trials: 3, folds: 2, seeds: 1, steps: 4, teacher_steps: 4, every: 2}
@@ -84,6 +86,12 @@ def kept(searched, tmp_path):
     space = searched.copy(tmp_path / "repository")
     shutil.rmtree(space.path / "config/tuned")
     keep(space)
+    # how models train as a shipped value, as what a user says wins over a choice
+    shipped, own = space.path / "config/config.yaml", space.path / "small.yaml"
+    whole, small = merged_files(shipped, own), merged_files(own)
+    whole = merged_files(shipped) | {"models": whole["models"]}
+    shipped.write_text(yaml.safe_dump(whole))
+    own.write_text(yaml.safe_dump({key: small[key] for key in small if key != "models"}))
     (space.path / "search.yaml").write_text(SEARCH.replace("tuning: search", "tuning: committed"))
     return space
 
