@@ -62,7 +62,7 @@ def drawn(tmp_path_factory):
     return folders
 
 
-NAMES = ["cka", "curve", "forest", "losses", "paper", "shares", "trials"]
+NAMES = ["cka", "claims", "curve", "forest", "losses", "paper", "shares", "trials"]
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -204,6 +204,33 @@ def test_a_curve_names_its_setting_and_its_line_as_the_tables_do(keys, setting):
     assert params["setting"] == setting
     assert params["against"] == ("From scratch", "scratch")
     assert plan(curve(**keys)).figure("c")["params"]["against"] is None
+
+
+# --- the claims
+
+
+def verdicts():
+    """Claim 1 on two sets of rows, of which one interval leaves 0 out, and one that was not run."""
+    keys = ["claim", "on", "quantity", "estimate", "low", "high", "paper"]
+    rows = [
+        ("1", "the paper's protocol", "TD over LD", 0.002, -0.001, 0.005, 0.004),
+        ("1", "rolling", "TD over LD", 0.003, 0.001, 0.005, 0.004),
+        ("4", "the paper's protocol", None, None, None, None, None),
+    ]
+    return pd.DataFrame(rows, columns=keys)
+
+
+def test_each_comparison_has_our_intervals_and_the_papers_difference(tmp_path):
+    figure = FIGURES.get("claims").draw([written(tmp_path / "claims.csv", verdicts())])
+    (panel,) = figure.axes
+    assert [text.get_text() for text in panel.get_yticklabels()] == ["1. TD over LD"]
+    marks = {line.get_label(): line for line in panel.get_lines() if line.get_marker() != "None"}
+    assert marks["the paper"].get_xdata().tolist() == [0.004]
+    assert marks["rolling"].get_xdata() == [0.003]
+    assert marks["the paper's protocol"].get_markerfacecolor() == "white"
+    assert marks["rolling"].get_markerfacecolor() == marks["rolling"].get_color()
+    ends = [tuple(segment[:, 0]) for c in panel.collections for segment in c.get_segments()]
+    assert ends == [(-0.001, 0.005), (0.001, 0.005)]
 
 
 # --- gains along splits
@@ -464,6 +491,7 @@ def draw_all(folder):
     draw(folder, "cka", similarity=[alike], rows={"S": "scratch", "TD": "td"})
     tried = pd.concat([TRIED.assign(experiment=id) for id in rows.values()])
     draw(folder, "trials", trials=[written(folder / "trials.csv", tried)], rows=rows, unit="stars")
+    draw(folder, "claims", verdicts=[written(folder / "claims.csv", verdicts())])
     draw(folder, "shares", predictions=drawn_shares(folder / "shares"), **GAINS)
 
 

@@ -70,9 +70,10 @@ def panels(
 
 
 def legend(axes: Axes, columns: int) -> None:
-    """Above the figure, what one of its axes has."""
+    """Above the figure, what one of its axes has, each name once."""
     handles, labels = axes.get_legend_handles_labels()
-    axes.figure.legend(handles, labels, loc="outside upper center", ncols=columns)
+    named = dict(zip(labels, handles, strict=True))
+    axes.figure.legend(named.values(), named, loc="outside upper center", ncols=columns)
 
 
 def write(draw: Callable[..., Figure], png: str | Path, svg: str | Path, **given: Any) -> None:
