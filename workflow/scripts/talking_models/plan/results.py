@@ -222,7 +222,7 @@ class Plan(Jobs):
     def figures(self) -> dict[str, tuple[str, Need]]:
         """The figures that the configuration can have, by id: what draws them, what they need."""
         found = {}
-        curves = [id for id, curve in self.config.curves.items() if curve.in_all]
+        curves = list(self.config.curves)
         for id in set(curves) & set(FIGURES.names()) - {"curve", "shares"}:
             raise ConfigError(f"curves.{id}: a figure has this name, choose another id")
         for id in dict.fromkeys(["forest", *curves, *FIGURES.names()]):
@@ -235,8 +235,9 @@ class Plan(Jobs):
 
     @property
     def figure_files(self) -> list[str]:
-        """Their files."""
-        names = [f"{id}.{form}" for id in self.figures for form in ("png", "svg")]
+        """The files of those that a run without a target draws."""
+        wanted = [id for id in self.figures if getattr(self.config.curves.get(id), "in_all", True)]
+        names = [f"{id}.{form}" for id in wanted for form in ("png", "svg")]
         return [self.path("figures", name) for name in names]
 
     def figure(self, id: str) -> dict[str, Any]:
@@ -328,7 +329,9 @@ class Plan(Jobs):
         found["Tables"] = [f"make_table/{id}" for id in self.tables_of_all]
         statistics = {"test_significance": self.compared, "judge_claims": self.judged}
         found["Statistics"] = [rule for rule, tables in statistics.items() if tables]
-        found["Figures"] = [f"draw/{id}" for id in self.figures]
+        found["Figures"] = [
+            f"draw/{id}" for id in dict.fromkeys(Path(file).stem for file in self.figure_files)
+        ]
         return {
             step: [self.path("benchmarks", f"{file}.tsv") for file in dict.fromkeys(files)]
             for step, files in found.items()
