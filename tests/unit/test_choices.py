@@ -20,7 +20,7 @@ CHOICE = {
     },
     "from": {
         "training": {"steps": 500, "batch_size": 256, "dropout": 0.5},
-        "settings": {"rounds": 1, "w1": 0.1},
+        "settings": {"rounds": 1, "w1": 0.03},
     },
     "chosen": {
         "drama": {"training": {"steps": 250, "dropout": 0.3}, "settings": {"rounds": 2}},
@@ -63,7 +63,7 @@ def test_a_choice_is_laid_on_the_jobs_of_its_data(tuned):
     made = plan(tuned())
     war, drama = job(made), job(made, task="drama")
     assert [war["training"][key] for key in ("steps", "dropout")] == [325, 0.4]
-    assert [war["settings"][key] for key in ("rounds", "w1", "w2")] == [0, 4.0, 0.1]
+    assert [war["settings"][key] for key in ("rounds", "w1", "w2")] == [0, 4.0, 0.03]
     assert (drama["training"]["steps"], drama["settings"]["rounds"]) == (250, 2)
     assert (made.tuned("ml", "latest", "talk"), made.tuned("ml", "latest", "scratch")) == (
         True, False,

@@ -112,7 +112,7 @@ def test_what_an_experiment_says_itself_is_not_searched():
 
 def test_a_weight_without_effect_is_not_drawn():
     found = [trial["settings"] for trial in tried("td", 20, rounds=0)]
-    assert {settings["w1"] for settings in found} == {0.1}
+    assert {settings["w1"] for settings in found} == {0.03}
     assert len({settings["w2"] for settings in found}) == 20
 
 

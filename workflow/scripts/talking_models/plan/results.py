@@ -329,9 +329,8 @@ class Plan(Jobs):
         found["Tables"] = [f"make_table/{id}" for id in self.tables_of_all]
         statistics = {"test_significance": self.compared, "judge_claims": self.judged}
         found["Statistics"] = [rule for rule, tables in statistics.items() if tables]
-        found["Figures"] = [
-            f"draw/{id}" for id in dict.fromkeys(Path(file).stem for file in self.figure_files)
-        ]
+        drawn = dict.fromkeys(Path(file).stem for file in self.figure_files)
+        found["Figures"] = [f"draw/{id}" for id in drawn]
         return {
             step: [self.path("benchmarks", f"{file}.tsv") for file in dict.fromkeys(files)]
             for step, files in found.items()
