@@ -78,6 +78,7 @@ def judged(tmp_path):
             "Stamp.",
             csv,
             md,
+            md.with_suffix(".rst"),
         )
         return pd.read_csv(csv), md.read_text()
 

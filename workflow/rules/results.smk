@@ -5,7 +5,7 @@
 # Makes: {RESULTS}/tables/{table}.md and .csv
 #        {RESULTS}/tables/significance.md and .csv
 #            every row of every table against the one that it names
-#        {RESULTS}/claims.md and .csv
+#        {RESULTS}/claims.md and .csv, and .rst, which the report's front page includes
 #            the verdict on each claim, with its evidence
 #        {RESULTS}/tables/sizes.md and .csv
 #            what students and teachers weigh and cost when they predict
@@ -110,6 +110,7 @@ rule judge_claims:
             labels={"table": "claims"},
         ),
         md=f"{RESULTS}/claims.md",
+        rst=f"{RESULTS}/claims.rst",
     log:
         f"{LOGS}/judge_claims.log",
     benchmark:

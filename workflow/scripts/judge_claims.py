@@ -15,4 +15,5 @@ run(
     stamp=params.stamp,
     csv=snakemake.output.csv,
     md=snakemake.output.md,
+    rst=snakemake.output.rst,
 )

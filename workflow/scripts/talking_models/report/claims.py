@@ -21,7 +21,7 @@ from talking_models.evidence.intervals import Difference, difference
 from talking_models.evidence.shares import LEAST, shares
 from talking_models.evidence.verdicts import Estimate, Verdict
 from talking_models.io import write_csv
-from talking_models.report.markdown import grid, interval, write
+from talking_models.report.markdown import grid, interval, list_table, write
 from talking_models.report.paper import Paper, means, numbers
 from talking_models.report.significance import evidence_of
 
@@ -158,25 +158,32 @@ def compared(change: Difference, printed: np.ndarray) -> dict[str, Any]:
     }
 
 
-def page(found: Sequence[Judged], trial: bool, stamp: str) -> list[str]:
-    """The page: all verdicts at a glance, the rule, then the evidence claim by claim."""
+def said(verdict: Verdict, trial: bool) -> str:
+    """A verdict in words: bold, if there is one and the run is no trial."""
+    if verdict in (Verdict.NOT_RUN, Verdict.NOT_SHOWN, Verdict.NOT_TESTED):
+        return str(verdict)
+    return f"{verdict} (a trial run, no result)" if trial else f"**{verdict}**"
 
-    def said(verdict: Verdict) -> str:
-        if verdict in (Verdict.NOT_RUN, Verdict.NOT_SHOWN, Verdict.NOT_TESTED):
-            return str(verdict)
-        return f"{verdict} (a trial run, no result)" if trial else f"**{verdict}**"
 
+def glance(found: Sequence[Judged], trial: bool) -> tuple[list[str], list[list[str]]]:
+    """All verdicts in a table, its heading first."""
     table, columns = [], list(dict.fromkeys(judged.on for judged in found))
     for claim, own in groupby(found, key=lambda judged: judged.claim):
         line = [f"{claim.id}. {claim.text}"]
         for j in own:
             why = f": {j.why[0].lower()}{j.why[1:]}" if j.why else ""
-            line.append(said(j.verdict) + why)
+            line.append(said(j.verdict, trial) + why)
             if j.on == columns[0]:
                 line.append("" if j.why else str(j.loose))
         table.append(line)
     heads = ["Claim", "Verdict", "If the paper's rows were another sample"]
-    heads += [f"On {on}" for on in columns[1:]]
+    return heads + [f"On {on}" for on in columns[1:]], table
+
+
+def page(found: Sequence[Judged], trial: bool, stamp: str) -> list[str]:
+    """The page: all verdicts at a glance, the rule, then the evidence claim by claim."""
+    columns = list(dict.fromkeys(judged.on for judged in found))
+    heads, table = glance(found, trial)
     parts = [
         "# The paper's claims",
         stamp,
@@ -204,7 +211,7 @@ def page(found: Sequence[Judged], trial: bool, stamp: str) -> list[str]:
             quote = f"The paper: “{judged.claim.quote}”."
             parts += [f"## {judged.claim.id}. {judged.claim.text}", quote]
         on = f" on {judged.on}" if len(columns) > 1 else ""
-        parts += [f"Verdict{on}: {said(judged.verdict)}.", judged.why or grid(head, lines)]
+        parts += [f"Verdict{on}: {said(judged.verdict, trial)}.", judged.why or grid(head, lines)]
         size = max((p["detectable"] for p in judged.pairs if p["own"].error), default=None)
         if judged.verdict is Verdict.UNDECIDED and size:
             parts.append(f"A true difference of {size:.4f} would have been told from none.")
@@ -239,6 +246,7 @@ def run(
     stamp: str,
     csv: str | Path,
     md: str | Path,
+    rst: str | Path,
 ) -> None:
     """All verdicts, from files to files; `tables` are what the plan says of them, by which rows of
     the data they are of, and by id.
@@ -252,3 +260,5 @@ def run(
     rows = [row for judged in found for row in judged.rows()]
     write_csv(csv, pd.DataFrame(rows).reindex(columns=COLUMNS))
     write(md, page(found, trial, stamp))
+    heads, table = glance(found, trial)
+    list_table(rst, [heads, *table], heading=True)

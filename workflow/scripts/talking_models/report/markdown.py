@@ -35,6 +35,14 @@ def interval(value: float, low: float, high: float) -> str:
     return f"{value:+.4f} [{low:+.4f}, {high:+.4f}]"
 
 
+def list_table(path: str | Path, rows: Iterable[Sequence[str]], heading: bool = False) -> None:
+    """Write a table in reStructuredText, which the front page of a report includes."""
+    lines = [".. list-table::", "   :header-rows: 1" if heading else "   :stub-columns: 1", ""]
+    for row in rows:
+        lines += [f"   {'*' if not number else ' '} - {cell}" for number, cell in enumerate(row)]
+    write_text(path, "\n".join(lines) + "\n")
+
+
 def write(path: str | Path, parts: Iterable[str]) -> None:
     """A page of paragraphs, headings and tables."""
     write_text(path, "\n\n".join(parts) + "\n")

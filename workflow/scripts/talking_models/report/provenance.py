@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from talking_models.io import write_csv, write_text
+from talking_models.io import write_csv
 from talking_models.report.compute import duration
+from talking_models.report.markdown import list_table
 from talking_models.running.provenance import COLUMNS, Record, digest, digest_of_value, read_all
 
 PACKAGES = [  # of which the versions are shown; the CSV has all
@@ -102,7 +103,4 @@ def run(files: Iterable[str | Path], results: str | Path, csv: str | Path, rst: 
     """From the records of all jobs that `files` come from to both outputs."""
     records, unknown = trace(files, results)
     write_csv(csv, table(records))
-    lines = [".. list-table::", "   :stub-columns: 1", ""]  # in reStructuredText, for the report
-    for name, text in summary(records, unknown).items():
-        lines += [f"   * - {name}", f"     - {text}"]
-    write_text(rst, "\n".join(lines) + "\n")
+    list_table(rst, summary(records, unknown).items())
