@@ -41,7 +41,7 @@ def untouched(tmp_path_factory):
             "tables: {table3: {rows: {Hybrid: hybird}}}",
             [
                 "tables.table3.rows.Hybrid: found 'hybird' (text)",
-                "allowed: one of teacher, scratch, fd, hybrid, td",
+                "allowed: one of teacher, teacher-random, teacher-small, scratch, fd, hybrid, td",
                 "nearest: hybrid",
             ],
         ),
