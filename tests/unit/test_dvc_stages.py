@@ -67,7 +67,7 @@ def test_what_a_run_makes_is_kept_but_for_its_logs():
     results, there = config.results, VARS["results"]
     files = [*made.results, *(f"{results}/tables/{id}.csv" for id in made.tables_of_all)]
     files += [f"{results}/pages/{page}.html" for page in made.pages]
-    files += [f"{results}/provenance.csv", f"{results}/provenance.rst"]
+    files += [f"{results}/provenance.csv", f"{results}/provenance.rst", f"{results}/claims.rst"]
     ratings = [job for job in made.jobs(made.main) if config.family(job[0]) == "ratings"]
     files += made.evidence("models.safetensors", ratings)
     files += [made.path(*place, "cka", "td.csv") for place in made.places]

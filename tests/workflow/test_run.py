@@ -76,7 +76,7 @@ def test_every_job_leaves_all_its_files_and_no_others(finished, folder):
     tables = {"table3", "talk", "significance", "sizes", "compute"}
     found = {p.name for p in (results / "tables").iterdir()}
     assert found == {f"{name}.{form}" for name in tables for form in ("csv", "md")}
-    assert {p.name for p in results.glob("claims.*")} == {"claims.csv", "claims.md"}
+    assert {p.name for p in results.glob("claims.*")} == {"claims.csv", "claims.md", "claims.rst"}
     found = {p.name for p in (results / "figures").iterdir()}
     assert found == {f"{name}.{form}" for name in FIGURES for form in ("png", "svg")}
     assert {p.stem for p in (results / "pages").iterdir()} == tables | {"claims"}
