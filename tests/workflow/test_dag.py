@@ -133,12 +133,15 @@ def test_only_what_measures_reads_eval_rows(dag):
     }
 
 
-def test_the_student_alone_has_no_teacher_and_the_others_have(dag):
-    teacher = f"results/{JOBS}/all/teacher/models.safetensors"
+def test_the_student_alone_has_no_teacher_and_the_others_have_that_of_their_split(dag):
+    alone = ("scratch", "scratch-long", "teacher", "teacher-random", "teacher-small")
     for job in dag:
         if job.rule == "train":
-            alone = job.wildcards["experiment"] in ("scratch", "teacher")
-            assert (teacher in job.inputs) != alone
+            split, experiment = job.wildcards["split"], job.wildcards["experiment"]
+            name = experiment.partition("-")[2]
+            name = f"teacher-{name}" if name in ("random", "small") else "teacher"
+            teacher = f"results/{DATA}/{split}/all/{name}/models.safetensors"
+            assert (teacher in job.inputs) != (experiment in alone), job.name
 
 
 def test_nothing_that_trains_on_images_knows_an_eval_example(images):

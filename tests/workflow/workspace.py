@@ -95,7 +95,9 @@ class Job:
     @property
     def name(self) -> str:
         """The rule with the wildcards that tell its jobs apart: 'train td war'."""
-        keys = ("experiment", "model", "task", "table", "figure", "page")
+        keys = ["experiment", "model", "task", "table", "figure", "page"]
+        if self.wildcards.get("split") not in (SPLIT, "given", "given-1", "given-10"):
+            keys.append("split")
         return " ".join([self.rule, *(self.wildcards[k] for k in keys if k in self.wildcards)])
 
 

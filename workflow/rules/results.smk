@@ -25,7 +25,7 @@ rule make_table:
             if CONFIG.tuning == "committed"
             else PLAN.choices_of(wildcards.table)
         ),
-        histories=lambda wildcards: PLAN.table_files("history.csv", wildcards.table),
+        histories=lambda wildcards: PLAN.histories(wildcards.table),
         paper=lambda wildcards: in_repository(
             filter(None, [CONFIG.tables[wildcards.table].paper, CONFIG.paper])
         ),
@@ -100,7 +100,7 @@ rule judge_claims:
     """Judge each of the paper's claims by the experiments that the configuration has."""
     input:
         predictions=PLAN.table_files("predictions.parquet", *PLAN.judged),
-        histories=PLAN.table_files("history.csv", *PLAN.judged),
+        histories=PLAN.histories(*PLAN.judged),
         paper=in_repository(filter(None, [*PLAN.paper_files(*PLAN.judged), CONFIG.claims])),
     output:
         csv=report(

@@ -74,6 +74,11 @@ class Plan(Jobs):
         jobs = (job for id in tables for job in self.jobs(self.config.tables[id]))
         return self.evidence(file, jobs)
 
+    def histories(self, *tables: str) -> list[str]:
+        """The histories of the students in some tables; a teacher's has one part alone."""
+        jobs = (job for id in tables for job in self.jobs(self.config.tables[id]))
+        return self.evidence("history.csv", [j for j in jobs if not self.config.is_teacher(j[-1])])
+
     def choices_of(self, table: str) -> list[str]:
         """The files that say what searches chose for a table's rows."""
         shown = self.config.tables[table]
