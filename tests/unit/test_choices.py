@@ -291,3 +291,20 @@ def test_the_steps_of_the_page_on_movielens_1m_are_the_jobs_steps(at_home, caplo
     assert made.about("table3")["untuned"] == []  # a mark beside tuned rows alone
     assert not made.tuned("ml-1m", "latest", "td")
     assert caplog.text == ""
+
+
+def test_a_table_takes_the_experiment_that_is_the_best_of_some(tuned):
+    best = copy.deepcopy(CHOICE)
+    best["about"]["search"] = {"best": "talk", "scores": {"talk": 1.0}}
+    either = at("experiments.either", {"method": "td", "best_of": ["talk"]})
+    shown = {"title": "T", "data": ["ml"], "against": "either", "rows": {"Best": "either"}}
+    layers = [either, {"tables": {"t": shown}}]
+    assert plan(*layers).about("t")["rows"] == {"Best": "either"}, "nothing was chosen"
+    made = plan(*layers, tuned(best, experiment="either"))
+    assert made.about("t")["rows"] == {"Best": "talk"}
+    assert made.about("t")["against"] == "talk"
+    assert {job[-1] for job in made.jobs(made.config.tables["t"])} == {"talk"}
+    own = at("experiments.either.settings", {"w1": 5.0})
+    assert plan(*layers, own, tuned(best, experiment="either")).about("t")["rows"] == {
+        "Best": "either"
+    }, "it says something itself"

@@ -5,7 +5,7 @@ import subprocess
 import sys
 
 import pytest
-from workspace import DATA, JOBS, Job, Workspace, jobs
+from workspace import DATA, Job, Workspace, jobs
 
 RATINGS = "ratings.parquet"
 SPLIT = re.compile(r"split_.*")  # split_images, and split_<data set> of ratings

@@ -34,6 +34,7 @@ class Plan(Jobs):
 
     def __init__(self, config: Config, given: Mapping[str, Any] | None = None) -> None:
         super().__init__(config, given)
+        self.config = config = self.with_the_best()
         tables = config.tables
         self.tables_of_all = [id for id, table in tables.items() if table.in_all]
         self.compared = [id for id in self.tables_of_all if tables[id].against]
@@ -53,6 +54,34 @@ class Plan(Jobs):
         self.sizes_step = self.image_step if images else "movielens"
 
     # Tables and curves
+
+    def with_the_best(self) -> Config:
+        """The configuration, where tables and curves name the experiment that a committed choice
+        is the best of, in place of one that would be trained again with its settings.
+        """
+        config, found = self.config, {}
+        for section, keys in (("tables", ("rows",)), ("curves", ("points", "lines"))):
+            found[section] = {}
+            for id, shown in getattr(config, section).items():
+                places = dict.fromkeys(column[:2] for column in config.columns(shown))
+                change: dict[str, Any] = {
+                    key: {row: self.best(places, made) for row, made in getattr(shown, key).items()}
+                    for key in keys
+                }
+                if shown.against:
+                    change["against"] = self.best(places, shown.against)
+                found[section][id] = shown.model_copy(update=change)
+        return config.model_copy(update=found)
+
+    def best(self, places: Iterable[tuple[str, str]], experiment: str) -> str:
+        """The experiment whose choice another takes on these data sets and splits, or that."""
+        entry = self.config.experiments.get(experiment)
+        if entry is None or not entry.best_of or entry.settings or entry.training:
+            return experiment
+        choices = [self.choice(*place, experiment, quiet=True) for place in places]
+        best = {each and each.about.get("search", {}).get("best") for each in choices}
+        (found, *more) = best or {None}
+        return found if found in entry.best_of and not more else experiment
 
     def jobs(self, shown: Table | Curve) -> list[Job]:
         """The jobs behind a table or curve, what it is compared with among them."""

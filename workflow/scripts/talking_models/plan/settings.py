@@ -66,8 +66,12 @@ class Settings:
         names = dict.fromkeys([*self.config.starts_from(experiment), experiment])
         return [self.config.own(name) for name in names]
 
-    def _choice(self, data: str, split: str, experiment: str) -> Choice | None:
-        """The committed choice for an experiment, if it was made on this data and split."""
+    def _choice(
+        self, data: str, split: str, experiment: str, *, quiet: bool = False
+    ) -> Choice | None:
+        """The committed choice for an experiment, if it was made on this data and split; else it is
+        said, unless `quiet`, that there is one which is not used.
+        """
         if self.config.tuning != "committed":
             return None
         split, path = self.source(split), f"{self.config.tuned}/{data}"
@@ -76,10 +80,11 @@ class Settings:
         found = read_choice(path)
         for word, now in self.basis(data, split).items() if found else ():
             if found.about.get(word) != now:
-                self.remark(
+                said = (
                     f"{path} is not used for {data} cut by {split}: it was chosen for the {word} "
-                    f"{found.about.get(word)}, not {now}"
                 )
+                if not quiet:
+                    self.remark(f"{said}{found.about.get(word)}, not {now}")
                 return None
         return found
 
