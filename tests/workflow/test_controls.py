@@ -10,7 +10,7 @@ import logging
 import numpy as np
 import pandas as pd
 import pytest
-from workspace import DATA, JOBS
+from workspace import DATA, JOBS, ROOT
 
 from talking_models.config import read
 from talking_models.data.parquet import read_items, read_ratings
@@ -37,10 +37,10 @@ def rows(finished):
 
 
 @pytest.fixture(scope="module")
-def config(finished):
-    """`config(experiment, steps)`: a job's, as the small configuration has it."""
+def config():
+    """`config(experiment, steps)`: a job's, of models as the paper's, with few steps."""
     layers = ("config", "experiments", "tables", "quick")
-    found = read(*(finished.path / "config" / f"{name}.yaml" for name in layers))
+    found = read(*(ROOT / "config" / f"{name}.yaml" for name in layers))
 
     def job(experiment, steps):
         made = found.training_job(experiment, DATA)
