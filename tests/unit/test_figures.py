@@ -62,7 +62,7 @@ def drawn(tmp_path_factory):
     return folders
 
 
-NAMES = ["cka", "claims", "curve", "forest", "losses", "paper", "shares", "trials"]
+NAMES = ["cka", "claims", "curve", "forest", "losses", "paper", "shares", "trials", "windows"]
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -204,6 +204,48 @@ def test_a_curve_names_its_setting_and_its_line_as_the_tables_do(keys, setting):
     assert params["setting"] == setting
     assert params["against"] == ("From scratch", "scratch")
     assert plan(curve(**keys)).figure("c")["params"]["against"] is None
+
+
+# --- window by window
+
+
+def on_windows(folder):
+    """Predictions of two windows; LD is better on the second alone."""
+    random, paths = np.random.default_rng(0), []
+    users = np.repeat(np.arange(40), 5)
+    for window, gain in ((1, 0.0), (2, 0.2)):
+        errors = random.normal(size=(3, 200))
+        for name, factor in (("scratch", 1.0), ("ld", 1.0 - gain)):
+            frame = of_ratings(name, "War", users, factor * errors, split=f"rolling-{window}")
+            paths.append(write_job(folder, frame))
+    return paths
+
+
+WINDOWS = {"rows": {"LD": "ld"}, "scratch": "scratch", "metric": "rmse"}
+
+
+def test_each_window_has_its_difference_and_all_have_theirs(tmp_path):
+    splits = ["rolling-1", "rolling-2"]
+    figure = FIGURES.get("windows").draw(on_windows(tmp_path), **WINDOWS, splits=splits)
+    titles = [panel.get_title() for panel in figure.axes]
+    assert titles == ["window 1", "window 2", "all windows"]
+    values = [panel.containers[0].lines[0].get_xdata()[0] for panel in figure.axes]
+    assert values[0] == 0
+    assert values[1] < values[2] < 0
+
+
+def test_windows_are_those_of_the_first_table_on_them():
+    rolling = {"splits": {"rolling": {"kind": "rolling", "windows": 2}}}
+    shown = {
+        "title": "T",
+        "data": ["ml"],
+        "split": "rolling",
+        "rows": {"S": "scratch", "T": "talk"},
+    }
+    figure = plan(rolling, {"tables": {"windows3": shown}}).figure("windows")
+    assert figure["params"]["splits"] == ["rolling-1", "rolling-2"]
+    assert figure["params"]["rows"] == {"T": "talk"}
+    assert "windows" not in plan(rolling).figures
 
 
 # --- the claims
@@ -491,6 +533,8 @@ def draw_all(folder):
     draw(folder, "cka", similarity=[alike], rows={"S": "scratch", "TD": "td"})
     tried = pd.concat([TRIED.assign(experiment=id) for id in rows.values()])
     draw(folder, "trials", trials=[written(folder / "trials.csv", tried)], rows=rows, unit="stars")
+    given = WINDOWS | {"splits": ["rolling-1", "rolling-2"]}
+    draw(folder, "windows", predictions=on_windows(folder / "windows"), **given)
     draw(folder, "claims", verdicts=[written(folder / "claims.csv", verdicts())])
     draw(folder, "shares", predictions=drawn_shares(folder / "shares"), **GAINS)
 
