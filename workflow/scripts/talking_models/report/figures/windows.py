@@ -10,7 +10,7 @@ class Windows(Figure):
     caption = """\
 How each method changes the metric of the student trained from scratch, as a mean over tasks, on
 each window of the data and on all of them pooled. Bars are 95% intervals over users and seeds; a
-mark is filled where its interval leaves out zero. A method's worth should not hang on the window."""
+mark is filled where its interval leaves out zero. A gain should not hang on the window."""
 
     @classmethod
     def needs(cls, plan, id):
