@@ -23,6 +23,7 @@ from talking_models.io import write_text, write_yaml
 from talking_models.tuning.space import TRAINING
 
 WINDOW = 7  # looks that a parabola is fitted to
+LONGER = 3e-4  # of RMSE: what more steps must gain; taught students' curves stay flat for long
 EDGE = 0.05  # of a space's width: a choice nearer to its end lies at a bound
 
 
@@ -41,14 +42,17 @@ def cells(curves: pd.DataFrame) -> pd.DataFrame:
 
 
 def best(scores: pd.DataFrame) -> pd.DataFrame:
-    """One row per complete trial, from `cells`: `look`, the lowest of its smoothed curve; `score`,
-    the mean there; `stderr`, of its difference to the mean trial, over folds and tasks.
+    """One row per complete trial, from `cells`: `score`, the lowest of its smoothed curve; `stderr`,
+    of its difference to the mean trial, over folds and tasks; `look`, the first that is `LONGER`
+    above the lowest or less.
     """
-    look = scores.mean().groupby("trial").idxmin()
-    at = scores[look.tolist()].droplevel("look", axis=1)
+    mean = scores.mean()
+    lowest = mean.groupby("trial").idxmin()
+    at = scores[lowest.tolist()].droplevel("look", axis=1)
     apart = at.sub(at.mean(axis=1), axis=0)
-    found = {"look": [look for _, look in look], "score": at.mean(), "stderr": apart.sem()}
-    return pd.DataFrame(found, index=at.columns)
+    near = mean[mean <= mean.groupby("trial").transform("min") + LONGER].reset_index("look")
+    look = near.groupby("trial")["look"].min()
+    return pd.DataFrame({"look": look, "score": at.mean(), "stderr": apart.sem()})
 
 
 def best_of(
