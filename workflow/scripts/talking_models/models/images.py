@@ -112,7 +112,7 @@ class ImageKind:
 
     @classmethod
     def net(cls, settings: dict[str, Any], **more: Any) -> nn.Module:
-        """The whole network without a classifier, its random weights always the same."""
+        """A network without classifier, its random weights always the same; or a ValueError."""
         import difflib
 
         import timm

@@ -174,7 +174,7 @@ def _arrays(path: str | Path) -> dict[str, Tensor]:
 def renamed(
     weights: Mapping[str, Tensor], own: Collection[str], source: str | Path
 ) -> dict[str, Tensor]:
-    """Weights under a model's `own` names, where a wrapper or Hugging Face named them."""
+    """Weights by a model's `own` names, whoever named them; a WeightsError if of several models."""
     if any(name.endswith(HUGGING_FACES) for name in weights):
         unused = [name for name in weights if re.search(UNUSED, name)]
         log.info("%s: Hugging Face's names; left out: %s", source, _listed(unused))

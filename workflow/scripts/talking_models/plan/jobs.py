@@ -49,7 +49,7 @@ class Jobs(Settings):
         return {"by": by, "tasks": {ALL: ALL, **self.config.tasks(data)}}
 
     def memory_of_ratings(self, wildcards: Any, input: Any, attempt: int) -> int:
-        """MB. Measured: 170 for 100k, 620 for 5 million ratings (40 MB of Parquet)."""
+        """MB. Measured: 170 for 100k, 620 for 5 million (40 MB of Parquet); TensorFlow: 1,000."""
         data = self.config.data.get(getattr(wildcards, "data", ""))
         large = getattr(data, "variant", None) in LARGE
         return attempt * max(6_000 if large else 1_500, 40 * _megabytes(input))

@@ -301,8 +301,8 @@ class Plan(Jobs):
             file = self.evidence("models.safetensors", [job])[0]
             found.setdefault(config.experiment(id).student, (file, job))
             for model in config.teachers_of(id):
-                file = config.models[model].file or self.backbone(model)
                 if not config.is_teacher(model):
+                    file = config.models[model].file or self.backbone(model)
                     found.setdefault(model, (file, (data, split, ALL, model)))
         return {file: (model, job) for model, (file, job) in found.items()}
 

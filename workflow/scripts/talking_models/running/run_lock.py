@@ -8,7 +8,7 @@ from pathlib import Path
 
 
 def lock(path: str | Path) -> None:
-    """Lock a file until this process ends, or raise a RuntimeError that names who has."""
+    """Lock a file until this process ends; warn without locks, a RuntimeError if it is locked."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     file = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)  # a number, which Python never closes
