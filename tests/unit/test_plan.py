@@ -208,9 +208,29 @@ def test_a_teacher_is_searched_on_all_and_has_steps_of_its_own():
     made = plan(at("experiments.more", more), {"search": {"steps": 30, "teacher_steps": 60}})
     assert made.searched_tasks(of("teacher"))["tasks"] == {"all": "all"}
     assert made.searched_tasks(of())["tasks"] == {"drama": "Drama", "war": "War"}
-    steps = {id: made.search(id)["steps"] for id in ("teacher", "talk", "more")}
+    steps = {id: made.search(of(id))["steps"] for id in ("teacher", "talk", "more")}
     assert steps == {"teacher": 60, "talk": 30, "more": None}
     assert made.config.experiment("more").choose == {"rounds": [1, 2]}
+
+
+def test_a_split_is_searched_with_less_and_serves_all_its_tasks():
+    share = {"kind": "latest", "share": 0.1, "draws": 2, "search": {"trials": 3, "tasks": 1}}
+    made = plan(at("splits.few", share), tuning="search")
+    student, teacher = of(split="few-2"), of("teacher", split="few-2")
+    assert made.search(student) | {"trials": 3, "share": 0.1, "draw": 1} == made.search(student)
+    assert "share" not in made.search(teacher)  # it has all rows, whatever the share
+    tasks = made.searched_tasks(student)
+    assert (tasks["tasks"], tasks["serves"]) == ({"drama": "Drama"}, ["drama", "war"])
+    assert made.chosen(student) == ["results/ml/few-1/tuning/talk/chosen.yaml"]
+    assert made.chosen(teacher) == ["results/ml/latest/tuning/teacher/chosen.yaml"]
+    assert made.search_inputs(student)["teacher0"][0].startswith("results/ml/latest/tuning")
+
+
+def test_all_searches_are_those_of_each_data_set_and_of_the_splits_that_are_shown():
+    shown = {"title": "F", "data": ["ml"], "split": "rolling", "rows": {"Talk": "talk"}}
+    made = plan(at("splits.rolling", {"kind": "rolling", "windows": 2}), at("tables.few", shown))
+    latest = [("ml", "latest", id) for id in ("teacher", "scratch", "talk")]
+    assert set(made.searches) == {*latest, ("ml", "rolling-1", "talk")}
 
 
 def test_a_choice_says_what_it_was_made_on():

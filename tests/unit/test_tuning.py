@@ -361,23 +361,31 @@ def test_a_choice_at_the_end_of_its_space_is_named(change, bounds):
     assert at_bound(change, SPACES) == bounds
 
 
+def test_steps_that_gain_next_to_nothing_are_not_taken():
+    flat = curves({(0, fold, "t"): [1.0, 0.9001, 0.9, 0.9002] for fold in range(2)})
+    assert best(cells(flat)).loc[0, "look"] == 1
+
+
 def test_a_choice_at_the_last_step_is_named():
     falling = curves({(0, fold, "t"): [1.0, 0.9, 0.8] for fold in range(2)})
     trials = [{"training": {}, "settings": {"w": 1.0}}]
-    chosen, about = described(falling, trials, BASES, SPACES, {"steps": 75, "every": 25})
+    chosen, about = described(falling, trials, ["t"], BASES, SPACES, {"steps": 75, "every": 25})
     assert chosen["t"]["training"]["steps"] == 75
     assert about["at_bound"] == ["training.steps"]
-    _, about = described(falling, trials, BASES, SPACES, {"steps": None, "every": None})
+    _, about = described(falling, trials, ["t"], BASES, SPACES, {"steps": None, "every": None})
     assert about["at_bound"] == []
 
 
 def test_all_tasks_share_one_choice():
     trials = [{"training": {"dropout": d}, "settings": {"w": 1.0}} for d in (0.3, 0.6)]
-    chosen, about = described(TABLE, trials, BASES, SPACES, {"steps": 50, "every": 25})
+    search = {"steps": 50, "every": 25}
+    chosen, about = described(TABLE, trials, ["t", "u"], BASES, SPACES, search)
     assert list(chosen) == ["t", "u"]
     wanted = SHARED | {"dropout": 0.3, "steps": 25}  # also what it has of training from scratch
     assert all(change["training"] == wanted for change in chosen.values())
     assert [chosen[task]["validation_rmse"] for task in "tu"] == [1.0, 0.8]
+    more, _ = described(TABLE, trials, ["s", "t", "u"], BASES, SPACES, search)
+    assert more == {"s": {k: v for k, v in chosen["t"].items() if k != "validation_rmse"}} | chosen
     assert (about["trials"], about["complete"], about["score"]) == (2, 2, 0.9)
     rows = summary(TABLE, trials, {"steps": 50, "every": 25, "seeds": 1})
     assert rows["steps"].tolist() == [25, 25]
@@ -474,6 +482,7 @@ def search_in(folder, given, **changed):
         **given,
         **{
             "tasks": {"drama": "Drama"},
+            "serves": ["drama"],
             "by": "category",
             "configs": {"drama": BASE},
             "trials": LIST,
@@ -514,6 +523,7 @@ def test_a_search_from_files_to_a_choice_and_on_to_more_trials(tmp_path, monkeyp
             tmp_path,
             given,
             tasks={"drama": "Drama", "all": "all"},
+            serves=["drama", "all"],
             configs=configs,
             trials=trials[:n],
             search=SEARCH | {"trials": n} | changed,
@@ -594,3 +604,17 @@ def test_a_teacher_is_judged_on_users_that_it_knows():
         assert len(val) == whole["user"].isin(fit["user"]).sum() > 0
     assert late in everyone.rows[1, "all"][1]["user"].values
     assert late not in known.rows[1, "all"][1]["user"].values
+
+
+def test_a_share_trains_on_part_of_a_folds_rows_and_validates_on_all():
+    rows, _, items = movielens(400)
+    search = SEARCH | {"share": 0.2, "draw": 1}
+    few, every = (
+        FoldScores(rows, items, {}, {"all": "all"}, "category", s, {}).rows
+        for s in (search, SEARCH)
+    )
+    for place, (fit, val) in few.items():
+        whole = every[place][0]
+        assert 0.1 * len(whole) < len(fit) < 0.3 * len(whole)
+        assert not fit.merge(whole, how="left", indicator=True)["_merge"].eq("left_only").any()
+        pd.testing.assert_frame_equal(val, every[place][1])

@@ -16,13 +16,6 @@
 # No rule here has an eval row among its inputs.
 
 TUNING = f"{RESULTS}/{{data}}/{{split}}/tuning/{{experiment}}"
-TUNED = [
-    (data, CONFIG.default_split(data), experiment)
-    for data in RATINGS
-    for experiment in CONFIG.searched(data)
-]
-
-
 # Those that take the best choice of some others.
 BEST = [id for id, experiment in CONFIG.experiments.items() if experiment.best_of]
 
@@ -39,7 +32,7 @@ rule tuned:
     input:
         [
             f"{TUNING}/{file}".format(data=data, split=split, experiment=experiment)
-            for data, split, experiment in TUNED
+            for data, split, experiment in PLAN.searches
             for file in ("choice.yaml", "trials.csv")[: 1 if experiment in BEST else 2]
         ],
     localrule: True
@@ -133,7 +126,8 @@ rule tune:
         config=lambda wildcards: CONFIG.training_job(wildcards.experiment, wildcards.data),
         choose=lambda wildcards: CONFIG.experiment(wildcards.experiment).choose,
         own=lambda wildcards: CONFIG.own(wildcards.experiment),
-        search=lambda wildcards: PLAN.search(wildcards.experiment),
+        search=lambda wildcards: PLAN.search(wildcards),
+        seed=lambda wildcards: CONFIG.experiment(wildcards.experiment).search_seed,
         about=lambda wildcards: PLAN.basis(wildcards.data, wildcards.split),
         code=lambda wildcards: fingerprint(
             "talking_models.tuning.jobs",

@@ -18,7 +18,8 @@ search(
     items=snakemake.input.item_table,
     **params.tasks,
     configs=configs,
-    trials=grid(params.choose) or trials(params.config, params.search["trials"], searched),
+    trials=grid(params.choose)
+    or trials(params.config, params.search["trials"], searched, params.seed),
     spaces={} if ablation else searched,
     search=params.search,
     teachers=teachers,

@@ -166,6 +166,11 @@ class Config(Strict):
         """The ids in paths that a split makes: itself, or its windows or draws."""
         return [*self.splits[split].protocols(split)] if split in self.splits else [split]
 
+    @property
+    def wholes(self) -> dict[str, str]:
+        """The split that each id in paths is a part of, or is."""
+        return {part: id for id in self.splits for part in self.parts(id)}
+
     def default_split(self, data: str) -> str:
         """The split of a data set where nothing else is said."""
         default = {"ratings": "latest", "images": "given"}[self.family(data)]

@@ -58,6 +58,10 @@ def _names(path: tuple, found: Any, known: Iterable[str], otherwise: str) -> Ite
 def _splits(config: Config) -> Iterator[Problem]:
     for id, split in config.splits.items():
         yield from _names(("splits", id, "tuned_on"), split.tuned_on, config.protocols, "no split")
+        steps, every = split.search.steps, config.search.every
+        if steps is not None and steps < every:
+            text = f"search.every {every} is more: no trial would be looked at"
+            yield against(("splits", id, "search", "steps"), steps, text)
 
 
 def _ids(config: Config) -> Iterator[Problem]:

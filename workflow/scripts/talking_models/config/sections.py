@@ -59,6 +59,20 @@ Entries = Annotated[dict[Identifier, Section], BeforeValidator(present)]
 OfDataKind, OfModelKind = (BeforeValidator(partial(of_kind, each)) for each in REGISTRIES.values())
 
 
+class SplitSearch(Strict):
+    """What differs from `search` on a split of one's own."""
+
+    trials: int | None = Field(None, ge=1, description="See `search`; null: as there.")
+    training_trials: int | None = Field(None, ge=1, description="See `search`; null: as there.")
+    steps: int | None = Field(None, ge=1, description="See `search`; null: as there.")
+    tasks: int | None = Field(
+        None,
+        ge=1,
+        description="Most tasks that trials are scored on, taken evenly from the first to the "
+        "last; null: all.",
+    )
+
+
 class Split(Strict):
     """How a data set is cut into fit, val and eval rows."""
 
@@ -92,6 +106,9 @@ class Split(Strict):
         description="The split in paths whose search chooses for this one; null: itself, "
         "of windows and draws the first.",
     )
+    search: SplitSearch = Field(
+        default_factory=SplitSearch, description="What differs from `search` on this split."
+    )
 
     @model_validator(mode="after")
     def _windows_roll(self) -> Split:
@@ -111,7 +128,7 @@ class Split(Strict):
 
     def protocols(self, id: str) -> dict[str, dict[str, Any]]:
         """What a job is told, by the id in paths: one, or one for each window or draw."""
-        common = self.model_dump(exclude={"windows", "draws", "tuned_on"})
+        common = self.model_dump(exclude={"windows", "draws", "tuned_on", "search"})
         if self.draws:
             return {f"{id}-{k + 1}": common | {"draw": k} for k in range(self.draws)}
         if self.windows is None:
@@ -156,6 +173,9 @@ class Experiment(Strict):
     choose: dict[str, list[Any]] = Field(
         {},
         description="With `like`: settings with a few values each, of which validation chooses.",
+    )
+    search_seed: int = Field(
+        0, ge=0, description="Of the settings that its search tries: another one tries others."
     )
 
     @field_validator("method")

@@ -175,7 +175,7 @@ class Plan(Jobs):
         shown = [config.tables[id] for id in tables]
         columns = [column for table in shown for column in config.columns(table)]
         ids = dict.fromkeys(job[-1] for table in shown for job in self.jobs(table))
-        whole = {part: id for id in config.splits for part in config.parts(id)}
+        whole = config.wholes
         parts = defaultdict(dict)
         for data, split, _ in columns:
             parts[data, whole[split]][split] = config.protocols[split]
@@ -232,6 +232,23 @@ class Plan(Jobs):
         ids = [wildcards.experiment, *self.students.values()]
         names = [teacher for id in ids for teacher in self.config.teachers_of(id)]
         return [self.teacher_file(names[0], data, wildcards.split)]
+
+    @property
+    def searches(self) -> list[tuple[str, str, str]]:
+        """All searches, data, split, experiment: those of each data set's own split, and those of
+        others that tables and curves show.
+        """
+        config = self.config
+        ratings = [data for data in config.data if config.family(data) == "ratings"]
+        found = [
+            (data, config.default_split(data), id)
+            for data in ratings
+            for id in config.searched(data)
+        ]
+        for shown in (*config.tables.values(), *config.curves.values()):
+            for data, split, _, id in self.jobs(shown) if shown.data[0] in ratings else ():
+                found += [(data, self.source(split, each), each) for each in self.searched_for(id)]
+        return list(dict.fromkeys(found))
 
     def tried(self, data: str) -> list[str]:
         """The experiments that trials are made of; others take the best of theirs."""

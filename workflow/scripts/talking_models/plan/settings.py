@@ -9,7 +9,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from talking_models.config import Config, ConfigError
+from talking_models.config import Config, ConfigError, evenly
 from talking_models.config.check import of_job
 from talking_models.config.choices import Choice, read_choice
 from talking_models.config.merge import said
@@ -74,7 +74,7 @@ class Settings:
         """
         if self.config.tuning != "committed":
             return None
-        split, path = self.source(split), f"{self.config.tuned}/{data}"
+        split, path = self.source(split, experiment), f"{self.config.tuned}/{data}"
         own = f"{path}/{split}/{experiment}.yaml"  # of a split that is not the data set's own
         path = own if Path(own).exists() else f"{path}/{experiment}.yaml"
         found = read_choice(path)
@@ -88,29 +88,36 @@ class Settings:
                 return None
         return found
 
-    def source(self, split: str) -> str:
-        """The split whose search chooses for another; of its windows and draws the first does."""
-        for id, entry in self.config.splits.items():
-            if split in self.config.parts(id):
-                return entry.tuned_on or self.config.parts(id)[0]
-        return split
+    def source(self, split: str, experiment: str) -> str:
+        """The split whose search chooses for an experiment or teacher on another: of its windows
+        and draws the first; for a teacher, which has all rows, that of which it is a share.
+        """
+        protocols, whole = self.config.protocols, self.config.wholes[split]
+        if self.config.is_teacher(experiment) and protocols[split]["share"] < 1:
+            all_rows = {**protocols[split], "share": 1.0}
+            all_rows.pop("draw", None)
+            return next((id for id in protocols if protocols[id] == all_rows), split)
+        return self.config.splits[whole].tuned_on or self.config.parts(whole)[0]
+
+    def searched_for(self, experiment: str) -> list[str]:
+        """The experiments whose searches choose for one, those that it takes the best of too."""
+        ids = self.config.starts_from(experiment)
+        for id in ids:  # which grows
+            ids += [other for other in self.config.experiment(id).best_of if other not in ids]
+        return ids
 
     def choice_files(self, data: str, split: str, experiment: str) -> list[str]:
         """The files that say what a search chose for an experiment, and for those that it takes the
         best of; none where settings were not searched.
         """
-        if self.config.is_teacher(experiment):
-            ids = [experiment]
-        else:
-            found = self.config.experiment(experiment)
-            ids = [*self.config.starts_from(experiment), *found.best_of]
-            ids += [m for id in ids for m in self.config.experiment(id).best_of]
+        ids = self.searched_for(experiment)
         if self.config.tuning == "search":
-            place = self.path(data, self.source(split), "tuning")
-            return [f"{place}/{id}/choice.yaml" for id in dict.fromkeys(ids)]
-        split, folder = self.source(split), f"{self.config.tuned}/{data}"
-        made = [id for id in dict.fromkeys(ids) if self.choice(data, split, id) is not None]
-        own = {id: f"{folder}/{split}/{id}.yaml" for id in made}
+            return [
+                self.path(data, self.source(split, id), "tuning", id, "choice.yaml") for id in ids
+            ]
+        folder = f"{self.config.tuned}/{data}"
+        made = [id for id in ids if self.choice(data, split, id) is not None]
+        own = {id: f"{folder}/{self.source(split, id)}/{id}.yaml" for id in made}
         return [own[id] if Path(own[id]).exists() else f"{folder}/{id}.yaml" for id in made]
 
     def basis(self, data: str, split: str) -> dict[str, Any]:
@@ -160,20 +167,27 @@ class Settings:
         """The files of a search in this run that say what it chose for an experiment."""
         if self.config.tuning != "search":
             return []
-        place = self.path(wildcards.data, self.source(wildcards.split), "tuning")
-        names = self.config.starts_from(wildcards.experiment)
-        return [f"{place}/{id}/chosen.yaml" for id in names]
+        w = wildcards
+        return [
+            self.path(w.data, self.source(w.split, id), "tuning", id, "chosen.yaml")
+            for id in self.config.starts_from(w.experiment)
+        ]
 
-    def search(self, experiment: str) -> dict[str, Any]:
-        """How one experiment is searched; an ablation keeps its steps."""
-        search = self.config.search.model_dump()
+    def search(self, wildcards: Any) -> dict[str, Any]:
+        """How one experiment is searched on a split; an ablation keeps its steps."""
+        config, experiment = self.config, wildcards.experiment
+        split, protocol = config.splits[config.wholes[wildcards.split]], config.protocols
+        search = config.search.model_dump()
+        search |= split.search.model_dump(exclude={"tasks"}, exclude_none=True)
         steps, trials = search.pop("teacher_steps"), search.pop("training_trials")
-        search["warm"] = self.config.is_teacher(experiment)
-        if not self.config.teachers_of(experiment):
+        search["warm"] = config.is_teacher(experiment)
+        if not config.teachers_of(experiment):
             search["trials"] = trials
-        if self.config.is_teacher(experiment):
+        if config.is_teacher(experiment):
             search["steps"] = steps
-        elif self.config.experiment(experiment).choose:
+        elif split.share < 1:
+            search |= {key: protocol[wildcards.split].get(key, 0) for key in ("share", "draw")}
+        if config.experiment(experiment).choose:
             search |= {"steps": None, "every": None}
         return search
 
@@ -186,21 +200,27 @@ class Settings:
         place = self.path(wildcards.data, wildcards.split, "tuning")
         if members := config.experiment(experiment).best_of:
             return {"chosen": [f"{place}/{id}/chosen.yaml" for id in members]}
-        teachers, before = config.teachers_of(experiment), config.experiment(experiment).like
+        teachers = {
+            id: self.path(wildcards.data, self.source(wildcards.split, id), "tuning", id)
+            for id in config.teachers_of(experiment)
+        }
+        before = config.experiment(experiment).like
         if teachers and not before:
             alone = (id for id in config.searched(wildcards.data) if id in config.experiments)
             before = next((id for id in alone if config.experiments[id].method == "scratch"), None)
         folds = range(config.search.folds)
         return {
             **{
-                f"teacher{number}": [f"{place}/{id}/fold{fold}.safetensors" for fold in folds]
-                for number, id in enumerate(teachers)
+                f"teacher{number}": [f"{of}/fold{fold}.safetensors" for fold in folds]
+                for number, of in enumerate(teachers.values())
             },
             "chosen": [f"{place}/{before}/chosen.yaml"] if before else [],
         }
 
     def searched_tasks(self, wildcards: Any) -> dict[str, Any]:
-        """The tasks that a search trains on; a teacher's is `all`."""
-        teacher = self.config.is_teacher(wildcards.experiment)
-        tasks = {ALL: ALL} if teacher else self.config.tasks(wildcards.data)
-        return {**self.tasks(wildcards.data), "tasks": tasks}
+        """The tasks that a search trains on, a teacher's is `all`; and all that it chooses for."""
+        config, teacher = self.config, self.config.is_teacher(wildcards.experiment)
+        tasks = {ALL: ALL} if teacher else config.tasks(wildcards.data)
+        most = config.splits[config.wholes[wildcards.split]].search.tasks
+        of = {**self.tasks(wildcards.data), "serves": list(tasks)}
+        return {**of, "tasks": {id: tasks[id] for id in evenly(list(tasks), most)}}

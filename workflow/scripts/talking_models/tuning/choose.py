@@ -24,6 +24,7 @@ from talking_models.tuning.space import TRAINING
 
 WINDOW = 7  # looks that a parabola is fitted to
 LONGER = 3e-4  # of RMSE: what more steps must gain; taught students' curves stay flat for long
+SCORE = "validation_rmse"  # of a choice, on each task that trials were scored on
 EDGE = 0.05  # of a space's width: a choice nearer to its end lies at a bound
 
 
@@ -42,9 +43,9 @@ def cells(curves: pd.DataFrame) -> pd.DataFrame:
 
 
 def best(scores: pd.DataFrame) -> pd.DataFrame:
-    """One row per complete trial, from `cells`: `score`, the lowest of its smoothed curve; `stderr`,
-    of its difference to the mean trial, over folds and tasks; `look`, the first that is `LONGER`
-    above the lowest or less.
+    """One row per complete trial, from `cells`: `score`, the lowest of its smoothed curve;
+    `stderr`, of its difference to the mean trial, over folds and tasks; `look`, the first that is
+    no more than `LONGER` above the lowest.
     """
     mean = scores.mean()
     lowest = mean.groupby("trial").idxmin()
@@ -62,11 +63,11 @@ def best_of(
     say themselves (`own`) is part of it.
     """
     scores = {
-        id: np.mean([c["validation_rmse"] for c in of.values()]) for id, of in members.items()
+        id: np.mean([c[SCORE] for c in of.values() if SCORE in c]) for id, of in members.items()
     }
     best = min(scores, key=scores.__getitem__)
     chosen = {
-        task: {**changed(change, own[best]), "validation_rmse": change["validation_rmse"]}
+        task: changed(change, own[best]) | {k: v for k, v in change.items() if k == SCORE}
         for task, change in members[best].items()
     }
     return chosen, {"best": best, "scores": {id: round(float(s), 6) for id, s in scores.items()}}
@@ -89,12 +90,14 @@ def at_bound(change: Mapping[str, Any], spaces: Mapping[str, Mapping[str, Any]])
 def described(
     curves: pd.DataFrame,
     trials: Sequence[dict[str, Any]],
+    serves: Sequence[str],
     configs: Mapping[str, dict[str, Any]],
     spaces: Mapping[str, Mapping[str, Any]],
     search: Mapping[str, Any],
 ) -> tuple[dict[str, dict[str, Any]], dict[str, Any]]:
-    """What is chosen, the same change of its config for each task, with the task's RMSE; and what a
-    reader must know of it: how many trials there were, and what lies at a bound.
+    """What is chosen, the same change of its config for each task that it serves, with the task's
+    RMSE if it was scored on it; and what a reader must know of it: how many trials there were, and
+    what lies at a bound.
     """
     scores = cells(curves)
     found = best(scores)
@@ -111,9 +114,8 @@ def described(
         if look + 1 >= search["steps"] // search["every"]:
             bounds.append("training.steps")
     rmse = scores[trial, look].groupby("task", sort=False).mean()
-    chosen = {
-        task: {**change, "validation_rmse": round(float(rmse[task]), 6)} for task in rmse.index
-    }
+    scored = {task: {SCORE: round(float(value), 6)} for task, value in rmse.items()}
+    chosen = {task: change | scored.get(task, {}) for task in serves}
     about = {
         "trials": len(trials),
         "complete": len(found),

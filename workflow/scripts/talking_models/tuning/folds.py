@@ -15,7 +15,7 @@ import pandas as pd
 from talking_models.changes import changed
 from talking_models.data.base import ALL
 from talking_models.data.parquet import read_items
-from talking_models.data.splits import folds, members
+from talking_models.data.splits import drawn, folds, members
 from talking_models.models.checkpoint import Checkpoint
 from talking_models.training.ratings import Validation, fit, read_rows
 from talking_models.training.setup import one_thread
@@ -56,6 +56,9 @@ class FoldScores:
                     part if id == ALL else part[belongs[name]].reset_index(drop=True)
                     for part, belongs in zip(parts, of, strict=True)
                 ]
+                if search.get("share", 1) < 1:  # all rows validate: a share of them tells little
+                    few = drawn(len(own[0]), search["share"], search["draw"])
+                    own[0] = own[0][few].reset_index(drop=True)
                 warm = own[1]["user"].isin(own[0]["user"])
                 if search["warm"] and warm.any():
                     own[1] = own[1][warm].reset_index(drop=True)

@@ -49,6 +49,7 @@ def search(
     rows: Sequence[str | Path],
     items: str | Path,
     tasks: Mapping[str, str],
+    serves: Sequence[str],
     by: str,
     configs: Mapping[str, dict[str, Any]],
     trials: Sequence[dict[str, Any]],
@@ -67,10 +68,12 @@ def search(
     Args:
         rows, items: the training slices of the task of all rows, and the items' table.
         tasks, by: names of the tasks by id, a teacher's is `all`, and see `splits.members`.
+        serves: the tasks that the choice is for, these among them.
         configs: the config of each task, which each trial changes.
         trials, spaces: changes to try, see `space.trials`, and what they were drawn from.
         search: `folds`, `seeds`, `precision`, `steps` (the most that a choice can have), `every`.
-            With `steps` and `every` None, steps are not chosen: those of the configs stay. `warm`:
+            With `steps` and `every` None, steps are not chosen: those of the configs stay. Of a
+            `share` of the rows, also that, and its `draw`. `warm`:
             whether users count alone who have rows to train on, as of a teacher, which cannot tell
             a student of others more than it sees itself.
         teachers: checkpoints by the teacher's id, one per fold.
@@ -89,7 +92,7 @@ def search(
     curves = run_search(trials, score, list(configs), search["folds"], journal, identity, log)
     write_csv(outputs["curves"], curves)
     write_csv(outputs["trials"], summary(curves, trials, search))
-    chosen, found = described(curves, trials, configs, spaces, search)
+    chosen, found = described(curves, trials, serves, configs, spaces, search)
     if search["warm"]:
         lines = [
             root_mean_squared_error(

@@ -3,8 +3,8 @@
 How a student trains is searched once, for training from scratch, and shared by all methods; of
 each method its own settings are searched, all by the same number of trials. The first trial is what
 the configuration says without a search. The others are a scrambled Sobol sequence (Optuna's
-`QMCSampler`), of one seed for all methods: its points cover the space evenly and do not depend on
-earlier scores, so that the list is known in advance, whatever the task.
+`QMCSampler`), of one seed for all methods unless asked for another: its points cover the space
+evenly and do not depend on earlier scores, so that the list is known in advance, whatever the task.
 """
 
 import itertools
@@ -54,7 +54,9 @@ def _value(space: Mapping[str, Any], point: float) -> Any:
     return float(f"{value:.3g}")  # three digits, so that a chosen value can be read and typed
 
 
-def trials(config: Mapping[str, Any], n: int, spaces: Spaces) -> list[dict[str, Any]]:
+def trials(
+    config: Mapping[str, Any], n: int, spaces: Spaces, seed: int = 0
+) -> list[dict[str, Any]]:
     """The settings to try: `n` dicts with the keys `training` and `settings`.
 
     `config` is the job's before the search. What cannot have an effect stays as it is there: an
@@ -69,7 +71,7 @@ def trials(config: Mapping[str, Any], n: int, spaces: Spaces) -> list[dict[str, 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-        sampler = optuna.samplers.QMCSampler(scramble=True, seed=0)
+        sampler = optuna.samplers.QMCSampler(scramble=True, seed=seed)
     study = optuna.create_study(sampler=sampler)
     unit = {".".join(place): optuna.distributions.FloatDistribution(0, 1) for place in places}
     while len(found) < n:
