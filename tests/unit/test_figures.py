@@ -19,7 +19,8 @@ from talking_models.config import load
 from talking_models.config.merge import merge
 from talking_models.evidence.intervals import collect
 from talking_models.plan import Plan
-from talking_models.report.figures import FIGURES, losses, paper, shares, style, trials
+from talking_models.report import curves
+from talking_models.report.figures import FIGURES, losses, paper, style, trials
 from talking_models.report.markdown import MEAN
 
 ROOT = Path(__file__).parents[2]
@@ -287,6 +288,10 @@ GAINS = {
 }
 
 
+def without(given, name):
+    return {key: value for key, value in given.items() if key != name}
+
+
 def drawn_shares(folder):
     """Predictions of two draws of a tenth, a seed each, and of all rows: LD gains on the tenth."""
     random, paths = np.random.default_rng(0), []
@@ -306,14 +311,20 @@ def drawn_shares(folder):
 
 def test_gains_are_mean_differences_with_intervals_of_all_draws_together(tmp_path):
     paths = drawn_shares(tmp_path)
-    given = {key: GAINS[key] for key in ("lines", "against", "metric", "splits")}
-    found = shares.gains(paths, **given).set_index(["split", "line"])
+    about = GAINS | {"title": "When it pays"}
+    curves.run(paths, about, "Toy.", tmp_path / "c.csv", tmp_path / "c.md")
+    found = pd.read_csv(tmp_path / "c.csv").set_index(["split", "line"])
     tenth = collect([path for path in paths if "tenth" in str(path)], "rmse")
     scratch = tenth.values[tenth.experiments.index("scratch")].mean()
     assert tenth.seeds == 2
     assert found.loc[("10%", "LD"), "gain"] == pytest.approx(-0.2 * scratch)
     assert found.loc[("10%", "LD"), "low"] < -0.2 * scratch < found.loc[("10%", "LD"), "high"] < 0
     assert (found.loc["100%", ["gain", "low", "high"]] == 0).all(axis=None)
+    first, ld, td = (tmp_path / "c.md").read_text().split("\n| ")[-3:]
+    assert first.startswith(f"scratch | {scratch:.4f} |")
+    assert ld.startswith("LD | **-")
+    assert ld.count("**") == 2  # on the tenth alone
+    assert "**" not in td
 
 
 def test_a_curve_along_splits_is_drawn_from_all_their_draws():
@@ -323,10 +334,11 @@ def test_a_curve_along_splits_is_drawn_from_all_their_draws():
     made = plan({"splits": {"tenth": tenth}, "curves": {"c": curve}})
     figure = made.figure("c")
     assert figure["name"] == "shares"
-    assert figure["params"]["splits"] == {f"tenth-{k}": "10%" for k in (1, 2, 3)} | {
+    assert figure["inputs"] == {"gains": ["results/tables/c.csv"]}
+    assert made.along("c")["splits"] == {f"tenth-{k}": "10%" for k in (1, 2, 3)} | {
         "latest": "100%"
     }
-    files = figure["inputs"]["predictions"]
+    files = made.evidence("predictions.parquet", made.jobs(made.config.curves["c"]))
     assert "results/ml/tenth-2/war/scratch/predictions.parquet" in files
     assert len(files) == 4 * 2 * 2
     config = made.training_config(
@@ -536,7 +548,9 @@ def draw_all(folder):
     given = WINDOWS | {"splits": ["rolling-1", "rolling-2"]}
     draw(folder, "windows", predictions=on_windows(folder / "windows"), **given)
     draw(folder, "claims", verdicts=[written(folder / "claims.csv", verdicts())])
-    draw(folder, "shares", predictions=drawn_shares(folder / "shares"), **GAINS)
+    gains = curves.gains(drawn_shares(folder / "shares"), **without(GAINS, "names"))
+    given = without(GAINS, "splits")
+    draw(folder, "shares", gains=[written(folder / "gains.csv", gains)], **given)
 
 
 if __name__ == "__main__":

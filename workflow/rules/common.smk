@@ -73,6 +73,7 @@ wildcard_constraints:
     table=one_of(CONFIG.tables),
     page=one_of(dict.fromkeys([*CONFIG.tables, *PLAN.pages])),
     figure="[a-z0-9-]+",
+    curve=one_of(id for id, curve in CONFIG.curves.items() if curve.splits),
 
 
 def image(step):

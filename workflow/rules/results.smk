@@ -3,6 +3,7 @@
 #
 # Needs: evaluate.smk's evidence; CONFIG.tables, .paper, .claims; config/paper/*.csv.
 # Makes: {RESULTS}/tables/{table}.md and .csv
+#        {RESULTS}/tables/{curve}.md and .csv, of a curve along splits
 #        {RESULTS}/tables/significance.md and .csv
 #            every row of every table against the one that it names
 #        {RESULTS}/claims.md and .csv, and .rst, which the report's front page includes
@@ -59,6 +60,40 @@ rule make_table:
         ),
     script:
         "../scripts/make_table.py"
+
+
+rule make_curve:
+    """Set what a curve's lines gain along splits, with intervals, as a table."""
+    input:
+        predictions=lambda wildcards: PLAN.evidence(
+            "predictions.parquet", PLAN.jobs(PLAN.config.curves[wildcards.curve])
+        ),
+    output:
+        csv=report(
+            f"{RESULTS}/tables/{{curve}}.csv",
+            caption="../report/curve.rst",
+            category="Data",
+            labels={"table": "{curve}"},
+        ),
+        md=f"{RESULTS}/tables/{{curve}}.md",
+    log:
+        f"{LOGS}/make_curve/{{curve}}.log",
+    benchmark:
+        f"{BENCHMARKS}/make_curve/{{curve}}.tsv"
+    conda:
+        "../../envs/results.yaml"
+    container:
+        image("results")
+    threads: 1
+    resources:
+        mem_mb=per_attempt(1000),
+        runtime=per_attempt(10),
+    params:
+        about=lambda wildcards: PLAN.along(wildcards.curve),
+        stamp=lambda wildcards: PLAN.stamp(wildcards.curve),
+        code=fingerprint("talking_models.report.curves", *PLAN.metric_code(PLAN.metrics)),
+    script:
+        "../scripts/make_curve.py"
 
 
 rule test_significance:

@@ -37,11 +37,14 @@ class Plan(Jobs):
         self.config = config = self.with_the_best()
         tables = config.tables
         self.tables_of_all = [id for id, table in tables.items() if table.in_all]
+        curves = config.curves.items()
+        self.along_splits = [id for id, curve in curves if curve.splits and curve.in_all]
         self.compared = [id for id in self.tables_of_all if tables[id].against]
         self.published = [id for id in self.tables_of_all if tables[id].paper]
         also = [id for id in self.tables_of_all if tables[id].claims_of in self.published]
         self.judged = [*self.published, *also] if config.claims else []
-        self.metrics = list(dict.fromkeys(map(config.metric_of, tables.values())))
+        shown = [*tables.values(), *config.curves.values()]
+        self.metrics = list(dict.fromkeys(map(config.metric_of, shown)))
         # The first table with a student trained from scratch: what figures are about.
         alone = (
             (tables[id], experiment)
@@ -154,6 +157,20 @@ class Plan(Jobs):
             "untuned": [row for row in tuned if any(tuned.values()) and not tuned[row]],
         }
 
+    def along(self, id: str) -> dict[str, Any]:
+        """What a page needs to know of a curve along splits, in types that JSON has."""
+        curve, config = self.config.curves[id], self.config
+        return {
+            "title": curve.title,
+            "lines": dict(curve.lines),
+            "against": curve.against,
+            "metric": config.metric_of(curve),
+            "splits": {
+                part: value for value, split in curve.splits.items() for part in config.parts(split)
+            },
+            "names": {data: config.data[data].name or data for data in curve.data},
+        }
+
     def judged_on(self) -> dict[str, dict[str, Any]]:
         """The tables that claims are judged on, by what they are shown as: the published ones, and
         those that stand for them on other rows, by their split.
@@ -170,25 +187,25 @@ class Plan(Jobs):
         return all(self.tuned(data, split, experiment) for data, split, _ in columns)
 
     def stamp(self, *tables: str) -> str:
-        """What the numbers of tables were made from, a sentence or two."""
+        """What the numbers of tables or curves were made from, a sentence or two."""
         config, found = self.config, []
-        shown = [config.tables[id] for id in tables]
+        shown = [{**config.tables, **config.curves}[id] for id in tables]
         columns = [column for table in shown for column in config.columns(table)]
         ids = dict.fromkeys(job[-1] for table in shown for job in self.jobs(table))
         whole = config.wholes
-        parts = defaultdict(dict)
-        for data, split, _ in columns:
-            parts[data, whole[split]][split] = config.protocols[split]
-        for (data, _), protocols in parts.items():
-            n, tasks = config.seeds_of(data), len(config.tasks(data))
-            name, protocol = config.data[data].name or data, next(iter(protocols.values()))
-            pooled = len(protocols) > 1 and "window" in protocol
+        parts: dict[tuple[str, str], dict[str, list[str]]] = defaultdict(dict)
+        for data, split, task in dict.fromkeys(columns):
+            parts[data, whole[split]].setdefault(split, []).append(task)
+        for (data, _), of in parts.items():
+            n, (first, *_) = config.seeds_of(data), of
+            name, protocol, tasks = config.data[data].name, config.protocols[first], len(of[first])
+            pooled = len(of) > 1 and "window" in protocol
             how = HOW["windows" if pooled else protocol["kind"]]
             how = how.format(nth=protocol.get("window", 0) + 1, **protocol)
             few = f", {protocol['share']:.0%} of the training rows" if protocol["share"] < 1 else ""
             few += ", drawn anew for each seed" if "draw" in protocol else ""
             found.append(
-                f"{name}: {tasks} {'task' if tasks == 1 else 'tasks'}, "
+                f"{name or data}: {tasks} {'task' if tasks == 1 else 'tasks'}, "
                 f"{n} {'seed' if n == 1 else 'seeds'}, {how}{few}."
             )
         if config.trial:
@@ -329,7 +346,12 @@ class Plan(Jobs):
     def pages(self) -> list[str]:
         """What a run without a target shows: tables, and pages made from several of them."""
         made = {"significance": self.compared, "claims": self.judged, "sizes": self.sized}
-        return [*self.tables_of_all, *(page for page in made if made[page]), "compute"]
+        return [
+            *self.tables_of_all,
+            *self.along_splits,
+            *(page for page in made if made[page]),
+            "compute",
+        ]
 
     def markdown(self, page: str) -> str:
         """The file of a page."""
@@ -337,7 +359,7 @@ class Plan(Jobs):
 
     def shows(self, page: str) -> str:
         """What a page shows."""
-        return SHOWS.get(page) or self.config.tables[page].title
+        return SHOWS.get(page) or {**self.config.tables, **self.config.curves}[page].title
 
     @property
     def measured(self) -> list[str]:
@@ -378,6 +400,7 @@ class Plan(Jobs):
             found["Reference lines"] += [f"{place}/fit_references"]
             found["Evaluation"] += [f"{place}/evaluate/{id}"]
         found["Tables"] = [f"make_table/{id}" for id in self.tables_of_all]
+        found["Tables"] += [f"make_curve/{id}" for id in self.along_splits]
         statistics = {"test_significance": self.compared, "judge_claims": self.judged}
         found["Statistics"] = [rule for rule, tables in statistics.items() if tables]
         drawn = dict.fromkeys(Path(file).stem for file in self.figure_files)

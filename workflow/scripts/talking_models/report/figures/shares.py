@@ -18,24 +18,17 @@ its band leaves 0 out."""
         curve = plan.config.curves.get(id)
         if curve is None or not curve.splits:
             return None
-        splits = [(value, plan.config.parts(split)) for value, split in curve.splits.items()]
-        params = {
-            "lines": curve.lines,
-            "against": curve.against,
-            "metric": plan.config.metric_of(curve),
-            "splits": {part: value for value, parts in splits for part in parts},
-            "names": {data: plan.config.data[data].name or data for data in curve.data},
-        }
-        predictions = plan.evidence("predictions.parquet", plan.jobs(curve))
-        return Need({"predictions": predictions}, params)
+        about = plan.along(id)
+        params = {key: about[key] for key in ("lines", "against", "metric", "names")}
+        return Need({"gains": [plan.path("tables", f"{id}.csv")]}, params)
 
     @classmethod
-    def draw(cls, predictions, lines, against, metric, splits, names):
+    def draw(cls, gains, lines, against, metric, names):
         from talking_models.metrics import METRICS
         from talking_models.report.figures import style
 
-        found = gains(predictions, lines, against, metric, splits)
-        values = list(dict.fromkeys(splits.values()))
+        found = style.read(gains)
+        values = list(dict.fromkeys(found["split"]))
         drawn, panels = style.panels(len(names), 3, 2.4, 0.6)
         looks = style.looks(lines)
         for data, panel in zip(names, panels, strict=True):
@@ -52,25 +45,3 @@ its band leaves 0 out."""
         drawn.supylabel(f"{METRICS.get(metric).title} minus that of {against}")
         style.legend(panels[0], 4)
         return drawn
-
-
-def gains(predictions, lines, against, metric, splits):
-    """One row per data set, value of the splits and line: `gain`, `low` and `high`, means over
-    tasks, from prediction files; `splits` are ids in paths with their values.
-    """
-    import pandas as pd
-
-    from talking_models.evidence.intervals import collect, difference
-
-    groups = {}
-    for path in predictions:
-        data, split = str(path).split("/")[-5 if "/seed" not in str(path) else -6 :][:2]
-        groups.setdefault((data, splits[split]), []).append(path)
-    rows = []
-    for (data, value), files in groups.items():
-        evidence = collect(files, metric)
-        for row, id in lines.items():
-            change = difference(evidence, id, against)
-            low, high = (end[-1] for end in change.interval())
-            rows.append((data, value, row, change.estimate[-1], low, high))
-    return pd.DataFrame(rows, columns=["data", "split", "line", "gain", "low", "high"])
