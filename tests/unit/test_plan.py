@@ -223,7 +223,7 @@ def test_a_split_is_searched_with_less_and_serves_all_its_tasks():
     assert (tasks["tasks"], tasks["serves"]) == ({"drama": "Drama"}, ["drama", "war"])
     assert made.chosen(student) == ["results/ml/few-1/tuning/talk/chosen.yaml"]
     assert made.chosen(teacher) == ["results/ml/latest/tuning/teacher/chosen.yaml"]
-    assert made.search_inputs(student)["teacher0"][0].startswith("results/ml/latest/tuning")
+    assert made.search_inputs(student)["teacher0"][0].startswith("results/ml/few-2/tuning")
 
 
 def test_all_searches_are_those_of_each_data_set_and_of_the_splits_that_are_shown():

@@ -147,7 +147,7 @@ rule train_fold_teachers:
     input:
         rows=expand(f"{SLICES}/{{slice}}.parquet", task=ALL, slice=TRAIN_SLICES, allow_missing=True),
         item_table=f"{CANONICAL}/items.parquet",
-        chosen=f"{TUNING}/chosen.yaml",
+        chosen=lambda wildcards: PLAN.choice_in_run(*wildcards),
     output:
         expand(
             f"{TUNING}/fold{{fold}}.safetensors",

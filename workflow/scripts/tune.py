@@ -4,7 +4,7 @@ from pathlib import Path
 
 from talking_models.running.job import start
 from talking_models.tuning.jobs import configs_of_tasks, search
-from talking_models.tuning.space import grid, spaces, trials
+from talking_models.tuning.space import grid, grid_spaces, spaces, trials
 
 log = start(snakemake)
 params, files = snakemake.params, dict(snakemake.output.items())
@@ -20,7 +20,7 @@ search(
     configs=configs,
     trials=grid(params.choose)
     or trials(params.config, params.search["trials"], searched, params.seed),
-    spaces={} if ablation else searched,
+    spaces=grid_spaces(params.choose) if ablation else searched,
     search=params.search,
     teachers=teachers,
     journal=Path(files["curves"]).with_name("journal.log"),

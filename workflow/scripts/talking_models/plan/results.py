@@ -258,7 +258,7 @@ class Plan(Jobs):
         config = self.config
         ratings = [data for data in config.data if config.family(data) == "ratings"]
         found = [
-            (data, config.default_split(data), id)
+            (data, self.source(config.default_split(data), id), id)
             for data in ratings
             for id in config.searched(data)
         ]
@@ -277,8 +277,8 @@ class Plan(Jobs):
         files, config = [], self.config
         for data, split in self.places:
             if config.tuning == "search":
-                place = self.path(data, split, "tuning")
-                files += [f"{place}/{id}/trials.csv" for id in self.tried(data)]
+                ids = self.tried(data)
+                files += [self.choice_in_run(data, split, id, "trials.csv") for id in ids]
             elif config.tuning == "committed":
                 file = Path(config.tuned, data, "trials.csv")
                 files += [str(file)] if file.is_file() else []
@@ -393,7 +393,8 @@ class Plan(Jobs):
                 continue
             found["Data"] += [f"{data}/prepare_ratings", f"{place}/split"]
             if config.tuning == "search":
-                found["Tuning"] += [f"{place}/tune/{each}" for each in self.tried(data)]
+                ids = self.tried(data)
+                found["Tuning"] += [f"{data}/{self.source(split, id)}/tune/{id}" for id in ids]
             found["Teachers"] += [f"{place}/train/{teacher}/all" for teacher in teachers]
             if not config.is_teacher(id):
                 found[f"Students: {id}"] += [f"{place}/train/{id}/{task}"]

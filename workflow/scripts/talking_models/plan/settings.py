@@ -96,7 +96,9 @@ class Settings:
         if self.config.is_teacher(experiment) and protocols[split]["share"] < 1:
             all_rows = {**protocols[split], "share": 1.0}
             all_rows.pop("draw", None)
-            return next((id for id in protocols if protocols[id] == all_rows), split)
+            same = next((id for id in protocols if protocols[id] == all_rows), None)
+            if same:
+                return self.source(same, experiment)
         return self.config.splits[whole].tuned_on or self.config.parts(whole)[0]
 
     def searched_for(self, experiment: str) -> list[str]:
@@ -112,9 +114,7 @@ class Settings:
         """
         ids = self.searched_for(experiment)
         if self.config.tuning == "search":
-            return [
-                self.path(data, self.source(split, id), "tuning", id, "choice.yaml") for id in ids
-            ]
+            return [self.choice_in_run(data, split, id, "choice.yaml") for id in ids]
         folder = f"{self.config.tuned}/{data}"
         made = [id for id in ids if self.choice(data, split, id) is not None]
         own = {id: f"{folder}/{self.source(split, id)}/{id}.yaml" for id in made}
@@ -167,11 +167,14 @@ class Settings:
         """The files of a search in this run that say what it chose for an experiment."""
         if self.config.tuning != "search":
             return []
-        w = wildcards
-        return [
-            self.path(w.data, self.source(w.split, id), "tuning", id, "chosen.yaml")
-            for id in self.config.starts_from(w.experiment)
-        ]
+        ids = self.config.starts_from(wildcards.experiment)
+        return [self.choice_in_run(wildcards.data, wildcards.split, id) for id in ids]
+
+    def choice_in_run(
+        self, data: str, split: str, experiment: str, file: str = "chosen.yaml"
+    ) -> str:
+        """A file of the search in this run that chooses for an experiment or teacher."""
+        return self.path(data, self.source(split, experiment), "tuning", experiment, file)
 
     def search(self, wildcards: Any) -> dict[str, Any]:
         """How one experiment is searched on a split; an ablation keeps its steps."""
@@ -200,19 +203,15 @@ class Settings:
         place = self.path(wildcards.data, wildcards.split, "tuning")
         if members := config.experiment(experiment).best_of:
             return {"chosen": [f"{place}/{id}/chosen.yaml" for id in members]}
-        teachers = {
-            id: self.path(wildcards.data, self.source(wildcards.split, id), "tuning", id)
-            for id in config.teachers_of(experiment)
-        }
-        before = config.experiment(experiment).like
+        teachers, before = config.teachers_of(experiment), config.experiment(experiment).like
         if teachers and not before:
             alone = (id for id in config.searched(wildcards.data) if id in config.experiments)
             before = next((id for id in alone if config.experiments[id].method == "scratch"), None)
         folds = range(config.search.folds)
         return {
             **{
-                f"teacher{number}": [f"{of}/fold{fold}.safetensors" for fold in folds]
-                for number, of in enumerate(teachers.values())
+                f"teacher{number}": [f"{place}/{id}/fold{fold}.safetensors" for fold in folds]
+                for number, id in enumerate(teachers)
             },
             "chosen": [f"{place}/{before}/chosen.yaml"] if before else [],
         }

@@ -79,7 +79,10 @@ def at_bound(change: Mapping[str, Any], spaces: Mapping[str, Mapping[str, Any]])
     for part, space in spaces.items():
         for name, of in space.items():
             value = change.get(part, {}).get(name)
-            if "low" not in of or not value:
+            few = of.get("choices", ())
+            if len(few) > 2 and value in (few[0], few[-1]):
+                found.append(f"{part}.{name}")
+            if few or not value:
                 continue  # one of a few, or switched off
             low, high, at = (np.log(x) if of["log"] else x for x in (of["low"], of["high"], value))
             if not EDGE < (at - low) / (high - low) < 1 - EDGE:

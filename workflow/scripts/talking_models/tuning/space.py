@@ -87,6 +87,11 @@ def trials(
     return found
 
 
+def grid_spaces(choose: Mapping[str, list[Any]]) -> Spaces:
+    """What a grid of a few values searches."""
+    return {"settings": {name: {"choices": values} for name, values in choose.items()}}
+
+
 def grid(choose: Mapping[str, list[Any]]) -> list[dict[str, Any]]:
     """Every combination of a few values of some settings, as `trials` lists them."""
     return [
