@@ -27,7 +27,7 @@ from talking_models.training.batches import RatingData, shuffled_rows
 from talking_models.training.loop import train
 from talking_models.training.teacher import FrozenTeacher
 
-NAMES = ["fd", "fitnet", "hybrid", "ld", "scratch", "td"]
+NAMES = ["dist", "fd", "fitnet", "hybrid", "ld", "rkd", "scratch", "srd", "td", "vid"]
 METHODS = pytest.mark.parametrize("name", EVERY_METHOD)
 
 

@@ -43,6 +43,10 @@ EVERY_METHOD = {
     "fitnet": {"weight": 0.5},
     "hybrid": {"logit_weight": 0.5, "feature_weight": 0.3},
     "hybrid-gated": {"logit_weight": 0.5, "feature_weight": 0.3, "gate": "grad_cos"},
+    "dist": {"intra": 0.5},
+    "rkd": {"weight": 0.5},
+    "srd": {"weight": 0.5},
+    "vid": {"weight": 0.5},
     "td": {"rounds": 2, "w1": 0.5, "w2": 0.4, "w3": 0.3, "noise": 0.1, **SMALL_TD},
 }
 """Settings of every method, with its random parts switched on; the name up to `-` is the method."""
