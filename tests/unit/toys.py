@@ -48,8 +48,10 @@ EVERY_METHOD = {
     "srd": {"weight": 0.5},
     "vid": {"weight": 0.5},
     "td": {"rounds": 2, "w1": 0.5, "w2": 0.4, "w3": 0.3, "noise": 0.1, **SMALL_TD},
+    "group": {"rounds": 2, "w1": 0.5, "w2": 0.4, "w3": 0.3, "noise": 0.1, **SMALL_TD},
 }
-"""Settings of every method, with its random parts switched on; the name up to `-` is the method."""
+"""Settings of every method that needs no peers, with its random parts switched on; the name up to
+`-` is the method."""
 
 
 # --- MovieLens-like tables

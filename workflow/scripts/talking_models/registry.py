@@ -61,27 +61,31 @@ def file_of(module: str) -> Path | None:
 def _modules(base: str, places: tuple[tuple[str, Path, int], ...]) -> dict[str, str]:
     """Modules by component name, in folders with their packages and when they last changed."""
     found: dict[str, str] = {}
-    kin = {base}  # a component can derive from another one
+    classes: dict[tuple[str, Path], dict[str, set[str]]] = {}  # of a file, with their parents
     for package, folder, _ in places:
         for file in sorted(folder.glob("*.py")):
             try:
                 nodes = ast.parse(file.read_text(encoding="utf-8"), str(file)).body
             except (SyntaxError, UnicodeDecodeError) as error:
                 raise PluginError(f"{file} is not Python: {error}") from None
-            classes = [node for node in nodes if isinstance(node, ast.ClassDef)]
-            names = {
-                node.name
-                for node in classes
-                if kin.intersection(ast.unparse(parent).rpartition(".")[2] for parent in node.bases)
+            classes[package, file] = {
+                node.name: {ast.unparse(parent).rpartition(".")[2] for parent in node.bases}
+                for node in nodes
+                if isinstance(node, ast.ClassDef)
             }
-            if names and file.stem in found:
-                raise PluginError(
-                    f"plugins: {file} has the name of a {base} of the package, "
-                    f"{found[file.stem]}: choose another"
-                )
-            if names:
-                kin |= names
-                found[file.stem] = f"{package}.{file.stem}"
+    kin, before = {base}, 0  # a component can derive from another one
+    while len(kin) > before:
+        before = len(kin)
+        kin |= {name for own in classes.values() for name in own if kin & own[name]}
+    for (package, file), own in classes.items():
+        if base in own or not kin & set(own):
+            continue
+        if file.stem in found:
+            raise PluginError(
+                f"plugins: {file} has the name of a {base} of the package, "
+                f"{found[file.stem]}: choose another"
+            )
+        found[file.stem] = f"{package}.{file.stem}"
     return found
 
 

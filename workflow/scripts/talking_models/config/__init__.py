@@ -220,7 +220,18 @@ class Config(Strict):
 
     def teachers_of(self, id: str) -> tuple[str, ...]:
         """The models that teach in an experiment; none if its method has no teacher."""
-        return self.experiment(id).teachers if self.method(id).has_teacher else ()
+        found = self.experiment(id)
+        of = found.teachers if self.method(id).has_teacher else ()
+        return tuple(teacher for teacher in of if found.weights.get(teacher, 1))
+
+    def peers_of(self, id: str) -> tuple[str, ...]:
+        """The models that learn beside the student of an experiment."""
+        found = self.experiment(id)
+        return tuple(peer for peer in found.peers if found.weights.get(peer, 1))
+
+    def alone(self, id: str) -> bool:
+        """Whether nobody else is in an experiment than its student."""
+        return not self.teachers_of(id) and not self.peers_of(id)
 
     def own(self, id: str) -> dict[str, Any]:
         """What an experiment itself says of `training` and `settings`.
@@ -277,6 +288,13 @@ class Config(Strict):
             config["device"] = self.device.model_dump()
         if config["teachers"]:
             config["teacher_seed"] = self.teacher_seed
+        if peers := self.peers_of(id):
+            config["peers"] = {peer: self.form(peer) for peer in peers}
+        if weights := {
+            other: self.experiment(id).weights.get(other, 1.0)
+            for other in (*config["teachers"], *peers)
+        }:
+            config |= {"weights": weights} if len(weights) > 1 else {}
         for other in dict.fromkeys([*self.starts_from(id), id]):
             config = changed(config, (choices or {}).get(other, {}), self.own(other))
         return config

@@ -16,6 +16,7 @@ from talking_models.strict import Problem, choices, problems_of, said_of
 if TYPE_CHECKING:
     from talking_models.config import Config
     from talking_models.config.sections import Curve, Experiment, Table
+    from talking_models.methods import Method
 
 PARTS = ("all", "references", "slices", "task-mean", "bias")
 PAGES = ("claims", "compute", "significance", "sizes")
@@ -101,12 +102,32 @@ def _experiments(config: Config) -> Iterator[Problem]:
         if not method.has_teacher and "teachers" in experiment.model_fields_set:
             text = f"the method {experiment.method} has no teacher: leave this key out"
             yield against((*path, "teachers"), list(experiment.teachers), text)
-        for place, teacher in enumerate(experiment.teachers if method.has_teacher else ()):
-            where = (*path, "teachers", place)
-            yield from _names(where, teacher, config.models, "no such model")
+        for key in ("teachers", "peers") if method.has_teacher else ("peers",):
+            for place, model in enumerate(getattr(experiment, key)):
+                yield from _names((*path, key, place), model, config.models, "no such model")
+        yield from _company(path, experiment, method)
         yield from problems_of(method.Settings, experiment.settings, *path, "settings")
         for key, values in experiment.choose.items():
             yield from _values((*path, "choose", key), experiment.method, key, values)
+
+
+def _company(path: tuple, experiment: Experiment, method: type[Method]) -> Iterator[Problem]:
+    """Whether there are teachers and peers as the method wants them, and weights of no others."""
+    teachers = experiment.teachers if method.has_teacher else ()
+    peers = method.has_peers or (METHODS.get(method.among).has_peers if method.among else False)
+    if experiment.peers and not peers:
+        text = f"the method {experiment.method} has no peers: leave this key out"
+        yield against((*path, "peers"), list(experiment.peers), text)
+    elif not teachers and not experiment.peers and (method.has_teacher or peers):
+        needs = "a teacher" if method.has_teacher else "a peer"
+        yield against(path, experiment, f"the method {experiment.method} needs {needs}")
+    for id in experiment.weights:
+        known = (*teachers, *experiment.peers)
+        yield from _names((*path, "weights", id), id, known, "nobody else")
+    if experiment.weights and not any(
+        experiment.weights.get(m, 1) for m in (*teachers, *experiment.peers)
+    ):
+        yield against((*path, "weights"), experiment.weights, "nobody is left")
 
 
 def _values(path: tuple, method: str, key: str, values: Iterable[Any]) -> Iterator[Problem]:
@@ -224,7 +245,8 @@ def _jobs(config: Config) -> Iterator[Problem]:
         given = student.training.model_dump() | experiment.training
         wrong = problems_of(type(student.training), given, *path, "training")
         yield from wrong
-        families = {config.model_kind(model).family for model in (experiment.student, *teachers)}
+        company = (experiment.student, *teachers, *config.peers_of(id))
+        families = {config.model_kind(model).family for model in company}
         if len(families) > 1:
             text = "student and teachers are for different families of data"
             yield against((*path, "teachers"), list(experiment.teachers), text)

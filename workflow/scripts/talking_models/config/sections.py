@@ -150,8 +150,17 @@ class Experiment(Strict):
     teachers: Ids = Field(
         ("teacher",),
         strict=False,
-        min_length=1,
         description="The models that teach; without effect for a method without a teacher.",
+    )
+    peers: Ids = Field(
+        (),
+        strict=False,
+        description="Models that learn beside the student, in its job and from its rows; of "
+        "methods that have such.",
+    )
+    weights: dict[Identifier, Annotated[float, Field(ge=0)]] = Field(
+        {},
+        description="Of several teachers and peers, if not 1; one of weight 0 is left out.",
     )
     settings: dict[str, Any] = Field(
         {}, description="Hyper-parameters of the method that differ from its defaults, see below."

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from talking_models.methods.base import Method
+from talking_models.methods.base import Each, Method
 from talking_models.registry import Registry
 
 if TYPE_CHECKING:
@@ -24,9 +24,17 @@ def build(
     layers: Layers,
     student: Any,
     teachers: Mapping[str, Any],
+    peers: Mapping[str, Any] | None = None,
 ) -> Method:
-    """The method of a job, by its effective config, for models that have `widths`."""
-    cls = METHODS.get(config["method"])
-    settings = cls.Settings(**config["settings"])
+    """The method of a job, by its effective config, for models that have `widths`; with several
+    teachers, or peers, the one that takes its place, see `Method.among`.
+    """
+    cls, peers = METHODS.get(config["method"]), peers or {}
     widths = {name: teacher.widths for name, teacher in teachers.items()}
-    return cls(settings, objective, layers, student.widths, widths)
+    weights = config.get("weights")
+    if cls.among and (peers or len(teachers) > 1):
+        cls = METHODS.get(cls.among)
+    given = (cls.Settings(**config["settings"]), objective, layers, student.widths, widths)
+    if len(teachers) > 1 and not cls.has_peers:
+        return Each(cls, *given, weights)
+    return cls(*given, peers, weights)

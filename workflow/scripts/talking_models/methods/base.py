@@ -65,12 +65,17 @@ class Parts:
     """Something made of modules, and of other such things: knows its modules by name."""
 
     def modules(self) -> Iterator[tuple[str, nn.Module]]:
-        """The modules, by name; those of a part come with its name before theirs."""
-        for name, value in vars(self).items():
-            if isinstance(value, Parts):
-                yield from ((f"{name}_{inner}", module) for inner, module in value.modules())
-            elif hasattr(value, "parameters"):
-                yield name, value
+        """The modules, by name; those of a part, or in a dict, come with its name before theirs."""
+        yield from _modules(vars(self))
+
+
+def _modules(parts: Mapping[str, Any]) -> Iterator[tuple[str, nn.Module]]:
+    for name, value in parts.items():
+        inner = vars(value) if isinstance(value, Parts) else value
+        if isinstance(inner, dict):
+            yield from ((f"{name}_{own}", module) for own, module in _modules(inner))
+        elif hasattr(value, "parameters"):
+            yield name, value
 
 
 class Method(Parts):
@@ -78,11 +83,15 @@ class Method(Parts):
 
     `objective` has the label loss and the logit distance. `d(target, response)` is the distance of
     two states, relative to the target's variance, and `mean_squared` the plain one: one value per
-    model of the stack. `layers` makes what is trained besides the student.
+    model of the stack. `layers` makes what is trained besides the student. `peers` are models that
+    learn beside it, and are dropped as all other modules; `weights` are those of teachers and peers
+    where there are several, by id.
     """
 
     Settings: ClassVar[type[MethodSettings]] = MethodSettings
     has_teacher: ClassVar[bool] = True
+    has_peers: ClassVar[bool] = False  # whether models can learn beside the student, in its job
+    among: ClassVar[str | None] = None  # the method of several teachers or peers; None: `Each`
 
     def __init__(
         self,
@@ -91,8 +100,12 @@ class Method(Parts):
         layers: Layers,
         student: Widths,
         teachers: Mapping[str, Widths],
+        peers: Mapping[str, LayeredModel] | None = None,
+        weights: Mapping[str, float] | None = None,
     ) -> None:
         self.settings, self.objective = settings, objective
+        self.peers = dict(peers or {})
+        self.weights = dict.fromkeys((*teachers, *self.peers), 1.0) | (weights or {})
         self.d, self.mean_squared = layers.relative, layers.mean_squared
         self.standardised, self.variance = layers.standardised, layers.variance
         self.spread = layers.spread
@@ -139,3 +152,71 @@ class Method(Parts):
         if self.has_teacher:
             parts |= self.terms(states, self.only(teachers)(batch))
         return Loss(parts)
+
+
+class Once:
+    """A student whose states of one batch are computed once, whoever asks."""
+
+    def __init__(self, student: LayeredModel) -> None:
+        self.student, self.states = student, None
+
+    def __call__(self, batch: Any) -> States:
+        """The states of the batch, which is always the same."""
+        if self.states is None:
+            self.states = self.student(batch)
+        return self.states
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.student, name)
+
+
+class Each(Method):
+    """A method of one teacher with several: modules for each, and of what they add to the label
+    loss the weighted mean.
+    """
+
+    def __init__(
+        self,
+        method: type[Method],
+        settings: MethodSettings,
+        objective: Objective,
+        layers: Layers,
+        student: Widths,
+        teachers: Mapping[str, Widths],
+        weights: Mapping[str, float] | None = None,
+    ) -> None:
+        super().__init__(settings, objective, layers, student, teachers, weights=weights)
+        self.each = {
+            id: method(settings, objective, layers, student, {id: widths})
+            for id, widths in teachers.items()
+        }
+
+    def prepare(self, states: Mapping[str, Iterable[States]]) -> None:
+        """Each with its teacher."""
+        for id, method in self.each.items():
+            method.prepare({id: states[id]})
+
+    def trains(self, step: int) -> tuple[bool, bool]:
+        """As one of them: the settings are the same."""
+        return next(iter(self.each.values())).trains(step)
+
+    def loss(
+        self, batch: Any, student: LayeredModel, teachers: Mapping[str, LayeredModel], step: int
+    ) -> Loss:
+        """See `Method.loss`."""
+        once, total = Once(student), sum(self.weights.values())
+        found = [
+            (method.loss(batch, once, {id: teachers[id]}, step), self.weights[id] / total)
+            for id, method in self.each.items()
+        ]
+        first = found[0][0]
+        parts, monitors = (
+            {
+                name: sum(share * getattr(loss, kind)[name] for loss, share in found)
+                for name in getattr(first, kind)
+                if name != "label"
+            }
+            for kind in ("parts", "monitors")
+        )
+        label = {"label": first.parts["label"]} if "label" in first.parts else {}
+        return Loss(label | parts, monitors)

@@ -156,6 +156,7 @@ class TD(Method):
     """
 
     Settings = TDSettings
+    among = "group"
 
     def build(self, layers, student, teachers):
         """E_g, D_g for the student, E_h, D_h for the teacher: same design, separate weights."""

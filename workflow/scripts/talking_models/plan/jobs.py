@@ -72,12 +72,16 @@ class Jobs(Settings):
 
     def training_code(self, experiment: str, *data: str) -> list[str]:
         """A training job's: its method's, its models', those that read images."""
-        student = self.config.experiment(experiment).student
-        images = self.config.model_kind(student).family == "images"
+        config, student = self.config, self.config.experiment(experiment).student
+        images = config.model_kind(student).family == "images"
+        teachers, peers = config.teachers_of(experiment), config.peers_of(experiment)
+        methods = [config.experiment(experiment).method]
+        if peers or len(teachers) > 1:
+            methods += filter(None, [config.method(experiment).among])
         return [
             f"talking_models.training.{'images' if images else 'ratings'}",
-            METHODS.module(self.config.experiment(experiment).method),
-            *self.code_of_models(student, *self.config.teachers_of(experiment)),
+            *map(METHODS.module, methods),
+            *self.code_of_models(student, *teachers, *peers),
             *(self.code_of_data(*data) if images else ["talking_models.changes"]),
         ]
 

@@ -50,7 +50,7 @@ class Plan(Jobs):
             (tables[id], experiment)
             for id in self.tables_of_all
             for experiment in tables[id].rows.values()
-            if experiment in config.experiments and not config.teachers_of(experiment)
+            if experiment in config.experiments and config.alone(experiment)
         )
         self.main, self.scratch_row = next(alone, (None, None))
         images = self.main is not None and config.family(self.main.data[0]) == "images"

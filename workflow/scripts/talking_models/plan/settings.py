@@ -184,7 +184,7 @@ class Settings:
         search |= split.search.model_dump(exclude={"tasks"}, exclude_none=True)
         steps, trials = search.pop("teacher_steps"), search.pop("training_trials")
         search["warm"] = config.is_teacher(experiment)
-        if not config.teachers_of(experiment):
+        if config.alone(experiment):
             search["trials"] = trials
         if config.is_teacher(experiment):
             search["steps"] = steps
@@ -204,7 +204,7 @@ class Settings:
         if members := config.experiment(experiment).best_of:
             return {"chosen": [f"{place}/{id}/chosen.yaml" for id in members]}
         teachers, before = config.teachers_of(experiment), config.experiment(experiment).like
-        if teachers and not before:
+        if not config.alone(experiment) and not before:
             alone = (id for id in config.searched(wildcards.data) if id in config.experiments)
             before = next((id for id in alone if config.experiments[id].method == "scratch"), None)
         folds = range(config.search.folds)

@@ -84,11 +84,16 @@ def fit(
             )
         teachers[id] = Frozen(model)
     taught_by = [teacher.model for teacher in teachers.values()]
-    student = MODELS.get(form["kind"]).student(form, len(examples.classes), backbone, taught_by)
+    n = len(examples.classes)
+    student, *learning = (
+        MODELS.get(own["kind"]).student(own, n, backbone, taught_by)
+        for own in (form, *config.get("peers", {}).values())
+    )
+    peers = dict(zip(config.get("peers", {}), learning, strict=True))
     for model in taught_by:
         model.to(fabric.device)
     layers = Layers(PlacedStreams([seed], "method", stacked=False))
-    method = methods.build(config, ClassObjective(layers), layers, student, teachers)
+    method = methods.build(config, ClassObjective(layers), layers, student, teachers, peers)
     rank, world = fabric.global_rank, fabric.world_size
     micro, mine = micro_batches(training, rank, world)
     share = {"workers": workers, "rank": rank, "world": world}

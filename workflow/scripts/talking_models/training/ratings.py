@@ -14,6 +14,7 @@ from talking_models.data.names import TRAIN_SLICES
 from talking_models.data.parquet import about, read_items, read_ratings
 from talking_models.io import write_csv, write_yaml
 from talking_models.models import MODELS
+from talking_models.models.base import LayeredModel
 from talking_models.models.checkpoint import Checkpoint
 from talking_models.models.layers import Layers, Streams
 from talking_models.objectives import RatingObjective
@@ -67,13 +68,14 @@ def fit(
     training, form = config["training"], config["student"]
     vocabulary = Vocabulary.of(rows, items)
     data = RatingData(encode(rows, items, vocabulary))
-    student = MODELS.get(form["kind"]).build(
-        form,
-        vocabulary.sizes,
-        Streams(seeds, "student"),
-        training=training,
-        mean_rating=float(rows["rating"].mean()),
-    )
+
+    def built(form: Mapping[str, Any], purpose: str) -> LayeredModel:
+        streams, mean = Streams(seeds, purpose), float(rows["rating"].mean())
+        kind, sizes = MODELS.get(form["kind"]), vocabulary.sizes
+        return kind.build(form, sizes, streams, training=training, mean_rating=mean)
+
+    student = built(form, "student")
+    peers = {name: built(own, f"peer/{name}") for name, own in config.get("peers", {}).items()}
     stack = len(seeds) if config.get("teacher_seed") == "paired" else None
     frozen = {}
     for name, teacher in teachers.items():
@@ -86,7 +88,7 @@ def fit(
         own = RatingData(encode(rows, items, teacher.vocabulary))
         frozen[name] = FrozenTeacher(model, own, stack)
     layers = Layers(Streams(seeds, "method"))
-    method = methods.build(config, RatingObjective(layers), layers, student, frozen)
+    method = methods.build(config, RatingObjective(layers), layers, student, frozen, peers)
     method.prepare({name: teacher.chunks() for name, teacher in frozen.items()})
 
     log.info("%d models, %d training rows, %s", len(seeds), len(data), vocabulary.sizes)
