@@ -45,9 +45,11 @@ def keys():
             ):
                 yield path, entry, node
     for name in METHODS.names():
-        entry = at(f"experiments.{name}-new", {"method": name})
-        for path, node in nodes("", METHODS.get(name).Settings.model_json_schema()):
-            yield f"experiments.{name}-new.settings.{path}", entry, node
+        method, id = METHODS.get(name), f"{name.replace('_', '-')}-new"
+        peers = {} if method.has_teacher or not method.has_peers else {"peers": ["student"]}
+        entry = at(f"experiments.{id}", {"method": name} | peers)
+        for path, node in nodes("", method.Settings.model_json_schema()):
+            yield f"experiments.{id}.settings.{path}", entry, node
     for section in (*ids, "device", "search"):
         yield section, tables, {"type": "object"}
         if section in ids:

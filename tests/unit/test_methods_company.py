@@ -196,7 +196,7 @@ def test_a_method_of_one_teacher_takes_the_mean_over_several(method, settings):
     alone = Company(method, settings, ONE).eval()
     twice = Company(method, settings, (*ONE, ("again", TEACHER))).eval()
     twice.teachers["again"] = twice.teachers["teacher"]
-    first, second = twice.method.each.values()
+    second = twice.method.each["again"]
     second.prepare({"again": [alone.teachers["teacher"](one(alone.batch, i)) for i in range(2)]})
     for module in ("teacher", "again"):
         own = dict(alone.method.modules())

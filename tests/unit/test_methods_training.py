@@ -313,7 +313,7 @@ def test_a_method_is_found_by_the_name_of_its_file():
         cls = methods.METHODS.get(name)
         assert issubclass(cls, methods.Method)
         assert cls.__module__ == f"talking_models.methods.{name}"
-    with pytest.raises(KeyError, match=r"no Method 'kd'.*hybrid, ld.*nearest: \wd"):
+    with pytest.raises(KeyError, match=r"no Method 'kd'.*hybrid, ld.*nearest: \w+"):
         methods.METHODS.get("kd")
     with pytest.raises(KeyError):
         methods.METHODS.get("base")
