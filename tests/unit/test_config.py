@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 import yaml
-from configs import at, config, curve, table, whole
+from configs import BASE, at, config, curve, table, whole
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from talking_models.config import load, read
+from talking_models.config import ConfigError, load, read
 from talking_models.config.merge import merge
 from talking_models.methods import METHODS
 
@@ -239,6 +239,28 @@ def test_the_merge_rule_is_snakemakes(files):
         ours = merge(ours, content)
         utils.update_config(theirs, copy.deepcopy(content))
     assert ours == theirs
+
+
+def test_a_data_set_that_is_off_takes_its_tables_and_curves_along():
+    row = {"title": "T", "rows": {"Talk": "talk"}}
+    over = {
+        "data": {"ml": None, "shop": BASE["data"]["ml"]},
+        "tables": {
+            "theirs": row | {"data": ["ml"]},
+            "both": row | {"data": ["ml", "shop"]},
+            "mine": row | {"data": ["shop"], "claims_of": "theirs"},
+        },
+        "curves": {"c": {"title": "C", "data": ["ml"], "points": {"0": "talk"}}},
+    }
+    config = load(whole(over))
+    assert {id: shown.data for id, shown in config.tables.items()} == {
+        "both": ("shop",),
+        "mine": ("shop",),
+    }
+    assert config.tables["mine"].claims_of is None
+    assert not config.curves
+    with pytest.raises(ConfigError, match=r"tables\.t\.data\[0\]: found 'mll'"):
+        load(whole({"data": {"ml": None}, "tables": {"t": row | {"data": ["mll"]}}}))
 
 
 def test_the_paper_configuration_names_published_rows():

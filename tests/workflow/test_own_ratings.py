@@ -28,8 +28,7 @@ models:
     hidden: [8, 4]
     features: {user: 8, item: 8, title: 4, categories: 4}
     training: {steps: 20, batch_size: 32, learning_rate: 0.02}
-curves: {rounds: ~}
-tables: {table3: ~, table5: ~, table7: ~, table8: ~}
+data: {ml-100k: ~}
 """
 
 # On top of what `make new` wrote: less to wait for.

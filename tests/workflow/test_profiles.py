@@ -13,6 +13,7 @@ from moto.server import ThreadedMotoServer
 from packaging.requirements import Requirement
 from workspace import ROOT, Workspace, jobs
 
+from talking_models.config import read
 from talking_models.running import elsewhere
 
 PROFILES = {
@@ -89,6 +90,15 @@ def test_the_plugins_of_a_profile_are_pinned_and_installed(name):
 @pytest.mark.parametrize("name", PROFILES)
 def test_a_dry_run_works(repository, request, name, config):
     profile = PROFILES[name]
+    shown = read(*(ROOT / layer for layer in (*LAYERS, *filter(None, [config]))))
+    of_users = [
+        repository / file
+        for id in shown.data
+        for file in shown.kind(id).files(shown.data[id].model_dump())
+    ]
+    for file in of_users:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.touch()
     command = [sys.executable, "-m", "snakemake", "--dry-run"]
     if name == "default":  # Snakemake takes it by itself
         command += ["--cores", "1"]
@@ -113,7 +123,7 @@ def test_a_dry_run_works(repository, request, name, config):
         assert all(
             path.startswith("s3://talking-models/") for job in jobs(said) for path in job.outputs
         )
-    assert not (repository / "data").exists()
+    assert {file for file in (repository / "data").rglob("*") if file.is_file()} <= {*of_users}
 
 
 @pytest.mark.parametrize("name", PROFILES)

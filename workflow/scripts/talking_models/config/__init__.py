@@ -28,6 +28,7 @@ from talking_models.config.sections import (
     Search,
     Split,
     Table,
+    shown_alone,
 )
 from talking_models.data import DATA
 from talking_models.data.base import ALL, DataKind, DataSettings
@@ -105,6 +106,11 @@ class Config(Strict):
     experiments: Entries[Experiment] = Field({}, description="A method, a student, its teachers.")
     tables: Entries[Table] = Field({}, description="Tables.")
     curves: Entries[Curve] = Field({}, description="Curves.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_what_shows_nothing(cls, given: Any) -> Any:
+        return shown_alone(given) if isinstance(given, Mapping) else given
 
     @field_validator("results")
     @classmethod

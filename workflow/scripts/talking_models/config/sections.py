@@ -39,6 +39,30 @@ def present(given: Any) -> Any:
     return {id: entry for id, entry in given.items() if entry is not None}
 
 
+def shown_alone(given: Mapping[str, Any]) -> dict[str, Any]:
+    """A configuration whose tables and curves show no data set that is null; one that would show
+    nothing is off, and with it the claims that are judged on another's rows instead of on its own.
+    """
+    found, sections = dict(given), {"tables": {}, "curves": {}}
+    data = given.get("data")
+    off = {id for id, entry in data.items() if entry is None} if isinstance(data, Mapping) else ()
+    for section in sections.keys() & given.keys():
+        if not isinstance(given[section], Mapping):
+            continue
+        for id, entry in given[section].items():
+            shows = entry.get("data") if isinstance(entry, Mapping) else None
+            if off and isinstance(shows, list):
+                left = [each for each in shows if not (isinstance(each, str) and each in off)]
+                entry = {**entry, "data": left} if left or not shows else None
+            sections[section][id] = entry
+        found[section] = sections[section]
+    for id, entry in sections["tables"].items():
+        of = entry.get("claims_of") if isinstance(entry, Mapping) else None
+        if isinstance(of, str) and of in sections["tables"] and sections["tables"][of] is None:
+            sections["tables"][id] = {**entry, "claims_of": None}
+    return found
+
+
 def of_kind(components: Registry, given: Any) -> Any:
     """An entry as the settings of its kind."""
     if not isinstance(given, Mapping):

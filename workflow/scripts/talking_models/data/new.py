@@ -25,9 +25,6 @@ DENSEST = 4
 PASSES = {"teacher": 600 * 256 / 90_000, "student": 500 * 256 / 17_000}
 BATCH, LEAST = 256, 100
 DISTILLED = {"LD": "ld", "FD": "fd", "FitNet": "fitnet", "Hybrid": "hybrid", "TD": "td"}
-# are not made here
-TABLES = "table3", "table5", "table7", "table8", "controls", "windows3", "windows5", "windows7"
-CURVES = "rounds", "shares"
 HEAD = """\
 # Ratings of {ratings}, looked at by `make new`:
 #
@@ -37,7 +34,8 @@ HEAD = """\
 #
 # makes results/{name}/tables/{name}.md, what its differences are worth, figures and pages.
 # Steps pass as often over these rows as the shipped ones over MovieLens-100K. No settings were
-# searched for this data: `tuning: search` does, in the same run. Tables of null are not made.
+# searched for this data: `tuning: search` does, in the same run. A data set of null is left out,
+# with what shows it.
 
 """
 
@@ -80,10 +78,9 @@ def describe(ratings: str, items: str | None, name: str, out: str) -> tuple[list
     table["rows"] = {"Train from Scratch": "scratch", "Teacher": "teacher", **DISTILLED}
     config = {
         "results": f"results/{name}",
-        "data": {name: entry},
+        "data": {"ml-100k": None, name: entry},
         "models": {model: {"training": {"steps": n}} for model, n in steps.items()},
-        "tables": {name: table | {"bold": [*DISTILLED]}, **dict.fromkeys(TABLES)},
-        "curves": dict.fromkeys(CURVES),
+        "tables": {name: table | {"bold": [*DISTILLED]}},
     }
     comment = "\n".join(f"#   {line}" for line in found)
     text = HEAD.format(ratings=ratings, found=comment, out=out, name=name)
