@@ -293,7 +293,7 @@ class Config(Strict):
         else:
             config["device"] = self.device.model_dump()
         if config["teachers"]:
-            config["teacher_seed"] = self.teacher_seed
+            config["teacher_seed"] = self.experiment(id).teacher_seed or self.teacher_seed
         if peers := self.peers_of(id):
             config["peers"] = {peer: self.form(peer) for peer in peers}
         if weights := {

@@ -106,6 +106,11 @@ def _experiments(config: Config) -> Iterator[Problem]:
             for place, model in enumerate(getattr(experiment, key)):
                 yield from _names((*path, key, place), model, config.models, "no such model")
         yield from _company(path, experiment, method)
+        student = config.models.get(experiment.student)
+        images = student is not None and config.model_kind(experiment.student).family == "images"
+        if images and experiment.teacher_seed not in (None, config.teacher_seed):
+            text = "of images the top level's teacher_seed is taken"
+            yield against((*path, "teacher_seed"), experiment.teacher_seed, text)
         yield from problems_of(method.Settings, experiment.settings, *path, "settings")
         for key, values in experiment.choose.items():
             yield from _values((*path, "choose", key), experiment.method, key, values)
@@ -278,4 +283,5 @@ def of_job(config: Config, id: str, job: Mapping[str, Any]) -> str | None:
     for part, model in {"training": type(student.training), "settings": method}.items():
         for path, _, words in problems_of(model, job[part], part):
             raise ConfigError(f"{id}, as it was tuned: {dotted(path)}: {words}")
-    return method(**job["settings"]).contradiction(job["training"])
+    family = config.model_kind(config.experiment(id).student).family
+    return method(**job["settings"]).contradiction(job["training"], family)

@@ -182,6 +182,11 @@ class Experiment(Strict):
         description="Models that learn beside the student, in its job and from its rows; of "
         "methods that have such.",
     )
+    teacher_seed: Literal["paired", "first", "all"] | None = Field(
+        None,
+        description="See the top level; null: as there. `all`, of ratings: all of a teacher's "
+        "models as one, their states side by side, the mean of their outputs.",
+    )
     weights: dict[Identifier, Annotated[float, Field(ge=0)]] = Field(
         {},
         description="Of several teachers and peers, if not 1; one of weight 0 is left out.",

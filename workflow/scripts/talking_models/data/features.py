@@ -27,9 +27,11 @@ class Vocabulary:
     categories: list[str]
 
     @classmethod
-    def of(cls, train: pd.DataFrame, items: pd.DataFrame) -> Vocabulary:
-        """The ids and title words of training rows (columns user, item), and all categories."""
-        seen = items[items["item"].isin(train["item"])]
+    def of(cls, train: pd.DataFrame, items: pd.DataFrame, all_words: bool = False) -> Vocabulary:
+        """The ids and title words of training rows (columns user, item), or the words of all
+        titles, and all categories.
+        """
+        seen = items if all_words else items[items["item"].isin(train["item"])]
         return cls(
             users=np.unique(train["user"]).tolist(),
             items=np.unique(train["item"]).tolist(),

@@ -25,8 +25,10 @@ class MethodSettings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
-    def contradiction(self, training: Mapping[str, Any]) -> str | None:
-        """What of the settings can have no effect in a training like this one, in words."""
+    def contradiction(self, training: Mapping[str, Any], family: str) -> str | None:
+        """What of the settings can have no effect in a training like this one, of a model of
+        `ratings` or `images`, in words.
+        """
         return None
 
 

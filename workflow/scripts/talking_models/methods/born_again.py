@@ -16,7 +16,7 @@ class BornAgainSettings(MethodSettings):
         1.0, gt=0, description="Softmax temperature T of classification; a rating has none."
     )
 
-    def contradiction(self, training):
+    def contradiction(self, training, family):
         """A first generation that takes all steps."""
         if self.first_steps >= training["steps"]:
             return (

@@ -14,6 +14,23 @@ class LDSettings(MethodSettings):
         gt=0,
         description="Softmax temperature T of classification; a rating has none.",
     )
+    standardise: bool = Field(
+        False,
+        description="Whether each example's logits are given mean 0 and variance 1 over the "
+        "classes first (Sun et al., 2024).",
+    )
+
+    def contradiction(self, training, family):
+        """A rating has no classes."""
+        if self.standardise and family == "ratings":
+            return "standardise is of the logits of classes, and a rating has none"
+        return None
+
+
+def standardised(logits):
+    """(..., C) -> (..., C), mean 0 and variance 1 over the classes."""
+    apart = logits - logits.mean(-1, keepdim=True)
+    return apart / (1e-7 + logits.std(-1, keepdim=True))
 
 
 class LD(Method):
@@ -27,5 +44,8 @@ class LD(Method):
     def terms(self, student, teacher):
         """See the class."""
         s = self.settings
-        logit = self.objective.logit_loss(student.output, teacher.output, s.temperature)
+        outputs = student.output, teacher.output
+        if s.standardise:
+            outputs = map(standardised, outputs)
+        logit = self.objective.logit_loss(*outputs, s.temperature)
         return {"logit": s.weight * logit}

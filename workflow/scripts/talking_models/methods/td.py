@@ -73,7 +73,7 @@ class TDSettings(MethodSettings):
             raise ValueError("module_steps needs a loss for the modules to learn from")
         return self
 
-    def contradiction(self, training):
+    def contradiction(self, training, family):
         """Separate training that leaves no step for all of it together."""
         before = self.student_steps + self.module_steps
         if before and before >= training["steps"]:

@@ -59,8 +59,9 @@ class LayeredModel(nn.Module):
         return {}
 
     def backbone(self) -> list[nn.Parameter]:
-        """The parameters that the states depend on; gradients are compared over these."""
-        return [p for name, p in self.named_parameters() if not name.startswith("output.")]
+        """What learns and what the states depend on; gradients are compared over it."""
+        found = self.named_parameters()
+        return [p for name, p in found if p.requires_grad and not name.startswith("output.")]
 
 
 class Frozen:

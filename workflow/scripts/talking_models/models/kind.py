@@ -14,6 +14,7 @@ from pydantic_core import PydanticCustomError
 from talking_models.strict import Strict
 
 if TYPE_CHECKING:
+    from talking_models.data.features import Vocabulary
     from talking_models.models.base import LayeredModel
     from talking_models.models.layers import Streams
 
@@ -70,6 +71,7 @@ class ModelKind:
     family: ClassVar[Literal["ratings", "images"]]  # the data that it is for
     Settings: ClassVar[type[ModelSettings]] = ModelSettings  # the keys of an entry of this kind
     pretrained: ClassVar[bool] = False  # whether it can teach without being trained here
+    all_words: ClassVar[bool] = False  # whether it knows titles of items that nobody has rated
 
     @classmethod
     def build(
@@ -89,6 +91,10 @@ class ModelKind:
             mean_rating: where the prediction starts.
         """
         raise NotImplementedError
+
+    @classmethod
+    def begin(cls, model: LayeredModel, vocabulary: Vocabulary) -> None:
+        """Look at what a new model of ratings is to be trained on."""
 
     @staticmethod
     def noise(training: dict[str, Any] | None) -> dict[str, float]:

@@ -113,9 +113,12 @@ class RatingModel(LayeredModel):
         self.dropout = layers.dropout(dropout)
 
     def tables(self) -> dict[str, Embedding]:
-        """All but the categories', of which every batch reads every row."""
-        found = self.embeddings.items()
-        return {name: table for name, table in found if name != "categories"}
+        """All that learn but the categories', of which every batch reads every row."""
+        return {
+            name: table
+            for name, table in self.embeddings.items()
+            if name != "categories" and table.weight.requires_grad
+        }
 
     def head(self, high: Tensor) -> Tensor:
         """The rating from e, (..., high) -> (...)."""
@@ -129,7 +132,8 @@ class RatingMLP(RatingModel):
     for both, from embeddings of their own.
 
     Args:
-        sizes, features: rows and width of the tables `user`, `item`, `title`, `categories`.
+        sizes, features: rows and width of the tables, `user`, `item`, `title`, `categories` or
+            some of them.
         mean_rating: where the output's bias starts.
         embedding_std: standard deviation of a new embedding's entries.
         dropout: rates of `dropout` before each layer, and of `id_dropout`, in training.
@@ -147,8 +151,7 @@ class RatingMLP(RatingModel):
         **dropout: float,
     ) -> None:
         layers, (low, high) = Layers(streams), hidden
-        names = ("user", "item", "title", "categories")
-        tables = {name: (sizes[name], features[name]) for name in names}
+        tables = {name: (sizes[name], width) for name, width in features.items()}
         super().__init__(layers, tables, std=embedding_std, **dropout)
         self.widths = Widths(low, high, nonnegative=True)
         self.hidden_low = layers.linear(sum(features.values()), low)
@@ -158,16 +161,15 @@ class RatingMLP(RatingModel):
 
     def inputs(self, batch: RatingBatch) -> Tensor:
         """The embedded features, (*stack, B, 300)."""
-        table = self.embeddings
-        return torch.cat(
-            (
-                table["user"](batch.user),
-                table["item"](batch.item),
-                table["title"].bag(batch.title, batch.title_weight),
-                batch.categories @ table["categories"].weight,
-            ),
-            -1,
-        )
+        found = []
+        for name, table in self.embeddings.items():
+            if name == "categories":
+                found.append(batch.categories @ table.weight)
+            elif name == "title":
+                found.append(table.bag(batch.title, batch.title_weight))
+            else:
+                found.append(table(getattr(batch, name)))
+        return torch.cat(found, -1)
 
     def lower_pre(self, batch: RatingBatch) -> Tensor:
         """The lower state before its ReLU."""

@@ -60,23 +60,26 @@ def fit(
     Args:
         config: the effective config, see `config.Config.training_job`.
         teachers: trained teachers by id. With `teacher_seed` `paired` the i-th model of each
-            teaches the i-th student, else the first all of them.
+            teaches the i-th student, with `first` the first all of them, with `all` all, as one.
         validation: is looked at while training.
     """
     first = config.get("first_seed", 0)
     seeds = tuple(range(first, first + config["seeds"]))
     training, form = config["training"], config["student"]
-    vocabulary = Vocabulary.of(rows, items)
+    vocabulary = Vocabulary.of(rows, items, MODELS.get(form["kind"]).all_words)
     data = RatingData(encode(rows, items, vocabulary))
 
     def built(form: Mapping[str, Any], purpose: str) -> LayeredModel:
         streams, mean = Streams(seeds, purpose), float(rows["rating"].mean())
         kind, sizes = MODELS.get(form["kind"]), vocabulary.sizes
-        return kind.build(form, sizes, streams, training=training, mean_rating=mean)
+        model = kind.build(form, sizes, streams, training=training, mean_rating=mean)
+        kind.begin(model, vocabulary)
+        return model
 
     student = built(form, "student")
     peers = {name: built(own, f"peer/{name}") for name, own in config.get("peers", {}).items()}
-    stack = len(seeds) if config.get("teacher_seed") == "paired" else None
+    which = config.get("teacher_seed", "first")
+    stack = len(seeds) if which == "paired" else None
     frozen = {}
     for name, teacher in teachers.items():
         if stack is not None and len(teacher.seeds) != stack:
@@ -84,7 +87,8 @@ def fit(
                 f"teacher_seed is paired, but a teacher of {len(teacher.seeds)} seeds cannot teach "
                 f"{stack} students: train it with as many, or set teacher_seed to first"
             )
-        model = teacher.first() if stack is None else teacher.stack()
+        build = {"paired": teacher.stack, "first": teacher.first, "all": teacher.ensemble}[which]
+        model = build()
         own = RatingData(encode(rows, items, teacher.vocabulary))
         frozen[name] = FrozenTeacher(model, own, stack)
     layers = Layers(Streams(seeds, "method"))
