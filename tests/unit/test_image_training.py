@@ -16,6 +16,7 @@ import torch
 import yaml
 from PIL import Image
 from tensorboardX.proto.event_pb2 import Event
+from torch import nn
 from vision_toys import (
     NO_WEIGHTS,
     SMALL_TD,
@@ -36,9 +37,14 @@ from talking_models.models import MODELS
 from talking_models.models.base import Frozen
 from talking_models.models.files import load_trained, read
 from talking_models.models.layers import Layers
-from talking_models.training import image_loop
+from talking_models.training import devices, image_loop
 from talking_models.training import images as image_job
-from talking_models.training.image_loop import PlacedStreams, learning_rate, micro_batches
+from talking_models.training.image_loop import (
+    PlacedStreams,
+    learning_rate,
+    micro_batches,
+    optimiser,
+)
 from talking_models.training.loader import plain
 from talking_models.training.loop import TrainingDiverged
 from talking_models.training.probe import fit_probe
@@ -130,9 +136,15 @@ def killed(folder, made, config, at):
     job(folder, made, config)
 
 
-@pytest.mark.parametrize("method", ["scratch", "td"])
-def test_a_killed_job_goes_on_and_ends_as_an_undisturbed_one(method, made, tmp_path, caplog):
-    asked = config(method, SETTINGS[method])
+ADAM = {"optimiser": "adamw", "learning_rate": 1e-3, "weight_decay": 0.05, "smallest_area": 1.0,
+        "shift": 2}  # fmt: skip
+
+
+@pytest.mark.parametrize(("method", "changed"), [("scratch", {}), ("td", {}), ("td", ADAM)])
+def test_a_killed_job_goes_on_and_ends_as_an_undisturbed_one(
+    method, changed, made, tmp_path, caplog
+):
+    asked = config(method, SETTINGS[method], **changed)
     whole = job(tmp_path / "whole", made, asked)
     arguments = (tmp_path / "killed", made, asked, 5)
     process = multiprocessing.get_context("fork").Process(target=killed, args=arguments)
@@ -247,11 +259,25 @@ def test_a_batch_must_divide_into_micro_batches():
 
 
 def test_the_learning_rate_rises_and_falls_as_half_a_cosine():
-    training = {"learning_rate": 0.4, "warmup_steps": 4, "steps": 12}
-    rates = [learning_rate(step, training) for step in range(12)]
-    assert rates[:5] == pytest.approx([0.1, 0.2, 0.3, 0.4, 0.4])
-    assert rates[8] == pytest.approx(0.2)
-    assert rates[11] == pytest.approx(0.4 * 0.038060, rel=1e-4)
+    shares = [learning_rate(step, {"warmup_steps": 4, "steps": 12}) for step in range(12)]
+    assert shares[:5] == pytest.approx([0.25, 0.5, 0.75, 1, 1])
+    assert shares[8] == pytest.approx(0.5)
+    assert shares[11] == pytest.approx(0.038060, rel=1e-4)
+
+
+def test_matrices_decay_and_modules_may_learn_at_a_rate_of_their_own():
+    net = nn.ModuleDict({"a": nn.Linear(3, 2), "n": nn.LayerNorm(2)})
+    net.cls_token = nn.Parameter(torch.zeros(1, 1, 2))
+    own = nn.ModuleDict({"e": nn.Linear(2, 2)})
+    training = {"learning_rate": 0.1, "module_learning_rate": 0.3, "momentum": 0.9}
+    found = optimiser(net, own, training | {"optimiser": "adamw", "weight_decay": 0.05})
+    assert isinstance(found, torch.optim.AdamW)
+    groups = [(g["highest"], g["weight_decay"], len(g["params"])) for g in found.param_groups]
+    assert groups == [(0.1, 0.05, 1), (0.1, 0.0, 4), (0.3, 0.05, 1), (0.3, 0.0, 1)]
+    one_rate = training | {"module_learning_rate": None, "optimiser": "sgd", "weight_decay": 0.0}
+    found = optimiser(net, own, one_rate)
+    assert isinstance(found, torch.optim.SGD)
+    assert {(g["highest"], g["momentum"]) for g in found.param_groups} == {(0.1, 0.9)}
 
 
 def test_the_gradient_is_clipped_and_momentum_is_sgds(made, tmp_path):
@@ -259,6 +285,15 @@ def test_the_gradient_is_clipped_and_momentum_is_sgds(made, tmp_path):
     asked = config("scratch", steps=1, warmup_steps=0, clip=0.01, learning_rate=0.5)
     found = job(tmp_path, made, asked)
     start = student(made.fit.parent).state_dict()
+    change = torch.cat([(found[n] - start[n]).flatten() for n in start])
+    assert change.norm() == pytest.approx(0.5 * 0.01, rel=1e-3)
+
+
+def test_a_large_loss_of_the_modules_leaves_the_students_step_as_it_is(made, tmp_path):
+    """The student's gradient is clipped by itself."""
+    once = {"steps": 1, "warmup_steps": 0, "clip": 0.01, "learning_rate": 0.5}
+    asked = config("td", SETTINGS["td"] | {"w3": 1e4, "stop_gradient": "state"}, **once)
+    found, start = job(tmp_path, made, asked), student(made.fit.parent).state_dict()
     change = torch.cat([(found[n] - start[n]).flatten() for n in start])
     assert change.norm() == pytest.approx(0.5 * 0.01, rel=1e-3)
 
@@ -390,3 +425,45 @@ def test_the_log_tells_pace_and_time_left(made, tmp_path, caplog):
         image_job.run(made, config("scratch"), "code", outputs(tmp_path))
     assert re.search(r"step 6/6  label \d\.\d+  [\d.]+ images/s  0 s left", caplog.text)
     assert "val accuracy" in caplog.text
+
+
+# Where it runs
+
+
+@pytest.fixture
+def measured():
+    devices.bfloat16_pays.cache_clear()
+    yield
+    devices.bfloat16_pays.cache_clear()
+
+
+@pytest.mark.parametrize(("seconds", "pays"), [((1.0, 0.5), True), ((1.0, 0.9), False)])
+def test_a_processor_takes_bfloat16_where_it_is_faster(monkeypatch, measured, seconds, pays):
+    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: True)
+    clock, wide, narrow = [0.0], *seconds
+    ticks = iter([*[0, wide] * 5, *[0, narrow] * 5])
+    monkeypatch.setattr(devices.time, "perf_counter", lambda: clock[0] + next(ticks))
+    before = torch.get_num_threads()
+    asked = {"accelerator": "cpu", "devices": 1, "precision": "auto", "threads": 1}
+    precision = devices.fabric_of(asked)._precision.precision
+    assert precision == ("bf16-mixed" if pays else "32-true")
+    assert torch.get_num_threads() == before
+
+
+def test_a_processor_without_it_takes_float32_unmeasured(monkeypatch, measured):
+    for name in ("_is_avx512_bf16_supported", "_is_amx_tile_supported"):
+        monkeypatch.setattr(torch.cpu, name, lambda: False)
+    monkeypatch.setattr(devices.time, "perf_counter", None)
+    assert devices.bfloat16_pays(1) is False
+
+
+@pytest.mark.parametrize("method", ["scratch", "td"])
+def test_a_job_in_bfloat16_ends_near_one_in_float32(method, made, tmp_path):
+    asked = config(method, SETTINGS[method])
+    whole = job(tmp_path / "wide", made, asked)
+    asked["device"] = asked["device"] | {"precision": "bfloat16"}
+    narrow = job(tmp_path / "narrow", made, asked)
+    assert differing(whole, narrow)
+    for name, weight in whole.items():
+        assert narrow[name].dtype == torch.float32
+        assert (narrow[name] - weight).norm() < 0.05 * weight.norm() + 0.05, name

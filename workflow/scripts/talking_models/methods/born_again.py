@@ -10,7 +10,7 @@ class BornAgainSettings(MethodSettings):
 
     weight: float = tuned(1.0, "Weight of L_logit.", low=0.1, high=10)
     first_steps: int = Field(
-        300, ge=1, description="First steps, in which the peer learns alone, from the labels."
+        200, ge=1, description="First steps, in which the peer learns alone, from the labels."
     )
     temperature: float = Field(
         1.0, gt=0, description="Softmax temperature T of classification; a rating has none."

@@ -5,7 +5,7 @@ A kind's file imports torch where it builds, see `kind`.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
@@ -28,7 +28,7 @@ Name = Annotated[
 
 
 class ImageTraining(Strict):
-    """How a model of images is trained: SGD, a linear warm-up, half a cosine."""
+    """How a model of images is trained: a linear warm-up, then half a cosine."""
 
     steps: int = Field(20_000, ge=1, description="Optimiser steps.")
     batch_size: int = Field(512, ge=1, description="Images per step, over all devices.")
@@ -38,12 +38,37 @@ class ImageTraining(Strict):
         description="Images at once on a device; their gradients add up to a step's. null: a "
         "step's images, divided among the devices.",
     )
+    optimiser: Literal["sgd", "adamw"] = Field(
+        "sgd", description="SGD with momentum, as the ViT paper fine-tunes, or AdamW."
+    )
     learning_rate: float = Field(0.03, gt=0, le=1, description="The highest learning rate.")
+    module_learning_rate: float | None = Field(
+        None,
+        gt=0,
+        le=1,
+        description="That of a method's own modules, such as encoders; null: the same.",
+    )
     momentum: float = Field(0.9, ge=0, lt=1, description="Momentum of SGD.")
+    weight_decay: float = Field(
+        0.0, ge=0, description="Of AdamW, on matrices: not on biases, norms, position, class token."
+    )
     warmup_steps: int = Field(500, ge=0, description="Steps in which the learning rate rises.")
-    clip: float = Field(1.0, gt=0, description="Most that the norm of the gradient can be.")
+    clip: float = Field(
+        1.0,
+        gt=0,
+        description="Most that the norm of the gradient can be, of the student and of a method's "
+        "modules each by itself.",
+    )
     smallest_area: float = Field(
-        0.05, gt=0, le=1, description="Least share of an image that a random crop keeps."
+        0.05,
+        gt=0,
+        le=1,
+        description="Least share of an image that a random crop keeps; 1: the whole image.",
+    )
+    shift: int = Field(
+        0,
+        ge=0,
+        description="With the whole image: most pixels that it is shifted by, its edge reflected.",
     )
     flip: bool = Field(True, description="Whether half of the images are mirrored.")
     prepare_images: int = Field(
@@ -64,7 +89,11 @@ class ImageTraining(Strict):
     @model_validator(mode="after")
     def _steps_fit_together(self) -> ImageTraining:
         micro = self.micro_batch_size
-        if self.warmup_steps >= self.steps:
+        if self.shift and self.smallest_area < 1:
+            text = f"shift {self.shift} beside smallest_area {self.smallest_area}, a crop"
+        elif self.weight_decay and self.optimiser == "sgd":
+            text = f"weight_decay {self.weight_decay} of optimiser sgd has no effect"
+        elif self.warmup_steps >= self.steps:
             text = f"warmup_steps {self.warmup_steps} never end in steps {self.steps}"
         elif micro is not None and self.batch_size % micro:
             text = f"batch_size {self.batch_size} is no multiple of micro_batch_size {micro}"

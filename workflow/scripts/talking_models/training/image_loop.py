@@ -17,6 +17,8 @@ from talking_models.training.devices import reduce_gradients
 from talking_models.training.loop import Progress, check_finite, forget_untrained, gradient_norms
 from talking_models.training.resume import Record
 
+STILL = ("cls_token", "pos_embed")  # do not decay, as biases and the scales of norms
+
 
 class PlacedStreams(Streams):
     """Streams that are set to a place in the training before they are used, so that one that is
@@ -51,7 +53,8 @@ class Learner(nn.Module):
     def forward(self, batch: Any, step: int) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
         """Parts of the loss, and monitors."""
         loss = self.method.loss(batch, self.student, self.teachers, step)
-        return loss.parts, loss.monitors
+        self.parts = loss.parts  # Fabric lets no gradient but its own pass through what it returns
+        return {name: part.clone() for name, part in loss.parts.items()}, loss.monitors
 
 
 def micro_batches(training: Mapping[str, Any], rank: int, world: int) -> tuple[int, range]:
@@ -69,12 +72,36 @@ def micro_batches(training: Mapping[str, Any], rank: int, world: int) -> tuple[i
 
 
 def learning_rate(step: int, training: Mapping[str, Any]) -> float:
-    """Of step 0, 1, ...: a linear warm-up, then half a cosine to 0."""
+    """Of step 0, 1, ..., as a share of the highest: a linear warm-up, then half a cosine to 0."""
     warmup, steps = training["warmup_steps"], training["steps"]
     if step < warmup:
-        return training["learning_rate"] * (step + 1) / warmup
+        return (step + 1) / warmup
     progress = (step - warmup) / max(1, steps - warmup)
-    return training["learning_rate"] * 0.5 * (1 + math.cos(math.pi * progress))
+    return 0.5 * (1 + math.cos(math.pi * progress))
+
+
+def optimiser(
+    student: nn.Module, own: nn.Module, training: Mapping[str, Any]
+) -> torch.optim.Optimizer:
+    """That of a student and a method's own modules, with the highest learning rate of each group.
+
+    SGD has no weight decay (Dosovitskiy et al., 2021, Table 4); AdamW decays matrices alone.
+    """
+    rate = training["learning_rate"]
+    rates = {student: rate, own: training["module_learning_rate"] or rate}
+    groups = []
+    for module, highest in rates.items():
+        learn = {n: p for n, p in module.named_parameters() if p.requires_grad}
+        still = [p for n, p in learn.items() if p.dim() < 2 or n.endswith(STILL)]
+        kept = {id(p) for p in still}
+        matrices = [p for p in learn.values() if id(p) not in kept]
+        for parameters, decay in ((matrices, training["weight_decay"]), (still, 0.0)):
+            if parameters:
+                group = {"params": parameters, "lr": highest, "highest": highest}
+                groups.append(group | ({"weight_decay": decay} if decay else {}))
+    if training["optimiser"] == "sgd":
+        return torch.optim.SGD(groups, lr=rate, momentum=training["momentum"])
+    return torch.optim.AdamW(groups, lr=rate, weight_decay=0.0)
 
 
 def train(
@@ -95,13 +122,10 @@ def train(
     student, own, method = learner.student, learner.own, learner.method
     training, seed = config["training"], config["seed"]
     learner.to(fabric.device)  # before the optimizer: XLA makes new parameters
-    # without weight decay (Dosovitskiy et al., 2021, Table 4)
-    sgd = torch.optim.SGD(
-        learner.parameters(), lr=training["learning_rate"], momentum=training["momentum"]
-    )
-    module, optimizer = fabric.setup(learner, sgd)
+    inner = optimiser(student, own, training)
+    module, optimizer = fabric.setup(learner, inner)
     prepare()
-    begun = record.load(learner, sgd, log)
+    begun = record.load(learner, inner, log)
     steps = training["steps"]
     _, mine = micro_batches(training, fabric.global_rank, fabric.world_size)
     waiting = batches(range(begun, steps))
@@ -111,8 +135,8 @@ def train(
         taken = step + 1
         last = taken == steps
         measured = taken % training["log_every"] == 0  # gradient norms cost a backward pass each
-        for group in sgd.param_groups:
-            group["lr"] = learning_rate(step, training)
+        for group in inner.param_groups:
+            group["lr"] = group["highest"] * learning_rate(step, training)
         values: dict[str, list[Tensor]] = {}
         norms: dict[str, float] = {}
         for number in mine:
@@ -126,17 +150,17 @@ def train(
                 if not torch.isfinite(total):
                     check_finite(parts | {"total": total}, step, (seed,), config)
                 if measured and number == mine[-1]:
-                    norms = gradient_norms(parts, student)
+                    norms = gradient_norms(learner.parts, student)
                 fabric.backward(total / len(mine))
             for name, value in (parts | monitors).items():
                 values.setdefault(name, []).append(value.detach().float())
         forget_untrained(method, step, student, own)
-        reduce_gradients(fabric, sgd)
-        norm = fabric.clip_gradients(
-            module, optimizer, max_norm=training["clip"], error_if_nonfinite=False
-        )
-        if not torch.isfinite(norm):
-            check_finite({"gradient norm": norm}, step, (seed,), config)
+        reduce_gradients(fabric, inner)
+        for part, trained in {"student": student, "modules": own}.items():
+            moved = [p for p in trained.parameters() if p.grad is not None]
+            norm = nn.utils.clip_grad_norm_(moved, training["clip"]) if moved else None
+            if moved and not torch.isfinite(norm):
+                check_finite({f"gradient norm of {part}": norm}, step, (seed,), config)
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
         if measured or last:  # the mean over the micro-batches of all processes
@@ -152,5 +176,5 @@ def train(
             record.add([(taken, "val_accuracy", share, None)])
             log.info("step %d/%d  val accuracy %.4f", taken, steps, share)
         if taken % training["checkpoint_every"] == 0 and not last and fabric.is_global_zero:
-            record.save(taken, learner, sgd)
+            record.save(taken, learner, inner)
     module.eval()

@@ -115,7 +115,7 @@ def fit(
                 correct += (student(batch).output.argmax(-1) == batch.target).sum()
         return float(fabric.all_reduce(correct, reduce_op="sum")) / len(val)
 
-    transform = augmented(look, training["smallest_area"], training["flip"])
+    transform = augmented(look, *(training[k] for k in ("smallest_area", "flip", "shift")))
     drawn = {"seed": seed, "batch_size": training["batch_size"], "micro": micro}
     batches = partial(shuffled, examples, transform, **drawn, **share)
     where = f"{world} processes on {fabric.device}, {len(mine)} times {micro} images a step each"

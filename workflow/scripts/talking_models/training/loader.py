@@ -34,11 +34,18 @@ def plain(look: Look) -> T.Compose:
     return T.Compose([T.Resize((look.size, look.size)), T.ToTensor(), T.Normalize(*look[1:])])
 
 
-def augmented(look: Look, area: float, flip: bool) -> T.Compose:
-    """Crop a random part, `area` at least, to R x R; `flip` half (Dosovitskiy et al.)."""
+def augmented(look: Look, area: float, flip: bool, shift: int = 0) -> T.Compose:
+    """Crop a random part, `area` at least, to R x R, or take the whole image, shifted by `shift`
+    pixels at most; `flip` half (Dosovitskiy et al.).
+    """
     turned = [T.RandomHorizontalFlip()] if flip else []
-    cropped = T.RandomResizedCrop(look.size, scale=(area, 1.0))
-    return T.Compose([cropped, *turned, T.ToTensor(), T.Normalize(*look[1:])])
+    if area < 1:
+        cropped = [T.RandomResizedCrop(look.size, scale=(area, 1.0))]
+    else:
+        cropped = [T.Resize((look.size, look.size))]
+        if shift:
+            cropped.append(T.RandomCrop(look.size, padding=shift, padding_mode="reflect"))
+    return T.Compose([*cropped, *turned, T.ToTensor(), T.Normalize(*look[1:])])
 
 
 class Transformed(Dataset):

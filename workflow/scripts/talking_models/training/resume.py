@@ -14,6 +14,8 @@ from torch import nn
 
 from talking_models.models.files import read, save
 
+STATES = ("momentum_buffer", "step", "exp_avg", "exp_avg_sq")  # of SGD and of AdamW
+
 
 def key_of(config: Any, *files: str | Path) -> str:
     """A digest of all that a training depends on: plain values, and the content of files."""
@@ -25,7 +27,7 @@ def key_of(config: Any, *files: str | Path) -> str:
 
 
 class Record:
-    """Rows of the job's tables, and a file of them, weights, the optimiser's momentum and the step.
+    """Rows of the job's tables, and a file of them, weights, the optimiser's state and the step.
 
     No random state: all random numbers are functions of the step. The file is replaced as a whole,
     and not read if it has another `key` (see `key_of`). TensorBoard finds the rows while the job
@@ -58,9 +60,9 @@ class Record:
         tensors = {}
         for name, parameter in learner.named_parameters():
             tensors[f"weight.{name}"] = parameter
-            momentum = optimizer.state[parameter].get("momentum_buffer")
-            if momentum is not None:
-                tensors[f"momentum.{name}"] = momentum
+            for key, value in optimizer.state[parameter].items():
+                if value is not None:
+                    tensors[f"{key}.{name}"] = value
         rows = {"history": self.history, "throughput": self.throughput}
         save(self.path, "checkpoint", tensors, {"key": self.key, "step": step, "logs": rows})
 
@@ -81,10 +83,11 @@ class Record:
         with torch.no_grad():
             for name, parameter in learner.named_parameters():
                 parameter.copy_(tensors[f"weight.{name}"])
-                momentum = tensors.get(f"momentum.{name}")
-                if momentum is not None:
-                    momentum = momentum.to(parameter.device).clone()
-                    optimizer.state[parameter]["momentum_buffer"] = momentum
+                for key in STATES:
+                    value = tensors.get(f"{key}.{name}")
+                    if value is not None:  # a step's number stays where torch wants it
+                        place = "cpu" if key == "step" else parameter.device
+                        optimizer.state[parameter][key] = value.to(place).clone()
         self.add(**about["logs"])
         log.info("going on from step %d", about["step"])
         return about["step"]
