@@ -10,6 +10,7 @@ import struct
 from dataclasses import replace
 from types import SimpleNamespace
 
+import numpy as np
 import pandas as pd
 import pytest
 import torch
@@ -32,12 +33,13 @@ from vision_toys import (
 )
 
 from talking_models.data.digits import Digits
+from talking_models.data.images import Examples
 from talking_models.evidence import predict_images as evaluation
 from talking_models.models import MODELS
 from talking_models.models.base import Frozen
 from talking_models.models.files import load_trained, read
 from talking_models.models.layers import Layers
-from talking_models.training import devices, image_loop
+from talking_models.training import devices, image_loop, image_teacher
 from talking_models.training import images as image_job
 from talking_models.training.image_loop import (
     PlacedStreams,
@@ -45,7 +47,7 @@ from talking_models.training.image_loop import (
     micro_batches,
     optimiser,
 )
-from talking_models.training.loader import plain
+from talking_models.training.loader import in_order, plain
 from talking_models.training.loop import TrainingDiverged
 from talking_models.training.probe import fit_probe
 from talking_models.training.resume import key_of
@@ -95,7 +97,7 @@ def test_every_method_trains_the_student_and_leaves_the_teacher_as_it_was(
             super().__init__(model)
             teachers.append((model, {n: p.clone() for n, p in model.state_dict().items()}))
 
-    monkeypatch.setattr(image_job, "Frozen", Watched)
+    monkeypatch.setattr(image_teacher, "Frozen", Watched)
     weights = job(tmp_path, made, config(method, SETTINGS[method]))
     assert len(teachers) == (method != "scratch")
     for model, before in teachers:
@@ -425,6 +427,61 @@ def test_the_log_tells_pace_and_time_left(made, tmp_path, caplog):
         image_job.run(made, config("scratch"), "code", outputs(tmp_path))
     assert re.search(r"step 6/6  label \d\.\d+  [\d.]+ images/s  0 s left", caplog.text)
     assert "val accuracy" in caplog.text
+
+
+# A teacher's answers, kept
+
+
+DEVICE = config("scratch")["device"]
+
+
+@pytest.fixture(scope="module")
+def kept(made, tmp_path_factory):
+    """What the teacher answers to the training images, in both views."""
+    folder = tmp_path_factory.mktemp("kept")
+    asked = {"settings": TEACHER, "device": DEVICE | {"states_gb": 1.0}, "flip": True}
+    paths = {part: folder / f"{part}.npy" for part in image_teacher.PARTS}
+    image_teacher.keep(made.fit, made.teachers["teacher"], asked, paths)
+    return paths
+
+
+def test_kept_answers_are_the_teachers_to_both_views(made, kept):
+    model, look = image_teacher.teacher_of(TEACHER, *made.teachers["teacher"])
+    examples, model = Examples.read(made.fit, "fit"), model.eval()
+    teacher = image_teacher.Kept.of(model, list(kept.values()))
+    for mirror in (False, True):
+        batch = next(in_order(examples, look, 32, 0, mirror=mirror))
+        plain_batch = next(in_order(examples, look, 32, 0))
+        flipped = plain_batch.images.flip(-1) if mirror else plain_batch.images
+        assert torch.equal(batch.images, flipped)
+        with torch.no_grad():
+            states = model(batch)
+        for part in ("low", "high", "output", "low_pre", "high_pre"):
+            found, wanted = getattr(teacher(batch), part), getattr(states, part)
+            torch.testing.assert_close(found, wanted, rtol=1e-3, atol=1e-3)
+            assert found.dtype == torch.float32
+
+
+@pytest.mark.parametrize("method", ["ld", "fd", "td"])
+def test_a_job_reads_kept_answers_and_asks_for_none(method, made, kept, tmp_path, monkeypatch):
+    whole = {"smallest_area": 1.0, "flip": True}
+    asked = config(method, SETTINGS[method], **whole)
+    anew = job(tmp_path / "anew", made, asked)
+    monkeypatch.setattr(Frozen, "__call__", None)  # nobody is asked
+    again = replace(made, states={"teacher": tuple(kept.values())})
+    read_back = job(tmp_path / "kept", again, asked)
+    for name, weight in anew.items():
+        assert (read_back[name] - weight).norm() < 0.01 * weight.norm() + 0.01, name
+
+
+def test_too_many_answers_are_not_kept_and_computed_anew(made, tmp_path):
+    asked = {"settings": TEACHER, "device": DEVICE | {"states_gb": 1e-6}, "flip": False}
+    paths = {part: tmp_path / f"{part}.npy" for part in image_teacher.PARTS}
+    image_teacher.keep(made.fit, made.teachers["teacher"], asked, paths)
+    assert all(len(np.load(path)) == 0 for path in paths.values())
+    model, _ = image_teacher.teacher_of(TEACHER, *made.teachers["teacher"])
+    assert type(image_teacher.Kept.of(model, list(paths.values()))) is Frozen
+    assert type(image_teacher.Kept.of(model, ())) is Frozen
 
 
 # Where it runs

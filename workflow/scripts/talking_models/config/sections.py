@@ -281,6 +281,12 @@ class Device(Strict):
         description="Of the products; `auto` is bfloat16 on CUDA devices that have it, and on "
         "processors that have it and are faster with it, by a short measurement.",
     )
+    states_gb: float = Field(
+        4.0,
+        ge=0,
+        description="Most gigabytes of a teacher's states on a training set that are kept on disk, "
+        "instead of being computed in every epoch; for training without crops and shifts. 0: none.",
+    )
     threads: int = Field(1, ge=1, description="CPU threads of torch in each process.")
     workers: int = Field(
         0, ge=0, description="Processes that prepare images, for each training process."

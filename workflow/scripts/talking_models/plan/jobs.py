@@ -135,20 +135,34 @@ class Jobs(Settings):
         names = self.config.teachers_of(wildcards.experiment)
         return [self.teacher_file(name, wildcards.data, wildcards.split) for name in names]
 
-    def image_inputs(self, wildcards: Any) -> dict[str, str]:
+    def keeps_states(self, teacher: str, training: Mapping[str, Any]) -> bool:
+        """Whether a teacher's states on the training images are kept, for a training like this."""
+        whole = training["smallest_area"] == 1 and not training["shift"]
+        return (
+            whole and self.config.device.states_gb > 0 and self.config.models[teacher].kind == "vit"
+        )
+
+    def image_inputs(self, wildcards: Any) -> dict[str, str | list[str]]:
         """What a training job on images reads beside its slices: the weights that the student
         starts from, and for each teacher its own, and what gives it the classes.
         """
-        self.training_config(wildcards)
+        training = self.training_config(wildcards)["training"]
         config, place = self.config, self.path(wildcards.data, wildcards.split, ALL)
-        found = {"backbone": self.backbone(config.experiment(wildcards.experiment).student)}
+        found: dict[str, str | list[str]] = {
+            "backbone": self.backbone(config.experiment(wildcards.experiment).student)
+        }
         seed = wildcards.seed if config.teacher_seed == "paired" else 0
         for number, teacher in enumerate(config.teachers_of(wildcards.experiment)):
+            own = f"{place}/{teacher}"
             if config.is_teacher(teacher):
-                found[f"teacher{number}"] = f"{place}/{teacher}/seed{seed}/models.safetensors"
+                own += f"/seed{seed}"
+                found[f"teacher{number}"] = f"{own}/models.safetensors"
             else:
                 found[f"teacher{number}"] = self.backbone(teacher)
-                found[f"probe{number}"] = f"{place}/{teacher}/probe.safetensors"
+                found[f"probe{number}"] = f"{own}/probe.safetensors"
+            if self.keeps_states(teacher, training):
+                parts, flip = ("low", "high", "output"), int(training["flip"])
+                found[f"states{number}"] = [f"{own}/states{flip}/{part}.npy" for part in parts]
         return found
 
     # Evaluation

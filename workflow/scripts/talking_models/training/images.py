@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -18,12 +18,13 @@ from talking_models import methods
 from talking_models.data.images import Examples
 from talking_models.io import write_csv, write_yaml
 from talking_models.models import MODELS
-from talking_models.models.base import Frozen, LayeredModel, States
-from talking_models.models.files import Backbone, Look, kind_of, load_trained, read, save_trained
+from talking_models.models.base import Frozen, States
+from talking_models.models.files import Backbone, save_trained
 from talking_models.models.layers import Layers
 from talking_models.objectives import ClassObjective
 from talking_models.training.devices import launch
 from talking_models.training.image_loop import Learner, PlacedStreams, micro_batches, train
+from talking_models.training.image_teacher import Kept, teacher_of
 from talking_models.training.loader import augmented, in_order, shuffled
 from talking_models.training.loop import HISTORY
 from talking_models.training.resume import Record, key_of
@@ -39,26 +40,17 @@ class Inputs:
     val: Path
     backbone: Path  # the pre-trained weights that the student starts from
     teachers: Mapping[str, tuple[Path, ...]]  # weights and a probe, or a model trained on the set
+    states: Mapping[str, tuple[Path, ...]] = field(default_factory=dict)  # kept, of some of them
 
     @classmethod
     def of(cls, config: Mapping[str, Any], files: Mapping[str, Any]) -> Inputs:
         """The inputs of a rule, whose teachers are numbered in the order of the config."""
-        teachers = {}
+        teachers, states = {}, {}
         for i, id in enumerate(config["teachers"]):
             own = (f"teacher{i}", f"probe{i}")
             teachers[id] = tuple(files[name] for name in own if name in files)
-        return cls(files["fit"], files["val"], files["backbone"], teachers)
-
-
-def teacher_of(
-    form: Mapping[str, Any], file: Path, probe: Path | None = None
-) -> tuple[LayeredModel, Look]:
-    """A teacher whose outputs are logits: pre-trained with a probe, or trained on the data set."""
-    if kind_of(file) != "backbone":
-        return load_trained(file)[:2]
-    weights = None if probe is None else read(probe, "probe")[0]
-    backbone = Backbone.load(file)
-    return MODELS.get(form["kind"]).teacher(form, backbone, weights), backbone.look
+            states[id] = tuple(files.get(f"states{i}", ()))
+        return cls(files["fit"], files["val"], files["backbone"], teachers, states)
 
 
 def fit(
@@ -82,7 +74,7 @@ def fit(
                 f"{look.std}, its teacher {id} of {theirs.size} pixels with mean {theirs.mean} "
                 f"and std {theirs.std}: give the student's entry the teacher's"
             )
-        teachers[id] = Frozen(model)
+        teachers[id] = Kept.of(model, inputs.states.get(id, ()))
     taught_by = [teacher.model for teacher in teachers.values()]
     n = len(examples.classes)
     student, *learning = (
@@ -117,7 +109,8 @@ def fit(
 
     transform = augmented(look, *(training[k] for k in ("smallest_area", "flip", "shift")))
     drawn = {"seed": seed, "batch_size": training["batch_size"], "micro": micro}
-    batches = partial(shuffled, examples, transform, **drawn, **share)
+    mirror = training["flip"] and training["smallest_area"] == 1
+    batches = partial(shuffled, examples, transform, mirror=mirror, **drawn, **share)
     where = f"{world} processes on {fabric.device}, {len(mine)} times {micro} images a step each"
     log.info("%s, %d training images, %s", config["method"], len(examples), where)
     left = Path(outputs["models"]).with_name("checkpoint.safetensors")  # by a killed job

@@ -23,10 +23,14 @@ from talking_models.training.batches import shuffled_rows
 
 
 class ImageBatch(NamedTuple):
-    """Normalised images (B, 3, R, R) float32, and labels (B,) int64."""
+    """Normalised images (B, 3, R, R) float32, and labels (B,) int64; where they lie among their
+    slice, (B,) int64, and whether they are mirrored as wholes, (B,) bool.
+    """
 
     images: Tensor
     target: Tensor
+    rows: Tensor | None = None
+    mirrored: Tensor | None = None
 
 
 def plain(look: Look) -> T.Compose:
@@ -35,34 +39,39 @@ def plain(look: Look) -> T.Compose:
 
 
 def augmented(look: Look, area: float, flip: bool, shift: int = 0) -> T.Compose:
-    """Crop a random part, `area` at least, to R x R, or take the whole image, shifted by `shift`
-    pixels at most; `flip` half (Dosovitskiy et al.).
+    """Crop a random part, `area` at least, to R x R, and `flip` half (Dosovitskiy et al.); or take
+    the whole image, shifted by `shift` pixels at most, which `shuffled` mirrors.
     """
-    turned = [T.RandomHorizontalFlip()] if flip else []
     if area < 1:
         cropped = [T.RandomResizedCrop(look.size, scale=(area, 1.0))]
+        cropped += [T.RandomHorizontalFlip()] if flip else []
     else:
         cropped = [T.Resize((look.size, look.size))]
         if shift:
             cropped.append(T.RandomCrop(look.size, padding=shift, padding_mode="reflect"))
-    return T.Compose([*cropped, *turned, T.ToTensor(), T.Normalize(*look[1:])])
+    return T.Compose([*cropped, T.ToTensor(), T.Normalize(*look[1:])])
 
 
 class Transformed(Dataset):
-    """Batches of examples by (row, seed of the augmentation)."""
+    """Batches of examples by (row, seed of the augmentation); with `mirror` an odd seed mirrors."""
 
-    def __init__(self, examples: Examples, transform: Callable) -> None:
+    def __init__(self, examples: Examples, transform: Callable, mirror: bool) -> None:
         self.images, self.examples, self.transform = examples.open(), examples, transform
+        self.mirror = mirror
 
     def __getitem__(self, places: Sequence[tuple[int, int]]) -> ImageBatch:
         images, labels = [], []
+        mirrored = torch.tensor([self.mirror and seed % 2 == 1 for _, seed in places])
         with torch.random.fork_rng(devices=[]):
             read = self.images.read([self.examples.place(row) for row, _ in places])
             for (image, label), (_, seed) in zip(read, places, strict=True):
                 torch.manual_seed(seed)  # torchvision draws from torch's global generator
                 images.append(self.transform(Image.fromarray(image)))
                 labels.append(label)
-        return ImageBatch(torch.stack(images), torch.tensor(labels))
+        stacked = torch.stack(images)
+        stacked[mirrored] = stacked[mirrored].flip(-1)
+        rows = torch.tensor([row for row, _ in places])
+        return ImageBatch(stacked, torch.tensor(labels), rows, mirrored)
 
 
 def _load(data: Transformed, batches: Iterable, workers: int) -> Iterator[ImageBatch]:
@@ -73,12 +82,20 @@ def _load(data: Transformed, batches: Iterable, workers: int) -> Iterator[ImageB
 
 
 def in_order(
-    examples: Examples, look: Look, size: int, workers: int, rank: int = 0, world: int = 1
+    examples: Examples,
+    look: Look,
+    size: int,
+    workers: int,
+    rank: int = 0,
+    world: int = 1,
+    mirror: bool = False,
 ) -> Iterator[ImageBatch]:
-    """All examples once, in order, without augmentation; process `rank` gets its share of them."""
+    """All examples once, in order, as they are or mirrored; of them the share of process `rank`."""
     rows = range(len(examples))[rank::world]
-    batches = [[(row, 0) for row in rows[i : i + size]] for i in range(0, len(rows), size)]
-    return _load(Transformed(examples, plain(look)), batches, workers)
+    batches = [
+        [(row, int(mirror)) for row in rows[i : i + size]] for i in range(0, len(rows), size)
+    ]
+    return _load(Transformed(examples, plain(look), mirror), batches, workers)
 
 
 def shuffled(
@@ -92,9 +109,11 @@ def shuffled(
     workers: int,
     rank: int = 0,
     world: int = 1,
+    mirror: bool = False,
 ) -> Iterator[ImageBatch]:
     """Micro-batches of process `rank` for some steps of the training: of those of `micro` images
-    that make a step's `batch_size`, the rank-th and every world-th after it.
+    that make a step's `batch_size`, the rank-th and every world-th after it. With `mirror` half of
+    the images are mirrored after the transform.
     """
 
     def places() -> Iterator[list[tuple[int, int]]]:
@@ -106,4 +125,4 @@ def shuffled(
             for start in range(rank * micro, batch_size, world * micro):
                 yield whole[start : start + micro]
 
-    return _load(Transformed(examples, transform), places(), workers)
+    return _load(Transformed(examples, transform, mirror), places(), workers)

@@ -1,0 +1,165 @@
+"""A teacher of images: what it is made of, and its answers to the training images, computed once.
+
+Where training sees whole images, mirrored or not, a teacher is asked the same again in every epoch,
+by every seed and method. Its states and logits are then kept on disk in float16, and read through a
+memory map; it is in memory itself, too, to interpret what others write.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from lightning_fabric import Fabric
+from torch import Tensor
+
+from talking_models.data.images import Examples
+from talking_models.io import atomic
+from talking_models.models import MODELS
+from talking_models.models.base import Frozen, LayeredModel
+from talking_models.models.files import Backbone, Look, kind_of, load_trained, read
+from talking_models.training.devices import launch
+from talking_models.training.loader import ImageBatch, in_order
+
+LOG = logging.getLogger("talking_models")
+PARTS = ("low", "high", "output")
+BATCH = 256  # images at once
+
+
+def teacher_of(
+    form: Mapping[str, Any], file: Path, probe: Path | None = None
+) -> tuple[LayeredModel, Look]:
+    """A teacher whose outputs are logits: pre-trained with a probe, or trained on the data set."""
+    if kind_of(file) != "backbone":
+        return load_trained(file)[:2]
+    weights = None if probe is None else read(probe, "probe")[0]
+    backbone = Backbone.load(file)
+    return MODELS.get(form["kind"]).teacher(form, backbone, weights), backbone.look
+
+
+class Kept(Frozen):
+    """A teacher whose answers to the training images are kept, (N, views, ...) of each of `PARTS`.
+
+    View 0 is the image as it is, view 1 its mirror image.
+    """
+
+    def __init__(self, model: LayeredModel, answers: Mapping[str, np.ndarray]) -> None:
+        super().__init__(model)
+        self.answers = answers
+
+    @classmethod
+    def of(cls, model: LayeredModel, files: Sequence[str | Path]) -> Frozen:
+        """With what `keep` left in files, one for each of `PARTS`; a plain one, if that is nothing."""
+        answers = {
+            part: np.load(file, mmap_mode="r")
+            for part, file in zip(PARTS, files, strict=bool(files))
+        }
+        return cls(model, answers) if answers and len(answers["output"]) else Frozen(model)
+
+    def __call__(self, batch: ImageBatch) -> KeptStates:
+        """The states of a batch of training images."""
+        return KeptStates(self, batch)
+
+
+class KeptStates:
+    """A teacher's `States` on a batch, each read when it is used, in float32."""
+
+    def __init__(self, teacher: Kept, batch: ImageBatch) -> None:
+        self.teacher, self.device = teacher, batch.images.device
+        self.places = batch.rows.cpu().numpy(), batch.mirrored.long().cpu().numpy()
+
+    def _part(self, name: str) -> Tensor:
+        found = torch.from_numpy(self.teacher.answers[name][self.places])
+        return found.to(self.device).float()
+
+    @cached_property
+    def low(self) -> Tensor:
+        """s."""
+        return self._part("low")
+
+    @cached_property
+    def high(self) -> Tensor:
+        """e."""
+        return self._part("high")
+
+    @cached_property
+    def output(self) -> Tensor:
+        """Logits."""
+        return self._part("output")
+
+    @property
+    def low_pre(self) -> Tensor:
+        """No ReLU follows a block."""
+        return self.low
+
+    @property
+    def high_pre(self) -> Tensor:
+        """As `low_pre`."""
+        return self.high
+
+
+def _keep(
+    fabric: Fabric,
+    fit: Path,
+    files: Sequence[Path],
+    config: Mapping[str, Any],
+    outputs: Mapping[str, Path],
+) -> None:
+    examples, views = Examples.read(fit, "fit"), 1 + config["flip"]
+    model, look = teacher_of(config["settings"], *files)
+    teacher = Frozen(fabric.to_device(model))
+    kept: dict[str, np.ndarray] = {}
+    with ExitStack() as stack, torch.no_grad(), fabric.autocast():
+        paths = {part: stack.enter_context(atomic(outputs[part])) for part in PARTS}
+        for view in range(views):
+            done = 0
+            for batch in in_order(
+                examples, look, BATCH, config["device"]["workers"], mirror=bool(view)
+            ):
+                states = teacher(fabric.to_device(batch))
+                found = {part: getattr(states, part).half().cpu().numpy() for part in PARTS}
+                if not kept:
+                    shapes = {p: (len(examples), views, *v.shape[1:]) for p, v in found.items()}
+                    total = sum(2 * np.prod(shape, dtype=float) for shape in shapes.values())
+                    room = config["device"]["states_gb"]
+                    LOG.info("%.2f GB of states, %g allowed", total / 1e9, room)
+                    if total > room * 1e9:
+                        shapes = dict.fromkeys(PARTS, (0, views))
+                    kept = {
+                        part: np.lib.format.open_memmap(paths[part], "w+", np.float16, shape)
+                        for part, shape in shapes.items()
+                    }
+                    if total > room * 1e9:
+                        return
+                for part, values in found.items():
+                    kept[part][done : done + len(values), view] = values
+                done += len(batch.target)
+                if done % (20 * BATCH) == 0:
+                    LOG.info("view %d of %d: %d of %d images", view + 1, views, done, len(examples))
+        for array in kept.values():
+            array.flush()
+
+
+def keep(
+    fit: str | Path,
+    files: Sequence[str | Path],
+    config: Mapping[str, Any],
+    outputs: Mapping[str, str | Path],
+) -> None:
+    """Ask a teacher all training images in every view, from files to files, on one device.
+
+    Args:
+        fit: the slice of the training images.
+        files: its weights and a probe, or a model trained on the set.
+        config: `settings`, its form, `device`, and whether half of the images are mirrored, `flip`.
+        outputs: a file for each of `PARTS`; empty ones if they would be larger than the device's
+            `states_gb`.
+    """
+    device = dict(config["device"]) | {"devices": 1}
+    launch(device, _keep, Path(fit), [*map(Path, files)], dict(config), dict(outputs))
