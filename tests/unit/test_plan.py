@@ -266,8 +266,13 @@ def test_a_table_reads_the_evidence_of_its_rows_and_of_what_it_is_compared_with(
         f"results/digits/given/all/see/seed{seed}/metrics.csv" for seed in (0, 1)
     ]
     assert made.references("metrics.csv", "t", "seen") == [
-        f"results/ml/latest/{task}/references/metrics.csv" for task in ("drama", "war")
+        *(f"results/ml/latest/{task}/references/metrics.csv" for task in ("drama", "war")),
+        "results/digits/given/all/references/metrics.csv",
     ]
+    assert made.probed("digits") == {"probe-vit": "vit", "probe-vit-student": "vit-student"}
+    assert made.about("seen")["references"] == {
+        f"Linear probe of {model}, untouched": f"probe-{model}" for model in ("vit", "vit-student")
+    }
 
 
 def test_a_page_is_told_all_that_it_needs_of_a_table():

@@ -59,6 +59,7 @@ ABOUT = {
     "metric": "rmse",
     "rows": ROWS,
     "references": {name: name for name in LINES},
+    "lines": "without a network",
     "bold": ["LD", "TD"],
     "names": {"ml": "MovieLens"},
     "units": {"ml": "stars"},

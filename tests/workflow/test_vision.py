@@ -25,7 +25,16 @@ models:
   vit-student:
     blocks: 3
     cut: [1, 3]
-    training: {steps: 6, batch_size: 16, warmup_steps: 1, evaluate_every: 3, checkpoint_every: 2}
+    training:
+      steps: 6
+      batch_size: 16
+      warmup_steps: 1
+      evaluate_every: 3
+      checkpoint_every: 2
+      # whole images: the teacher is asked once
+      smallest_area: 1.0
+      optimiser: adamw
+      learning_rate: 0.01
 device: {accelerator: cpu, workers: 0}
 experiments:
   vit-scratch: {method: scratch, student: vit-student}
@@ -64,9 +73,12 @@ def test_a_run_leaves_the_files_of_every_job(folder):
         for name in models | {"predictions.parquet", "metrics.csv"}
     }
     expected |= {f"slices/{name}.yaml" for name in ("fit", "val", "eval")}
-    expected |= {"vit/probe.safetensors", "vit/accuracy.csv"}
+    for model in ("vit", "vit-student"):
+        expected |= {f"{model}/probe.safetensors", f"{model}/accuracy.csv"}
+    expected |= {f"references/{name}" for name in ("predictions.parquet", "metrics.csv")}
     found = {str(p.relative_to(folder)) for p in folder.rglob("*") if p.is_file()}
-    assert {name for name in found if not name.startswith("references/")} == expected
+    assert found == expected  # what the teacher was asked is not kept any longer
+    assert (folder.parents[2] / "benchmarks/digits/given/keep_states1/all/vit.tsv").exists()
     config = yaml.safe_load((folder / "vit-td/seed0/config.yaml").read_text())
     assert (config["method"], config["settings"]["message"], config["seed"]) == ("td", 8, 0)
     assert config["teachers"]["vit"]["kind"] == "vit"
@@ -88,6 +100,9 @@ def test_the_table_is_the_evidences(made, folder):
         assert list(metrics["value"]) == [row.mean]
     text = (made.path / "results/tables/table4.md").read_text()
     assert "random weights" in text
+    assert "_Linear probe of vit-student, untouched_" in text
+    lines = pd.read_parquet(folder / "references/predictions.parquet")
+    assert set(lines["experiment"]) == {"probe-vit", "probe-vit-student"}
     assert "digits" in text
 
 

@@ -4,7 +4,7 @@
 # Makes: beside each job's models, and for a teacher in a folder for each task,
 #            predictions.parquet one row per eval example and seed
 #            metrics.csv         each metric of each seed
-#        {RESULTS}/{data}/{split}/{task}/references/ with the same two
+#        {RESULTS}/{data}/{split}/{task}/references/ with the same two; of images, of linear probes
 #
 # These rules, and figures.smk's measure_cka, are the only ones with eval rows among their inputs.
 
@@ -97,6 +97,51 @@ for data in RATINGS:
             ),
         script:
             "../scripts/fit_references.py"
+
+
+rule evaluate_probes:
+    """Predict the eval examples of a set of images with linear probes of untouched models."""
+    input:
+        backbones=lambda wildcards: [
+            PLAN.backbone(model) for model in PLAN.probed(wildcards.data).values()
+        ],
+        probes=lambda wildcards: [
+            TASK.format(**wildcards) + f"/{model}/probe.safetensors"
+            for model in PLAN.probed(wildcards.data).values()
+        ],
+        examples=f"{SLICES}/eval.yaml",
+    output:
+        **{name: f"{TASK}/references/{file}" for name, file in EVIDENCE.items()},
+    log:
+        f"{LOGS}/{{data}}/{{split}}/evaluate_probes/{{task}}.log",
+    benchmark:
+        f"{BENCHMARKS}/{{data}}/{{split}}/evaluate_probes/{{task}}.tsv"
+    wildcard_constraints:
+        data=one_of(IMAGES),
+    conda:
+        PLAN.image_environment
+    container:
+        image(PLAN.image_step)
+    threads: PLAN.image_threads
+    resources:
+        **PLAN.device(1),
+        mem_mb=per_attempt(8000),
+        runtime=per_attempt(120),
+    params:
+        forms=lambda wildcards: {
+            id: CONFIG.form(model) for id, model in PLAN.probed(wildcards.data).items()
+        },
+        about=lambda wildcards: dict(wildcards),
+        metrics=lambda wildcards: CONFIG.metrics_of(wildcards.data),
+        device=CONFIG.device.model_dump(),
+        code=lambda wildcards: fingerprint(
+            "talking_models.evidence.predict_images",
+            *PLAN.code_of_models(*PLAN.probed(wildcards.data).values()),
+            *PLAN.code_of_data(wildcards.data),
+            *PLAN.metric_code(CONFIG.metrics_of(wildcards.data)),
+        ),
+    script:
+        "../scripts/evaluate_probes.py"
 
 
 rule evaluate_images:

@@ -10,23 +10,49 @@ from lightning_fabric import Fabric
 
 from talking_models.data.images import Examples
 from talking_models.evidence.scores import write
-from talking_models.models.files import load_trained
+from talking_models.models.base import LayeredModel
+from talking_models.models.files import Look, load_trained
 from talking_models.training.devices import launch
+from talking_models.training.image_teacher import teacher_of
 from talking_models.training.images import MEASURE_BATCH
 from talking_models.training.loader import in_order
 
 
-def predict(fabric: Fabric, models: Path, examples: Examples, workers: int) -> pd.DataFrame:
-    """What one student predicts: seed, example, target and prediction, which are classes."""
-    student, look, about = load_trained(models)
-    student, found = fabric.to_device(student), []
+def _predicted(
+    fabric: Fabric, model: LayeredModel, look: Look, examples: Examples, workers: int, seed: int
+) -> pd.DataFrame:
+    """What a model predicts: seed, example, target and prediction, which are classes."""
+    model, found = fabric.to_device(model).eval(), []
     with torch.no_grad(), fabric.autocast():
         for batch in in_order(examples, look, MEASURE_BATCH, workers):
-            best = student(fabric.to_device(batch)).output.argmax(-1).cpu()
+            best = model(fabric.to_device(batch)).output.argmax(-1).cpu()
             found.append(pd.DataFrame({"target": batch.target, "prediction": best}))
     frame = pd.concat(found, ignore_index=True).rename_axis("example").reset_index()
-    frame.insert(0, "seed", about["seed"])
+    frame.insert(0, "seed", seed)
     return frame
+
+
+def predict(fabric: Fabric, models: Path, examples: Examples, workers: int) -> pd.DataFrame:
+    """What one student predicts, see `_predicted`."""
+    student, look, about = load_trained(models)
+    return _predicted(fabric, student, look, examples, workers, about["seed"])
+
+
+def predict_probes(
+    fabric: Fabric,
+    probed: Mapping[str, tuple[Mapping[str, Any], Path, Path]],
+    examples: Examples,
+    workers: int,
+) -> pd.DataFrame:
+    """What linear probes of untouched models predict, `probed` by experiment: each one's form,
+    weights and probe. One seed, as a probe has no luck but in the order of its batches.
+    """
+    frames = []
+    for experiment, (form, *files) in probed.items():
+        model, look = teacher_of(form, *files)
+        frame = _predicted(fabric, model, look, examples, workers, 0)
+        frames.append(frame.assign(experiment=experiment))
+    return pd.concat(frames, ignore_index=True)
 
 
 def run(
@@ -35,3 +61,15 @@ def run(
     """Evaluate one student on an eval slice, on one device; `evidence` is what `write` takes."""
     found, one = Examples.read(examples, "eval"), {**device, "devices": 1}
     write(launch(one, predict, models, found, device["workers"]), found.task, **evidence)
+
+
+def run_probes(
+    probed: Mapping[str, tuple[Mapping[str, Any], Path, Path]],
+    examples: str | Path,
+    device: Mapping[str, Any],
+    **evidence: Any,
+) -> None:
+    """Evaluate the reference lines of an eval slice, see `predict_probes`, on one device."""
+    found, one = Examples.read(examples, "eval"), {**device, "devices": 1}
+    frame = launch(one, predict_probes, probed, found, device["workers"])
+    write(frame, found.task, **evidence)

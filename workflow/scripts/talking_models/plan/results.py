@@ -20,6 +20,10 @@ SHOWS = {
     "sizes": "What students and teachers weigh and cost",
     "compute": "Time and memory of every step",
 }
+LINES = {
+    "ratings": "without a network",
+    "images": "which train a classifier alone on models as they came",
+}
 HOW = {
     "latest": "evaluated on the latest {eval:.0%} of all ratings",
     "rolling": "evaluated on window {nth} of {windows}",
@@ -124,11 +128,28 @@ class Plan(Jobs):
         return list(dict.fromkeys(found))
 
     def references(self, file: str, *tables: str) -> list[str]:
-        """One file of the reference lines of tables' columns; images have none yet."""
+        """One file of the reference lines of tables' columns."""
         shown = (self.config.tables[id] for id in tables)
         columns = dict.fromkeys(column for table in shown for column in self.config.columns(table))
-        ratings = [column for column in columns if self.config.family(column[0]) == "ratings"]
-        return [self.path(*column, "references", file) for column in ratings]
+        return [self.path(*column, "references", file) for column in columns]
+
+    def probed(self, data: str) -> dict[str, str]:
+        """The untouched models of a set of images whose linear probes are reference lines, by their
+        ids in the evidence: students, and teachers that are not trained here, of tables and curves.
+        """
+        config = self.config
+        shown = [*config.tables.values(), *config.curves.values()]
+        ids = [id for each in shown if data in each.data for id in each.named.values()]
+        teachers = [model for id in ids for model in config.teachers_of(id)]
+        models = [*teachers, *(config.experiment(id).student for id in ids)]
+        return {f"probe-{model}": model for model in models if not config.is_teacher(model)}
+
+    def lines_of(self, table: Table) -> dict[str, str]:
+        """The names of a table's reference lines, with their ids in the evidence."""
+        if self.config.family(table.data[0]) == "ratings":
+            return REFERENCES
+        probed = {id: model for data in table.data for id, model in self.probed(data).items()}
+        return {f"Linear probe of {model}, untouched": id for id, model in probed.items()}
 
     def about(self, id: str) -> dict[str, Any]:
         """What a page needs to know of a table, in types that JSON has."""
@@ -153,7 +174,8 @@ class Plan(Jobs):
             },
             "names": {data: config.data[data].name or data for data in table.data},
             "units": {data: config.data[data].unit or "" for data in table.data},
-            "references": REFERENCES if config.family(table.data[0]) == "ratings" else {},
+            "references": self.lines_of(table),
+            "lines": LINES[config.family(table.data[0])],
             "untuned": [row for row in tuned if any(tuned.values()) and not tuned[row]],
         }
 
@@ -390,6 +412,7 @@ class Plan(Jobs):
                 found["Teachers"] += [f"{place}/probe_teacher/{task}/{each}" for each in teachers]
                 found[f"Students: {id}"] += [f"{place}/train_images/{name}" for name in names]
                 found["Evaluation"] += [f"{place}/evaluate_images/{name}" for name in names]
+                found["Reference lines"] += [f"{place}/evaluate_probes/{task}"]
                 continue
             found["Data"] += [f"{data}/prepare_ratings", f"{place}/split"]
             if config.tuning == "search":

@@ -102,7 +102,7 @@ def run(
         against = about["against"]
         evidence = evidence_of(about, {*about["rows"].values(), against, "references"}, files)
         parts = [compare(about, about["rows"], evidence, paper, numbers(about["paper"]))]
-        if about["references"]:  # images have none yet
+        if about["references"]:
             lines = compare(about, about["references"], evidence, paper, numbers(None))
             parts.append(lines.assign(rank=np.nan))
         found += parts

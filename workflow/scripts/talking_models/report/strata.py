@@ -50,9 +50,9 @@ def block(
     about: Mapping[str, Any], predictions: Sequence[str | Path], references: Sequence[str | Path]
 ) -> list[str]:
     """Of a table's page; nothing for images."""
-    if not references:
-        return []
     metric = METRICS.get(about["metric"])
+    if not references or metric.family != "ratings":
+        return []
     table, shares = by_stratum(predictions, references, about["metric"])
     head = ["Method", *(f"{name} ({shares[name]:.0%} of rows)" for name in NAMES)]
     named = {**about["rows"], **{f"_{row}_": id for row, id in about["references"].items()}}

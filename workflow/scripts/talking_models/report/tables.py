@@ -123,7 +123,7 @@ class Page:
             found.append(f"**Bold**: the {best} mean among {', '.join(self.bold)}.")
         if len(self.lines):
             found.append(
-                "_Italic_: reference lines without a network. † worse than "
+                f"_Italic_: reference lines, {self.about['lines']}. † worse than "
                 f"_{self.lines.index[-1]}_, which holds for {self.lost.to_numpy().sum()} of "
                 f"{self.lost.size} cells."
             )

@@ -55,7 +55,7 @@ class Kept(Frozen):
 
     @classmethod
     def of(cls, model: LayeredModel, files: Sequence[str | Path]) -> Frozen:
-        """With what `keep` left in files, one for each of `PARTS`; a plain one, if that is nothing."""
+        """With what `keep` left in files, one for each of `PARTS`; a plain one without it."""
         answers = {
             part: np.load(file, mmap_mode="r")
             for part, file in zip(PARTS, files, strict=bool(files))
