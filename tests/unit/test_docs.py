@@ -26,7 +26,7 @@ PAGE = (ROOT / "docs/extending.md").read_text()
 FILES = dict(
     re.findall(r"`my_methods/(\w+)\.py`[^\n]*:\n\n```python\n(.*?)^```$", PAGE, re.S | re.M)
 )
-(CONFIG,) = re.findall(r"^```yaml\n(.*?)^```$", PAGE, re.S | re.M)
+CONFIG, TEACHERS = re.findall(r"^```yaml\n(.*?)^```$", PAGE, re.S | re.M)
 LAYERS = [ROOT / "config" / f"{name}.yaml" for name in ("config", "experiments", "tables")]
 
 
@@ -62,6 +62,14 @@ def test_its_configuration_is_valid_and_uses_all_of_them():
     asked = found.training_job("cosine", "reviews")
     assert asked["settings"] == {"weight": 0.5}
     assert list(asked["teachers"]) == ["wise"]
+
+
+def test_a_further_teacher_is_one_word():
+    Path("teachers.yaml").write_text(TEACHERS)
+    found = config.read(*LAYERS, "teachers.yaml")
+    assert found.teachers_of("td-two") == ("teacher", "mf")
+    assert found.training_job("td-two", "ml-100k")["weights"] == {"teacher": 1.0, "mf": 0.5}
+    assert list(found.training_job("ld-three", "ml-100k")["teachers"]) == ["teacher", "mf", "ours"]
 
 
 @pytest.mark.parametrize(

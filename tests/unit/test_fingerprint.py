@@ -269,9 +269,10 @@ def test_the_digest_in_a_rules_params_covers_what_its_script_runs(run, name):
     assert found, "no fingerprint in params"
     for named in found:
         covered = set(closure(*named))
-        if name.startswith("train"):  # one script for both families
+        if name.startswith(("train", "tune")):  # one script for both families
             images = f"{PACKAGE}.training.images" in named
-            others = ("training.ratings", "changes") if images else ("training.images",)
+            others = ("training.ratings", "changes", "tuning.jobs")
+            others = others if images else ("training.images", "tuning.images")
             covered |= {f"{PACKAGE}.{other}" for other in others}
         # job: where the log goes, not what is made
         assert imported - {f"{PACKAGE}.running.job"} <= covered

@@ -3,6 +3,7 @@
 That nothing which trains knows an eval example, test_dag.py shows.
 """
 
+import os
 import subprocess
 import sys
 
@@ -39,6 +40,7 @@ device: {accelerator: cpu, workers: 0}
 experiments:
   vit-scratch: {method: scratch, student: vit-student}
   vit-td: {method: td, student: vit-student, teachers: [vit], settings: {message: 8, hidden: 8}}
+search: {trials: 3, image_steps: 4}
 tables:
   table4:
     title: Accuracy
@@ -168,3 +170,25 @@ def test_a_job_asks_for_the_device_that_the_configuration_names(made, accelerato
     block = said[said.index("rule train_images") :]
     assert (resource or "mem_mb") in block
     assert ("gpu=" in block or "tpu=" in block) == (resource is not None)
+
+
+def test_a_search_on_val_images_is_kept_and_taken(made, tmp_path):
+    space = made.copy(tmp_path / "repository")
+    place = f"results/{PLACE.removesuffix('/all')}/tuning/vit-td"
+    space.make(f"{place}/choice.yaml", **OPTIONS)
+    trials = pd.read_csv(space.path / place / "trials.csv")
+    assert list(trials["state"]) == ["complete"] * 3
+    choice = yaml.safe_load((space.path / place / "choice.yaml").read_text())
+    best = trials.loc[trials["score"].idxmin()]
+    chosen = choice["chosen"]["all"]
+    assert chosen["settings"]["w2"] == best["w2"]
+    assert chosen["training"] == {}  # how long a student is trained is not searched
+    assert choice["about"]["search"]["image_steps"] == 4
+    keep = [sys.executable, "workflow/scripts/keep_choices.py", f"{place}/choice.yaml"]
+    environment = os.environ | {"PYTHONPATH": "workflow/scripts"}
+    subprocess.run(keep, cwd=space.path, env=environment, check=True)
+    assert (space.path / "config/tuned/digits/given/vit-td.yaml").exists()
+    target = f"results/{PLACE}/vit-td/seed0/config.yaml"
+    space.make(target, "--config", "tuning=committed", **OPTIONS)
+    trained = yaml.safe_load((space.path / target).read_text())
+    assert chosen["settings"].items() <= trained["settings"].items()

@@ -113,6 +113,8 @@ rule tune:
         f"{LOGS}/{{data}}/{{split}}/tune/{{experiment}}.log",
     benchmark:
         f"{BENCHMARKS}/{{data}}/{{split}}/tune/{{experiment}}.tsv"
+    wildcard_constraints:
+        data=one_of(RATINGS),
     conda:
         "../../envs/movielens.yaml"
     container:
@@ -130,16 +132,38 @@ rule tune:
         seed=lambda wildcards: CONFIG.experiment(wildcards.experiment).search_seed,
         about=lambda wildcards: PLAN.basis(wildcards.data, wildcards.split),
         code=lambda wildcards: fingerprint(
-            "talking_models.tuning.jobs",
-            "talking_models.tuning.space",
-            *PLAN.training_code(wildcards.experiment),
+            *PLAN.search_code("jobs", wildcards.data, wildcards.experiment)
         ),
         # what a journal's scores are of
         scored=lambda wildcards: fingerprint(
-            "talking_models.tuning.folds", *PLAN.training_code(wildcards.experiment)
+            *PLAN.search_code("folds", wildcards.data, wildcards.experiment)
         ),
     script:
         "../scripts/tune.py"
+
+
+use rule tune as tune_images with:
+    input:
+        unpack(lambda wildcards: PLAN.image_files(*wildcards)),
+        **{
+            slice: f"{RESULTS}/{{data}}/{{split}}/{ALL}/slices/{slice}.yaml"
+            for slice in TRAIN_SLICES
+        },
+    log:
+        f"{LOGS}/{{data}}/{{split}}/tune_images/{{experiment}}.log",
+    benchmark:
+        f"{BENCHMARKS}/{{data}}/{{split}}/tune_images/{{experiment}}.tsv"
+    wildcard_constraints:
+        data=one_of(IMAGES),
+    conda:
+        PLAN.image_environment
+    container:
+        image(PLAN.image_step)
+    threads: PLAN.image_threads * CONFIG.device.devices
+    resources:
+        **PLAN.device(CONFIG.device.devices),
+        mem_mb=per_attempt(16000),
+        runtime=per_attempt(1440),
 
 
 rule train_fold_teachers:

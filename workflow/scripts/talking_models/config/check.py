@@ -165,6 +165,7 @@ def _data(config: Config) -> Iterator[Problem]:
     for id, entry in config.data.items():
         path, tasks, kind = ("data", id, "tasks"), entry.tasks, DATA.get(entry.kind)
         yield from _names(("data", id, "split"), entry.split, config.protocols, "no such split")
+        yield from _names(("data", id, "tuned_as"), entry.tuned_as, config.data, "no such data set")
         text = None
         if tasks.names and tasks.densest:
             text = f"names {list(tasks.names)} and densest {tasks.densest}: one of them says it"

@@ -249,6 +249,9 @@ class Search(Strict):
     steps: int = Field(400, ge=1, description="Most steps that a student can be given.")
     teacher_steps: int = Field(800, ge=1, description="Most steps that the teacher can be given.")
     every: int = Field(25, ge=1, description="Steps between two looks at the validation rows.")
+    image_steps: int | None = Field(
+        None, ge=1, description="Steps of a trial on images; null: those of the training."
+    )
     precision: Precision = Field(
         "float32",
         description="Of the trials' matrix products: `bfloat16` is faster where the CPU has it. "

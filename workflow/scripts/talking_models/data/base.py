@@ -54,6 +54,9 @@ class DataSettings(Strict):
         description="The split of its tables, unless a table says otherwise; null: `latest` for "
         "ratings, `given` for images.",
     )
+    tuned_as: Identifier | None = Field(
+        None, description="The data set whose tuned settings serve this one; null: itself."
+    )
 
 
 class Parts(NamedTuple):
@@ -79,7 +82,7 @@ class DataKind:
     @classmethod
     def identity(cls, settings: dict[str, Any]) -> dict[str, Any]:
         """What of the entry decides which rows there are; tuned settings are for these."""
-        words = ("name", "unit", "tasks", "split", "seeds")
+        words = ("name", "unit", "tasks", "split", "seeds", "tuned_as")
         return {key: value for key, value in settings.items() if key not in words}
 
     @classmethod

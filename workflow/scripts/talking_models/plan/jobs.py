@@ -37,7 +37,9 @@ class Jobs(Settings):
 
     def data(self, data: str) -> dict[str, Any]:
         """The settings of a data set, as its kind takes them."""
-        return self.config.data[data].model_dump(exclude={"name", "unit", "split", "seeds"})
+        return self.config.data[data].model_dump(
+            exclude={"name", "unit", "split", "seeds", "tuned_as"}
+        )
 
     def files(self, data: str) -> list[str]:
         """Files of the user's that a data set is read from."""
@@ -83,6 +85,17 @@ class Jobs(Settings):
             *map(METHODS.module, methods),
             *self.code_of_models(student, *teachers, *peers),
             *(self.code_of_data(*data) if images else ["talking_models.changes"]),
+        ]
+
+    def search_code(self, module: str, data: str, experiment: str) -> list[str]:
+        """A search's: its own, `jobs` on ratings, or what scores there, `folds`; of images one
+        module is both.
+        """
+        images = self.config.family(data) == "images"
+        return [
+            f"talking_models.tuning.{'images' if images else module}",
+            *(["talking_models.tuning.space"] if module == "jobs" else ()),
+            *self.training_code(experiment, *([data] if images else ())),
         ]
 
     def evaluation_code(self, data: str, experiment: str) -> list[str]:
@@ -146,13 +159,20 @@ class Jobs(Settings):
         """What a training job on images reads beside its slices: the weights that the student
         starts from, and for each teacher its own, and what gives it the classes.
         """
-        training = self.training_config(wildcards)["training"]
-        config, place = self.config, self.path(wildcards.data, wildcards.split, ALL)
+        w = wildcards
+        return self.image_files(w.data, w.split, w.experiment, int(w.seed))
+
+    def image_files(
+        self, data: str, split: str, experiment: str, seed: int = 0
+    ) -> dict[str, str | list[str]]:
+        """See `image_inputs`."""
+        training = self.effective(data, split, ALL, experiment)["training"]
+        config, place = self.config, self.path(data, split, ALL)
         found: dict[str, str | list[str]] = {
-            "backbone": self.backbone(config.experiment(wildcards.experiment).student)
+            "backbone": self.backbone(config.experiment(experiment).student)
         }
-        seed = wildcards.seed if config.teacher_seed == "paired" else 0
-        for number, teacher in enumerate(config.teachers_of(wildcards.experiment)):
+        seed = seed if config.teacher_seed == "paired" else 0
+        for number, teacher in enumerate(config.teachers_of(experiment)):
             own = f"{place}/{teacher}"
             if config.is_teacher(teacher):
                 own += f"/seed{seed}"

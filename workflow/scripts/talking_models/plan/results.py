@@ -121,7 +121,6 @@ class Plan(Jobs):
         found = [
             file
             for data, split, _ in self.config.columns(shown)
-            if self.config.family(data) == "ratings"
             for id in shown.rows.values()
             for file in self.choice_files(data, split, id)
         ]

@@ -74,6 +74,7 @@ class Settings:
         """
         if self.config.tuning != "committed":
             return None
+        data = self.config.data[data].tuned_as or data
         split, path = self.source(split, experiment), f"{self.config.tuned}/{data}"
         own = f"{path}/{split}/{experiment}.yaml"  # of a split that is not the data set's own
         path = own if Path(own).exists() else f"{path}/{experiment}.yaml"
@@ -112,8 +113,10 @@ class Settings:
         """The files that say what a search chose for an experiment, and for those that it takes the
         best of; none where settings were not searched.
         """
-        ids = self.searched_for(experiment)
+        ids, data = self.searched_for(experiment), self.config.data[data].tuned_as or data
         if self.config.tuning == "search":
+            if self.config.family(data) == "images":
+                return []
             return [self.choice_in_run(data, split, id, "choice.yaml") for id in ids]
         folder = f"{self.config.tuned}/{data}"
         made = [id for id in ids if self.choice(data, split, id) is not None]
@@ -130,7 +133,7 @@ class Settings:
 
     def _committed(self, data: str, split: str, task: str, experiment: str) -> dict[str, Any]:
         """The committed choices for one job, but for what the user's own files say."""
-        choices, folder = {}, f"{self.config.tuned}/{data}"
+        choices, folder = {}, f"{self.config.tuned}/{self.config.data[data].tuned_as or data}"
         for id in self.config.starts_from(experiment):
             choice = self.choice(data, split, id)
             if choice is None:
@@ -165,8 +168,8 @@ class Settings:
 
     def chosen(self, wildcards: Any) -> list[str]:
         """The files of a search in this run that say what it chose for an experiment."""
-        if self.config.tuning != "search":
-            return []
+        if self.config.tuning != "search" or self.config.family(wildcards.data) == "images":
+            return []  # of images what was searched is committed first
         ids = self.config.starts_from(wildcards.experiment)
         return [self.choice_in_run(wildcards.data, wildcards.split, id) for id in ids]
 
@@ -181,6 +184,7 @@ class Settings:
         config, experiment = self.config, wildcards.experiment
         split, protocol = config.splits[config.wholes[wildcards.split]], config.protocols
         search = config.search.model_dump()
+        image_steps = search.pop("image_steps")
         search |= split.search.model_dump(exclude={"tasks"}, exclude_none=True)
         steps, trials = search.pop("teacher_steps"), search.pop("training_trials")
         search["warm"] = config.is_teacher(experiment)
@@ -192,6 +196,9 @@ class Settings:
             search |= {key: protocol[wildcards.split].get(key, 0) for key in ("share", "draw")}
         if config.experiment(experiment).choose:
             search |= {"steps": None, "every": None}
+        if config.family(wildcards.data) == "images":
+            found = {"trials": search["trials"], "seeds": 1, "folds": 1, "warm": False}
+            return found | {"steps": None, "every": None, "image_steps": image_steps}
         return search
 
     def search_inputs(self, wildcards: Any) -> dict[str, list[str]]:

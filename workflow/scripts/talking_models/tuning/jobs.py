@@ -1,8 +1,8 @@
 """The search for an experiment's settings, from files to files. It sees training rows only."""
 
 import logging
-from collections.abc import Mapping, Sequence
-from hashlib import sha256
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from hashlib import file_digest
 from pathlib import Path
 from typing import Any
 
@@ -86,13 +86,7 @@ def search(
     loaded = {id: [Checkpoint.load(path) for path in paths] for id, paths in teachers.items()}
     score = FoldScores(read_rows(rows), read_items(items), configs, tasks, by, search, loaded)
     files = [*rows, items, *(path for paths in teachers.values() for path in paths)]
-    digests = [sha256(Path(file).read_bytes()).hexdigest() for file in files]
-    scored_by = {key: value for key, value in search.items() if key != "trials"}
-    identity = [configs, scored_by, code, digests]
-    curves = run_search(trials, score, list(configs), search["folds"], journal, identity, log)
-    write_csv(outputs["curves"], curves)
-    write_csv(outputs["trials"], summary(curves, trials, search))
-    chosen, found = described(curves, trials, serves, configs, spaces, search)
+    more = {}
     if search["warm"]:
         lines = [
             root_mean_squared_error(
@@ -100,7 +94,47 @@ def search(
             )
             for train, val in score.rows.values()
         ]
-        found["bias_line"] = round(float(np.mean(lines)), 6)
+        more["bias_line"] = round(float(np.mean(lines)), 6)
+    study(
+        score, configs, serves, trials, spaces, search, journal, [code, digests(files)],
+        about, begun, outputs, log, more,
+    )  # fmt: skip
+
+
+def digests(files: Iterable[str | Path]) -> list[str]:
+    """Of the content of files."""
+    found = []
+    for path in files:
+        with open(path, "rb") as file:
+            found.append(file_digest(file, "sha256").hexdigest())
+    return found
+
+
+def study(
+    score: Callable[[dict[str, Any], int, int], np.ndarray],
+    configs: Mapping[str, dict[str, Any]],
+    serves: Sequence[str],
+    trials: Sequence[dict[str, Any]],
+    spaces: Mapping[str, Mapping[str, Any]],
+    search: Mapping[str, Any],
+    journal: str | Path,
+    scored_by: Sequence[Any],
+    about: Mapping[str, Any],
+    begun: Mapping[str, Any],
+    outputs: Mapping[str, str | Path],
+    log: logging.Logger,
+    more: Mapping[str, Any] | None = None,
+) -> None:
+    """Score all trials and choose, into files, see `search`. What `score` depends on beside the
+    configs and the search is `scored_by`; `more` is said of the choice, too.
+    """
+    kept = {key: value for key, value in search.items() if key != "trials"}
+    identity = [configs, kept, *scored_by]
+    curves = run_search(trials, score, list(configs), search["folds"], journal, identity, log)
+    write_csv(outputs["curves"], curves)
+    write_csv(outputs["trials"], summary(curves, trials, search))
+    chosen, found = described(curves, trials, serves, configs, spaces, search)
+    found |= more or {}
     log.info("chosen: %s; %s", next(iter(chosen.values())), found)
     write_yaml(outputs["chosen"], chosen)
     about = {**about, "search": {**search, **found}, "talking_models": __version__}
