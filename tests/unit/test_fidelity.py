@@ -1,10 +1,9 @@
 """How near a student is to its teacher, by hand."""
 
-import numpy as np
 import pytest
 from simulated import of_images, of_ratings, write_job
 
-from talking_models.report.fidelity import block, likeness
+from talking_models.report.fidelity import block, likeness, of_classes
 
 USERS = [1, 2, 3, 4]
 
@@ -19,11 +18,13 @@ def test_likeness_is_of_the_same_seed_and_row():
     assert turned == pytest.approx(-1)
 
 
-def test_of_images_classes_agree_or_do_not():
-    teacher, student = of_images("vit", [1, 1, 0, 0]), of_images("td", [1, 0, 0, 0])
-    near, ranks = likeness(student, teacher, images=True)
-    assert near == 0.75
-    assert np.isnan(ranks)
+def test_of_images_classes_agree_or_do_not(tmp_path):
+    student = of_images("td", [1, 0, 0, 0]).assign(teacher=[1, 1, 0, 0], kl=[0.5, 1.5, 0.0, 0.0])
+    assert of_classes(student) == (0.75, 0.5)
+    path = write_job(tmp_path, student, ["accuracy"])
+    about = {"rows": {"TD": "td"}, "teachers": {"td": ["vit"]}}
+    _, table, _ = block(about, [path])
+    assert table.splitlines()[2:] == ["| TD | 75.0% | 0.500 |"]
 
 
 def test_a_table_with_its_teacher_says_how_near_its_students_are(tmp_path):

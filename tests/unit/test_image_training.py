@@ -346,6 +346,7 @@ def test_predictions_are_of_the_whole_eval_slice_in_order(made, tmp_path):
     job(tmp_path, made, config("scratch"))
     evaluation.run(
         tmp_path / "models.safetensors",
+        None,
         made.fit.with_name("eval.yaml"),
         config("scratch")["device"],
         predictions=tmp_path / "predictions.parquet",
@@ -370,6 +371,23 @@ def test_predictions_are_of_the_whole_eval_slice_in_order(made, tmp_path):
     same = (expected.numpy() == frame["prediction"]).mean()
     assert same > 0.99  # other batches round otherwise
     assert list(frame["target"]) == [label for _, label in seen]
+
+
+def test_a_student_is_held_beside_its_teacher(made):
+    files = made.teachers["teacher"]
+    teacher, look = image_teacher.teacher_of(TEACHER, *files)
+    held_out = Examples.read(made.fit.with_name("eval.yaml"), "eval")
+    fabric = devices.fabric_of(config("scratch")["device"])
+    same = evaluation._predicted(fabric, teacher, look, held_out, 0, 0, teacher)
+    assert (same["teacher"] == same["prediction"]).all()
+    assert same["kl"].abs().max() < 1e-6
+    other = student(made.fit.parent)  # a classifier of zeros: all classes alike
+    apart = evaluation._predicted(fabric, other, look, held_out, 0, 0, teacher)
+    with torch.no_grad():
+        batch = next(in_order(held_out, look, 360, 0))
+        p = teacher(batch).output.softmax(-1)
+    wanted = (p * (p.log() - np.log(1 / 10))).sum(-1)
+    assert apart["kl"].to_numpy() == pytest.approx(wanted.numpy(), rel=1e-3, abs=1e-5)
 
 
 def events(folder):

@@ -93,15 +93,16 @@ def test_the_table_is_the_evidences(made, folder):
         assert set(table[column]) == {value}
     for row in table.itertuples():
         frame = pd.read_parquet(folder / row.experiment / "seed0/predictions.parquet")
-        assert list(frame) == [
-            "experiment", "data", "split", "task", "seed", "example", "target", "prediction",
-        ]  # fmt: skip
+        place = ["experiment", "data", "split", "task", "seed", "example", "target", "prediction"]
+        taught = ["teacher", "kl"] if row.experiment == "vit-td" else []
+        assert list(frame) == place + taught
         assert row.mean == (frame["target"] == frame["prediction"]).mean()
         assert row.n_eval == len(frame) == 360
         metrics = pd.read_csv(folder / row.experiment / "seed0/metrics.csv")
         assert list(metrics["value"]) == [row.mean]
     text = (made.path / "results/tables/table4.md").read_text()
     assert "random weights" in text
+    assert "| Method | The teacher's class | KL from its probabilities |" in text
     assert "_Linear probe of vit-student, untouched_" in text
     lines = pd.read_parquet(folder / "references/predictions.parquet")
     assert set(lines["experiment"]) == {"probe-vit", "probe-vit-student"}

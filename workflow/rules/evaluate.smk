@@ -148,6 +148,7 @@ rule evaluate_images:
     """Predict the eval examples of a set of images with one student."""
     input:
         models=f"{JOB}/seed{{seed}}/models.safetensors",
+        teacher=lambda wildcards: PLAN.first_teacher(wildcards)[1],
         examples=f"{SLICES}/eval.yaml",
     output:
         **{name: f"{JOB}/seed{{seed}}/{file}" for name, file in EVIDENCE.items()},
@@ -167,6 +168,7 @@ rule evaluate_images:
         mem_mb=per_attempt(8000),
         runtime=per_attempt(120),
     params:
+        teacher=lambda wildcards: PLAN.first_teacher(wildcards)[0],
         about=lambda wildcards: dict(wildcards),
         metrics=lambda wildcards: CONFIG.metrics_of(wildcards.data),
         device=CONFIG.device.model_dump(),

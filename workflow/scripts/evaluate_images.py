@@ -5,11 +5,13 @@ from talking_models.evidence.predict_images import run
 
 if __name__ == "__main__":
     start(snakemake)
-    params = snakemake.params
+    files, params = snakemake.input, snakemake.params
     run(
-        **snakemake.input,
+        files.models,
+        (params.teacher, files.teacher) if params.teacher else None,
+        files.examples,
+        params.device,
         **snakemake.output,
         about=params.about,
         names=params.metrics,
-        device=params.device,
     )

@@ -1,12 +1,13 @@
 """Predictions of trained models of images. The only place where their eval slice meets a model."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import torch
 from lightning_fabric import Fabric
+from torch import nn
 
 from talking_models.data.images import Examples
 from talking_models.evidence.scores import write
@@ -19,23 +20,45 @@ from talking_models.training.loader import in_order
 
 
 def _predicted(
-    fabric: Fabric, model: LayeredModel, look: Look, examples: Examples, workers: int, seed: int
+    fabric: Fabric,
+    model: LayeredModel,
+    look: Look,
+    examples: Examples,
+    workers: int,
+    seed: int,
+    teacher: LayeredModel | None = None,
 ) -> pd.DataFrame:
-    """What a model predicts: seed, example, target and prediction, which are classes."""
+    """What a model predicts: seed, example, target and prediction, which are classes; and, beside
+    its teacher, `teacher`'s class and `kl`, KL(teacher || model) of their probabilities.
+    """
     model, found = fabric.to_device(model).eval(), []
+    teacher = teacher and fabric.to_device(teacher).eval()
     with torch.no_grad(), fabric.autocast():
-        for batch in in_order(examples, look, MEASURE_BATCH, workers):
-            best = model(fabric.to_device(batch)).output.argmax(-1).cpu()
-            found.append(pd.DataFrame({"target": batch.target, "prediction": best}))
+        for batch in map(fabric.to_device, in_order(examples, look, MEASURE_BATCH, workers)):
+            own = model(batch).output.float()
+            columns = {"target": batch.target, "prediction": own.argmax(-1)}
+            if teacher is not None:
+                theirs = teacher(batch).output.float()
+                logs = own.log_softmax(-1), theirs.log_softmax(-1)
+                apart = nn.functional.kl_div(*logs, reduction="none", log_target=True).sum(-1)
+                columns |= {"teacher": theirs.argmax(-1), "kl": apart}
+            found.append(pd.DataFrame({name: x.cpu() for name, x in columns.items()}))
     frame = pd.concat(found, ignore_index=True).rename_axis("example").reset_index()
     frame.insert(0, "seed", seed)
     return frame
 
 
-def predict(fabric: Fabric, models: Path, examples: Examples, workers: int) -> pd.DataFrame:
-    """What one student predicts, see `_predicted`."""
+def predict(
+    fabric: Fabric,
+    models: Path,
+    teacher: tuple[Mapping[str, Any], Sequence[Path]] | None,
+    examples: Examples,
+    workers: int,
+) -> pd.DataFrame:
+    """What one student predicts, beside its teacher, a form with files, see `_predicted`."""
     student, look, about = load_trained(models)
-    return _predicted(fabric, student, look, examples, workers, about["seed"])
+    taught_by = None if teacher is None else teacher_of(teacher[0], *map(Path, teacher[1]))[0]
+    return _predicted(fabric, student, look, examples, workers, about["seed"], taught_by)
 
 
 def predict_probes(
@@ -56,11 +79,16 @@ def predict_probes(
 
 
 def run(
-    models: str | Path, examples: str | Path, device: Mapping[str, Any], **evidence: Any
+    models: str | Path,
+    teacher: tuple[Mapping[str, Any], Sequence[str | Path]] | None,
+    examples: str | Path,
+    device: Mapping[str, Any],
+    **evidence: Any,
 ) -> None:
     """Evaluate one student on an eval slice, on one device; `evidence` is what `write` takes."""
     found, one = Examples.read(examples, "eval"), {**device, "devices": 1}
-    write(launch(one, predict, models, found, device["workers"]), found.task, **evidence)
+    frame = launch(one, predict, models, teacher, found, device["workers"])
+    write(frame, found.task, **evidence)
 
 
 def run_probes(

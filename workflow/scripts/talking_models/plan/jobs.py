@@ -103,7 +103,10 @@ class Jobs(Settings):
         images = self.config.family(data) == "images"
         return [
             f"talking_models.evidence.predict{'_images' if images else ''}",
-            *self.code_of_models(self.config.experiment(experiment).student),
+            *self.code_of_models(
+                self.config.experiment(experiment).student,
+                *(self.config.teachers_of(experiment)[:1] if images else ()),
+            ),
             *(self.code_of_data(data) if images else ()),
             *self.metric_code(self.config.metrics_of(data)),
         ]
@@ -186,6 +189,17 @@ class Jobs(Settings):
         return found
 
     # Evaluation
+
+    def first_teacher(self, wildcards: Any) -> tuple[dict[str, Any] | None, list[str]]:
+        """The form and the files of the teacher that a student of images is held beside; none, if
+        it has none.
+        """
+        w, teachers = wildcards, self.config.teachers_of(wildcards.experiment)
+        if not teachers:
+            return None, []
+        files = self.image_files(w.data, w.split, w.experiment, int(w.seed))
+        own = [files[name] for name in ("teacher0", "probe0") if name in files]
+        return self.config.form(teachers[0]), own
 
     def models_of(self, data: str, wildcards: Any) -> list[str]:
         """The models of an experiment of ratings, one file for each task, or one teacher's."""
