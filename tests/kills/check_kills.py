@@ -98,8 +98,8 @@ STATES = (
 
 @pytest.mark.parametrize("seed", range(4))
 def test_state_files_that_are_cut_are_gone_past(begun, whole, tmp_path, seed):
-    expected, seconds = whole
-    space, draw = begun.copy(tmp_path / "repository"), random.Random(seed)
+    (expected, _), draw = whole, random.Random(seed)
+    space = begun.copy(tmp_path / "repository")
     checkpoint = "vit-td/seed0/models.safetensors"
     run = space.start(*TARGETS, SEARCH, pause_at=checkpoint, **OPTIONS)
     run.wait_until_paused()

@@ -35,6 +35,7 @@ def draw(folder, name, **given):
 
 def written(path, frame):
     """A table as a file."""
+    path.parent.mkdir(parents=True, exist_ok=True)
     frame.to_csv(path, index=False)
     return path
 
@@ -63,7 +64,18 @@ def drawn(tmp_path_factory):
     return folders
 
 
-NAMES = ["cka", "claims", "curve", "forest", "losses", "paper", "shares", "trials", "windows"]
+NAMES = [
+    "cka",
+    "ckaimages",
+    "claims",
+    "curve",
+    "forest",
+    "losses",
+    "paper",
+    "shares",
+    "trials",
+    "windows",
+]
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -543,6 +555,12 @@ def draw_all(folder):
     draw(folder, "losses", histories=[written(folder / "history.csv", history())] * 2)
     alike = written(folder / "cka.csv", similarity())
     draw(folder, "cka", similarity=[alike], rows={"S": "scratch", "TD": "td"})
+    seen = [
+        written(folder / f"seen/{data}/given/cka/all.csv", similarity())
+        for data in ("cifar10", "cifar100")
+    ]
+    both = {"S": "scratch", "TD": "td"}
+    draw(folder, "ckaimages", similarity=seen, rows=both, by="data")
     tried = pd.concat([TRIED.assign(experiment=id) for id in rows.values()])
     draw(folder, "trials", trials=[written(folder / "trials.csv", tried)], rows=rows, unit="stars")
     given = WINDOWS | {"splits": ["rolling-1", "rolling-2"]}

@@ -113,6 +113,10 @@ def test_a_run_logs_for_tensorboard_and_makes_a_page(made):
     logs = made.path / "results/logs/digits/given/train_images/vit-td/all/seed0"
     assert [*logs.glob("events.*")]
     assert "TD" in (made.path / "results/pages/table4.html").read_text()
+    alike = pd.read_csv(made.path / "results/digits/given/cka/vit-td.csv")
+    assert set(alike["n_rows"]) == {360}
+    assert alike["cka"].between(0, 1).all()
+    assert (made.path / "results/figures/ckaimages.svg").exists()
 
 
 def test_a_second_run_has_nothing_to_do(made):

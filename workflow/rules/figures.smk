@@ -54,6 +54,46 @@ rule draw:
         "../scripts/draw.py"
 
 
+rule measure_cka_images:
+    """Measure how alike the states of students and a teacher of images are on the eval slice."""
+    input:
+        students=lambda wildcards: [
+            f"{JOB}/seed{seed}/models.safetensors".format(**wildcards, task=ALL)
+            for seed in range(CONFIG.seeds_of(wildcards.data))
+        ],
+        teachers=lambda wildcards: PLAN.seen_teacher(wildcards.data, wildcards.split)[1],
+        examples=f"{RESULTS}/{{data}}/{{split}}/{ALL}/slices/eval.yaml",
+    output:
+        csv=f"{RESULTS}/{{data}}/{{split}}/cka/{{experiment}}.csv",
+    log:
+        f"{LOGS}/{{data}}/{{split}}/measure_cka/{{experiment}}.log",
+    benchmark:
+        f"{BENCHMARKS}/{{data}}/{{split}}/measure_cka/{{experiment}}.tsv"
+    wildcard_constraints:
+        data=one_of(IMAGES),
+    conda:
+        PLAN.image_environment
+    container:
+        image(PLAN.image_step)
+    threads: PLAN.image_threads
+    resources:
+        **PLAN.device(1),
+        mem_mb=per_attempt(8000),
+        runtime=per_attempt(60),
+    params:
+        form=lambda wildcards: CONFIG.form(PLAN.seen_teacher(wildcards.data, wildcards.split)[0]),
+        device=CONFIG.device.model_dump(),
+        code=lambda wildcards: fingerprint(
+            "talking_models.evidence.cka_images",
+            *PLAN.code_of_models(
+                *(id for id in CONFIG.models if CONFIG.model_kind(id).family == "images")
+            ),
+            *PLAN.code_of_data(wildcards.data),
+        ),
+    script:
+        "../scripts/measure_cka_images.py"
+
+
 for data in RATINGS:
 
     rule:

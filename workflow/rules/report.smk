@@ -11,13 +11,14 @@
 
 
 rule images:
-    """Every table of images, as a file and as a page of the report."""
+    """Every table of images, as a file and as a page of the report, and what their students share."""
     input:
         [
             f"{RESULTS}/pages/{id}.html"
             for id, table in CONFIG.tables.items()
             if CONFIG.family(table.data[0]) == "images"
         ],
+        [f"{RESULTS}/figures/ckaimages.{form}" for form in ("png", "svg") if PLAN.seen[0]],
     localrule: True
 
 

@@ -288,6 +288,28 @@ class Plan(Jobs):
                 found += [(data, self.source(split, each), each) for each in self.searched_for(id)]
         return list(dict.fromkeys(found))
 
+    @property
+    def seen(self) -> tuple[dict[str, str], list[tuple[str, str]]]:
+        """The students of the first table of images by row, and its data sets with their splits."""
+        config = self.config
+        tables = (t for t in config.tables.values() if config.family(t.data[0]) == "images")
+        if (table := next(tables, None)) is None:
+            return {}, []
+        rows = {row: id for row, id in table.rows.items() if id in config.experiments}
+        return rows, list(dict.fromkeys(column[:2] for column in config.columns(table)))
+
+    def seen_teacher(self, data: str, split: str) -> tuple[str, list[str]]:
+        """The teacher that students of images are compared with, the first one of their table's,
+        and its files for each seed.
+        """
+        rows, _ = self.seen
+        taught = next(id for id in rows.values() if self.config.teachers_of(id))
+        files = []
+        for seed in range(self.config.seeds_of(data)):
+            own = self.image_files(data, split, taught, seed)
+            files += [str(own[name]) for name in ("teacher0", "probe0") if name in own]
+        return self.config.teachers_of(taught)[0], files
+
     def tried(self, data: str) -> list[str]:
         """The experiments that trials are made of; others take the best of theirs."""
         return [id for id in self.config.searched(data) if not self.config.experiment(id).best_of]
@@ -325,7 +347,12 @@ class Plan(Jobs):
     @property
     def figure_files(self) -> list[str]:
         """The files of those that a run without a target draws."""
-        wanted = [id for id in self.figures if getattr(self.config.curves.get(id), "in_all", True)]
+        curves = self.config.curves
+        wanted = [
+            id
+            for id, (name, _) in self.figures.items()
+            if getattr(curves.get(id), "in_all", True) and FIGURES.get(name).in_all
+        ]
         names = [f"{id}.{form}" for id in wanted for form in ("png", "svg")]
         return [self.path("figures", name) for name in names]
 

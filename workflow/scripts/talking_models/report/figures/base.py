@@ -26,6 +26,7 @@ class Figure:
 
     title: ClassVar[str]  # what it shows, in a report's list
     caption: ClassVar[str]  # what a reader must know, in reStructuredText
+    in_all: ClassVar[bool] = True  # whether a run without a target draws it
 
     @classmethod
     def needs(cls, plan: Plan, id: str) -> Need | None:

@@ -21,10 +21,16 @@ estimate is biased upwards where rows are few: compare methods within a task."""
         return Need({"similarity": files}, {"rows": rows}) if files else None
 
     @classmethod
-    def draw(cls, similarity, rows):
+    def draw(cls, similarity, rows, by="task"):
+        import pandas as pd
+
         from talking_models.report.figures import style
 
-        found = style.read(similarity)
+        # of .../{data}/{split}/cka/{experiment}.csv
+        parts = {str(path): style.read([path]) for path in similarity}
+        if by == "data":
+            parts = {p: part.assign(task=p.split("/")[-4]) for p, part in parts.items()}
+        found = pd.concat(parts.values(), ignore_index=True)
         tasks, places = list(dict.fromkeys(found["task"])), range(len(rows))
         looks = style.looks(tasks)
         keys = ["student_state", "teacher_state", "experiment", "task"]
