@@ -18,7 +18,7 @@ OF ?=
 OUT ?= predictions.csv
 
 .DEFAULT_GOAL := help
-.PHONY: help table3 tuned quick new predict report pull checkout repro images test test-kills test-slurm test-containers bench lint format schema tfds tfds-images test-tfds clean
+.PHONY: help table3 tuned quick new predict report pull checkout repro images test test-kills test-gpu test-slurm test-containers bench lint format schema tfds tfds-images test-tfds clean
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -75,6 +75,9 @@ test: .venv/.installed ## all tests
 # Debian 12, as root: apt-get install -y --no-install-recommends slurmctld slurmd slurm-client munge slurm-wlm-basic-plugins
 test-kills: .venv/.installed ## twenty kills at random moments, and cut state files: a quarter of an hour
 	$(BIN)/python -m pytest tests/kills/check_kills.py
+
+test-gpu: .venv/.installed ## image jobs on a CUDA device against the CPU's, and what a step costs; nothing without one
+	$(BIN)/python tests/gpu/check_gpu.py
 
 test-slurm: .venv/.installed ## the Slurm profile, on a Slurm that is started for it and stopped again
 	$(BIN)/python -m pytest tests/slurm/check_slurm.py

@@ -47,6 +47,10 @@ from talking_models.training.resume import Record
 
 PLAIN = "timm, plain loop"
 PRECISIONS = ("float32", "bfloat16")
+HEAD = [
+    "loop", "float32, images/s", "time / plain", "bfloat16, images/s", "time / plain",
+    "float32 / bfloat16", "states kept, images/s", "time / plain", "FLOPs / plain",
+]  # fmt: skip
 CLASSES = 10
 
 
@@ -240,10 +244,8 @@ def main() -> None:
     parser.add_argument("--accelerator", default="cpu", choices=["cpu", "cuda"])
     parser.add_argument("--out", type=Path, default=HERE / "RESULTS-vision.md")
     options = parser.parse_args()
-    head = ["loop", "float32, images/s", "time / plain", "bfloat16, images/s", "time / plain"]
-    head += ["float32 / bfloat16", "states kept, images/s", "time / plain", "FLOPs / plain"]
     with tempfile.TemporaryDirectory() as folder:
-        table = grid(head, measure(options, Path(folder)))
+        table = grid(HEAD, measure(options, Path(folder)))
     print(table)
     size, batch = options.image_size, options.batch_size
     about = f"{options.model}, {size} x {size} pixels, batch {batch}, on {options.accelerator}"
