@@ -1,4 +1,6 @@
-"""What the rules of a run ask: `jobs` of its jobs, `results` of what is made of them."""
+"""What the rules of a run ask: `settings` and `jobs` of its jobs, `tables` and
+`results` of what is made of them.
+"""
 
 from talking_models.plan.results import Plan
 
