@@ -105,13 +105,14 @@ class Jobs:
             "seeds": seeds,
             "precision": precision,
             "settings": config["settings"] | settings,
+            "teacher_seed": "first",
         }
         config["training"] = config["training"] | {"steps": steps, "batch_size": batch}
         return config
 
-    def taught_by(self, method: str) -> dict[str, Checkpoint]:
-        """The teacher, if the method has one."""
-        return {} if method == "scratch" else {"teacher": self.teacher}
+    def taught_by(self, method: str, teachers: int = 1) -> dict[str, Checkpoint]:
+        """The teacher, or several of its size, if the method has one."""
+        return {f"teacher{n}": self.teacher for n in range(teachers * (method != "scratch"))}
 
     def stacked(
         self,
@@ -121,12 +122,14 @@ class Jobs:
         settings: dict | None = None,
         batch: int = 256,
         steps: tuple[int, int] | None = None,
+        teachers: int = 1,
     ) -> Callable[[], float]:
         """A function that measures the library's cost."""
 
         def job(steps: int) -> None:
             config = self.config(method, steps, seeds, precision, settings or {}, batch)
-            ratings.fit(self.rows, self.items, config, self.taught_by(method), LOG)
+            taught_by = self.taught_by(method, teachers)
+            ratings.fit(self.rows, self.items, config, taught_by, LOG)
 
         return lambda: cost(job, *(steps or STEPS.get(method, OTHERS))) / seeds
 
@@ -252,6 +255,13 @@ def by(option: str, base: int, values: tuple[int, ...]) -> str:
     )
 
 
+def company() -> str:
+    """TD, one round, by the number of its teachers, each of the same size."""
+    jobs = Jobs()
+    measures = {str(n): jobs.stacked("td", seeds=1, teachers=n) for n in (1, 2, 3)}
+    return growth("td, teachers", "1", measures)
+
+
 def seeds() -> str:
     """Scratch and TD by number of seeds in a stack."""
     return by("seeds", 5, (1, 5, 20))
@@ -367,6 +377,7 @@ def whole_jobs() -> str:
 SECTIONS = {
     "Methods": methods,
     "Whole jobs": whole_jobs,
+    "Growth with teachers": company,
     "Growth with seeds": seeds,
     "Growth with the batch": batches,
     "Growth with users and items": tables,
