@@ -5,10 +5,13 @@ import logging
 import numpy as np
 import pandas as pd
 import pytest
+from simulated import of_images
 
 from talking_models.data import parquet
 from talking_models.evidence import references
+from talking_models.evidence.intervals import collect
 from talking_models.evidence.scores import COLUMNS, labelled, score, stacked, write
+from talking_models.io import write_parquet
 from talking_models.training.bias import PENALTIES, bias_line, choose_penalty
 
 LOG = logging.getLogger("test")
@@ -215,3 +218,21 @@ def test_the_penalty_is_chosen_without_the_eval_rows(tmp_path, monkeypatch):
     assert sum(map(len, seen)) == 220
     latest = max(frame["time"].max() for frame in seen)
     assert latest < rows["time"].iloc[220]
+
+
+def test_of_images_the_seeds_count_that_all_students_have(tmp_path):
+    paths = []
+    for experiment, seeds in (("td", 3), ("rounds-0", 1)):
+        for seed in range(seeds):
+            frame = of_images(experiment, [1, 0, seed > 0], seed=seed)
+            place = tmp_path / f"pets/given/all/{experiment}/seed{seed}/predictions.parquet"
+            write_parquet(place, frame)
+            paths.append(place)
+    line = tmp_path / "pets/given/all/references/predictions.parquet"
+    write_parquet(line, of_images("probe-vit", [1, 1, 1]))
+    found = collect([*paths, line], "accuracy")
+    assert found.seeds == 1
+    assert found.values[found.experiments.index("td")].tolist() == [pytest.approx(1 / 3)]
+    whole = collect([*paths[:3], line], "accuracy")
+    assert whole.seeds == 3
+    assert whole.values[whole.experiments.index("probe-vit")].tolist() == [1]

@@ -66,7 +66,9 @@ rule make_curve:
     """Set what a curve's lines gain along splits, with intervals, as a table."""
     input:
         predictions=lambda wildcards: PLAN.evidence(
-            "predictions.parquet", PLAN.jobs(PLAN.config.curves[wildcards.curve])
+            "predictions.parquet",
+            PLAN.jobs(PLAN.config.curves[wildcards.curve]),
+            PLAN.config.curves[wildcards.curve],
         ),
     output:
         csv=report(

@@ -158,9 +158,10 @@ class Config(Strict):
             return {f"densest-{k + 1}": None for k in range(tasks.densest)}
         return {slug(name): name for name in tasks.names} or {ALL: ALL}
 
-    def seeds_of(self, data: str) -> int:
-        """How many seeds a data set's students have."""
-        return self.data[data].seeds or self.seeds
+    def seeds_of(self, data: str, shown: Table | Curve | None = None) -> int:
+        """How many seeds a data set's students have, or how many of them a table or curve shows."""
+        seeds = self.data[data].seeds or self.seeds
+        return min(seeds, (shown and shown.seeds) or seeds)
 
     @property
     def protocols(self) -> dict[str, dict[str, Any]]:
@@ -308,7 +309,7 @@ class Config(Strict):
     def form(self, model: str) -> dict[str, Any]:
         """What a model is, without where and how it is trained."""
         entry = self.models[model]
-        own = entry.model_dump(mode="json", exclude={"on", "training", "file"})
+        own = entry.model_dump(mode="json", exclude={"on", "training", "file", "origin"})
         other = getattr(entry, "of", None)
         whole = self.form(other) if other else {}
         return own | {key: whole[key] for key in whole.keys() - entry.model_fields_set}

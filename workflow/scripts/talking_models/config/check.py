@@ -223,6 +223,9 @@ def _fits(config: Config, path: tuple, shown: Table | Curve) -> Iterator[Problem
         yield against((*path, "data"), list(shown.data), "ratings and images in one table")
         return
     (family,) = families
+    if shown.seeds and family == "ratings":
+        text = "the seeds of ratings train together: set seeds of the data set"
+        yield against((*path, "seeds"), shown.seeds, text)
     for data in shown.data:
         split = shown.split or config.default_split(data)
         known = [*config.splits, *config.protocols]

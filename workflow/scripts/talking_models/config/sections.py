@@ -313,6 +313,11 @@ class Shown(Strict):
         ge=1,
         description="Most tasks of a data set, taken evenly from its first to its last; null: all.",
     )
+    seeds: int | None = Field(
+        None,
+        ge=1,
+        description="Of images: most seeds of a data set that it shows, the first ones; null: all.",
+    )
     metric: str | None = Field(
         None,
         description="A file of `talking_models/metrics`, without `.py`; null: `rmse` of ratings, "

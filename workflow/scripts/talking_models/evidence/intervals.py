@@ -96,11 +96,15 @@ class Evidence:
 def collect(predictions: Iterable[str | Path], metric: str) -> Evidence:
     """Read `predictions.parquet` files; a file that is named twice counts once. The windows of a
     split are pooled: a unit brings what it has in all of them. An experiment with
-    a single seed, such as a reference line, stands for all seeds. `ValueError` if an experiment
-    lacks a column, a seed or eval examples that another one has.
+    a single seed, such as a reference line, stands for all seeds; of images, whose seeds are jobs
+    of their own, those count that all students have. `ValueError` if an experiment lacks a column,
+    a seed or eval examples that another one has.
     """
     kind, parts = METRICS.get(metric), {}
-    for path in dict.fromkeys(map(str, predictions)):
+    files = [*dict.fromkeys(map(str, predictions))]
+    if kind.family == "images":
+        files = _of_common_seeds(files)
+    for path in files:
         jobs = pd.read_parquet(path).groupby([*JOB, "seed"], sort=False)
         for (experiment, data, _, task, seed), group in jobs:
             own = kind.evidence(group).assign(rows=group.groupby(kind.unit_column).size())
@@ -122,6 +126,22 @@ def collect(predictions: Iterable[str | Path], metric: str) -> Evidence:
             raise ValueError(f"{experiment} was not evaluated on the examples of {experiments[0]}")
     sums = np.ascontiguousarray(found[..., :-1])
     return Evidence(kind, experiments, columns, sums, found[0, :, 0, :, -1].copy())
+
+
+def _of_common_seeds(files: Sequence[str]) -> list[str]:
+    """Files of seeds, .../{experiment}/seed{n}/predictions.parquet, that all experiments have; and
+    those without one.
+    """
+    seeds: dict[str, set[str]] = {}
+    for path in map(Path, files):
+        if path.parent.name.startswith("seed"):
+            seeds.setdefault(str(path.parents[1]), set()).add(path.parent.name)
+    common = set.intersection(*seeds.values()) if seeds else set()
+    return [
+        file
+        for file in files
+        if not (name := Path(file).parent.name).startswith("seed") or name in common
+    ]
 
 
 def with_mean(values: np.ndarray, axis: int = -1) -> np.ndarray:

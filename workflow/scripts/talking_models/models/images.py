@@ -121,6 +121,9 @@ class ImageSettings(ModelSettings):
         description="`hub`: timm's, from the Hugging Face hub; `random`: none, for trials; else a "
         "safetensors file, relative to the repository root.",
     )
+    origin: str | None = Field(
+        None, description="Where its weights come from, for pages; null: what `weights` says."
+    )
     image_size: int = Field(
         384, ge=1, description="Height and width that images are resized to, in pixels."
     )

@@ -197,14 +197,17 @@ class Plan(Tables):
         found = defaultdict(list, {"Data": [], "Tuning": [], "Teachers": []})
         shown = [config.tables[id] for id in self.tables_of_all]
         shown += [curve for curve in config.curves.values() if curve.in_all]
-        jobs = dict.fromkeys(job for each in shown for job in self.jobs(each))
+        jobs: dict[Job, int] = {}  # with the seeds that are shown, of images
+        for each in shown:
+            for job in self.jobs(each):
+                jobs[job] = max(jobs.get(job, 0), config.seeds_of(job[0], each))
         of_tables = {job for id in self.tables_of_all for job in self.jobs(config.tables[id])}
-        for job in jobs:
+        for job, seeds in jobs.items():
             data, split, task, id = job
             place, teachers = f"{data}/{split}", config.teachers_of(id)
             if config.family(data) == "images":
                 backbone = Path(self.backbone(config.experiment(id).student)).stem
-                names = [f"{id}/{task}/seed{seed}" for seed in range(config.seeds_of(data))]
+                names = [f"{id}/{task}/seed{seed}" for seed in range(seeds)]
                 found["Data"] += [f"{place}/split_images"]
                 found["Teachers"] += [f"models/make_backbone/{backbone}"]
                 found["Teachers"] += [f"{place}/probe_teacher/{task}/{each}" for each in teachers]

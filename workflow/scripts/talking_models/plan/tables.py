@@ -73,25 +73,33 @@ class Tables(Jobs):
         ids = dict.fromkeys([*shown.named.values(), *filter(None, [shown.against])])
         return [(*column, id) for column in self.config.columns(shown) for id in ids]
 
-    def evidence(self, file: str, jobs: Iterable[Job]) -> list[str]:
-        """One file of the evidence of jobs, with the seeds of an image set one after the other."""
+    def evidence(
+        self, file: str, jobs: Iterable[Job], shown: Table | Curve | None = None
+    ) -> list[str]:
+        """One file of the evidence of jobs, with the seeds of an image set, all or those that are
+        shown, one after the other.
+        """
         found: dict[str, None] = {}
         for job in jobs:
             images = self.config.family(job[0]) == "images"
-            seeds = range(self.config.seeds_of(job[0])) if images else ()
+            seeds = range(self.config.seeds_of(job[0], shown)) if images else ()
             below = [(f"seed{seed}", file) for seed in seeds] or [(file,)]
             found |= dict.fromkeys(self.path(*job, *each) for each in below)
         return list(found)
 
     def table_files(self, file: str, *tables: str) -> list[str]:
         """One file of the evidence of some tables."""
-        jobs = (job for id in tables for job in self.jobs(self.config.tables[id]))
-        return self.evidence(file, jobs)
+        shown = [self.config.tables[id] for id in tables]
+        found = [path for each in shown for path in self.evidence(file, self.jobs(each), each)]
+        return list(dict.fromkeys(found))
 
     def histories(self, *tables: str) -> list[str]:
         """The histories of the students in some tables; a teacher's has one part alone."""
-        jobs = (job for id in tables for job in self.jobs(self.config.tables[id]))
-        return self.evidence("history.csv", [j for j in jobs if not self.config.is_teacher(j[-1])])
+        found: dict[str, None] = {}
+        for shown in map(self.config.tables.__getitem__, tables):
+            jobs = [job for job in self.jobs(shown) if not self.config.is_teacher(job[-1])]
+            found |= dict.fromkeys(self.evidence("history.csv", jobs, shown))
+        return list(found)
 
     def choices_of(self, table: str) -> list[str]:
         """The files that say what searches chose for a table's rows."""
@@ -198,7 +206,8 @@ class Tables(Jobs):
         for data, split, task in dict.fromkeys(columns):
             parts[data, whole[split]].setdefault(split, []).append(task)
         for (data, _), of in parts.items():
-            n, (first, *_) = config.seeds_of(data), of
+            n = max(config.seeds_of(data, each) for each in shown if data in each.data)
+            first = next(iter(of))
             name, protocol, tasks = config.data[data].name, config.protocols[first], len(of[first])
             pooled = len(of) > 1 and "window" in protocol
             how = HOW["windows" if pooled else protocol["kind"]]
@@ -211,9 +220,19 @@ class Tables(Jobs):
             )
         if config.trial:
             found.append("**This is a trial of the workflow and no result.**")
-        random = any(getattr(m, "weights", None) == "random" for m in config.models.values())
-        if random and any(config.family(column[0]) == "images" for column in columns):
-            found.append("The pre-trained model has random weights.")
+        seen = {
+            id: None
+            for id in ids
+            if config.model_kind(config.experiment(id).student).family == "images"
+        }
+        models = [config.experiment(id).student for id in seen]
+        models += [teacher for id in seen for teacher in config.teachers_of(id)]
+        wholes = dict.fromkeys(getattr(config.models[m], "of", None) or m for m in models)
+        for entry in map(config.models.__getitem__, wholes):
+            hub = "timm's, from the Hugging Face hub" if entry.weights == "hub" else entry.weights
+            said = f"{entry.name} begins with these weights: {entry.origin or hub}."
+            random = "The pre-trained model has random weights."
+            found.append(random if entry.weights == "random" else said)
         if config.tuning == "search":
             found.append("Settings were chosen on training rows by a search in this run.")
         elif any(self._is_tuned(columns, id) for id in ids):
