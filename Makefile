@@ -18,7 +18,7 @@ OF ?=
 OUT ?= predictions.csv
 
 .DEFAULT_GOAL := help
-.PHONY: help table3 tuned quick new predict report pull checkout repro images test test-kills test-gpu test-slurm test-containers bench lint format schema tfds tfds-images test-tfds clean
+.PHONY: help table3 tuned quick new predict report pull checkout repro images test test-kills test-gpu test-xla test-slurm test-containers bench lint format schema tfds tfds-images test-tfds clean
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -78,6 +78,15 @@ test-kills: .venv/.installed ## twenty kills at random moments, and cut state fi
 
 test-gpu: .venv/.installed ## image jobs on a CUDA device against the CPU's, and what a step costs; nothing without one
 	$(BIN)/python tests/gpu/check_gpu.py
+
+# XLA wants an older torch: an environment of its own.
+.venv-xla/.installed:
+	$(PYTHON) -m venv .venv-xla
+	.venv-xla/bin/pip install --quiet torch==2.9.1 torch_xla==2.9.0 torchvision==0.24.1 timm==1.0.31 lightning-fabric==2.6.6 tensorboardX==2.6.5 safetensors pandas pyarrow pydantic pyyaml scikit-learn scipy
+	touch $@
+
+test-xla: .venv-xla/.installed ## image jobs on XLA's CPU device against the CPU's, TD with two rounds among them
+	PJRT_DEVICE=CPU PYTHONPATH=workflow/scripts:tests/unit .venv-xla/bin/python tests/xla/check_vision.py
 
 test-slurm: .venv/.installed ## the Slurm profile, on a Slurm that is started for it and stopped again
 	$(BIN)/python -m pytest tests/slurm/check_slurm.py

@@ -2,15 +2,10 @@
 
 XLA needs an older torch, hence an environment of its own, out of the tests that pytest collects:
 
-    python -m venv .venv-xla
-    .venv-xla/bin/pip install torch==2.9.1 torch_xla==2.9.0 torchvision==0.24.1 timm==1.0.31 \\
-        lightning-fabric==2.6.6 tensorboardX==2.6.5 safetensors pandas pyarrow pydantic \\
-        pyyaml scikit-learn
-    PJRT_DEVICE=CPU PYTHONPATH=workflow/scripts:tests/unit .venv-xla/bin/python \\
-        tests/xla/check_vision.py
+    make test-xla
 
-Lightning Fabric counts TPUs only; it is told that there is one. `td` was stopped after
-minutes of compiling and has not been seen to end yet.
+Lightning Fabric counts TPUs only; it is told that there is one. Most of the time is compiling,
+which is said for each method.
 """
 
 from __future__ import annotations
@@ -18,6 +13,7 @@ from __future__ import annotations
 import logging
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 import torch
@@ -35,19 +31,22 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
         made = inputs(Path(folder))
         for method, settings in CASES.items():
-            found = {}
+            found, seconds = {}, {}
             # XLA first: autograd does not see a device that comes after its first use
             for accelerator in ("tpu", "cpu"):
                 asked = config(method, settings, micro_batch_size=8, log_every=100)
                 asked["device"]["accelerator"] = accelerator
+                begun = time.perf_counter()
                 found[accelerator] = job(Path(folder) / method / accelerator, made, asked)
+                seconds[accelerator] = time.perf_counter() - begun
             gap = max(
                 float((found["cpu"][name] - found["tpu"][name]).abs().max())
                 for name in found["cpu"]
             )
             moved = {name for name, weight in found["tpu"].items() if torch.isfinite(weight).all()}
             assert moved == set(found["cpu"])
-            print(f"{method}: weights differ by {gap:.2g} at most")
+            took = ", ".join(f"{where} {value:.0f} s" for where, value in seconds.items())
+            print(f"{method}: weights differ by {gap:.2g} at most; {took}", flush=True)
             worst = max(worst, gap)
     return int(worst > 1e-4)
 
