@@ -297,11 +297,9 @@ class Config(Strict):
             config["teacher_seed"] = self.experiment(id).teacher_seed or self.teacher_seed
         if peers := self.peers_of(id):
             config["peers"] = {peer: self.form(peer) for peer in peers}
-        if weights := {
-            other: self.experiment(id).weights.get(other, 1.0)
-            for other in (*config["teachers"], *peers)
-        }:
-            config |= {"weights": weights} if len(weights) > 1 else {}
+        if len(others := (*config["teachers"], *peers)) > 1:
+            given = self.experiment(id).weights
+            config["weights"] = {other: given.get(other, 1.0) for other in others}
         for other in dict.fromkeys([*self.starts_from(id), id]):
             config = changed(config, (choices or {}).get(other, {}), self.own(other))
         return config

@@ -110,9 +110,7 @@ class Group(TD):
             if train_modules if id else train_student:
                 label = self.objective.label_loss(each.states.output, batch.target)
                 parts[f"label_{id}" if id else "label"] = label
-        rounds = s.rounds if s.w1 > 0 else 0
-        consistent = s.consistency_until_step is None or step < s.consistency_until_step
-        w2, w3 = (s.w2, s.w3) if consistent else (0, 0)
+        rounds, w2, w3 = self.in_effect(step)
         if not train_modules or not (rounds or w2 or w3):
             return Loss(parts)
 
@@ -132,7 +130,7 @@ class Group(TD):
             )
         if w3:
             parts["message_consistency"] = w3 * sum(
-                weight / total * self.apart(heard[a].message, heard[b].message)
+                weight / total * self.message_distance(heard[a].message, heard[b].message)
                 for (a, b), weight in pairs.items()
             )
         if rounds:
@@ -156,12 +154,6 @@ class Group(TD):
             loss = loss + distance_b(b.state, b.party.decoder(b.message))
             loss = loss + self.own_distance(a.state, a.party.decoder(a.message))
         return loss
-
-    def apart(self, a, b):
-        """L_MC of a pair."""
-        if self.relative:
-            a, b = self.standardised(a), self.standardised(b)
-        return self.mean_squared(a, b)
 
     def converse(self, asker, heard, decoded, rounds):
         """Mean over who answers of the sum of L_interact over the rounds."""

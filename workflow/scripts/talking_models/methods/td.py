@@ -172,6 +172,12 @@ class TD(Method):
             return True, False
         return step >= s.student_steps + s.module_steps, True
 
+    def in_effect(self, step):
+        """Rounds, w2 and w3 at `step`."""
+        s = self.settings
+        consistent = s.consistency_until_step is None or step < s.consistency_until_step
+        return s.rounds if s.w1 > 0 else 0, *((s.w2, s.w3) if consistent else (0, 0))
+
     def loss(self, batch, student, teachers, step):
         """One pass of Algorithm 1; the label term is left out while the modules train alone."""
         s, teacher = self.settings, self.only(teachers)
@@ -179,9 +185,7 @@ class TD(Method):
         states = student(batch)  # y_g, {s_g; e_g}
         label = self.objective.label_loss(states.output, batch.target)
         parts = {"label": label} if train_student else {}
-        rounds = s.rounds if s.w1 > 0 else 0
-        consistent = s.consistency_until_step is None or step < s.consistency_until_step
-        w2, w3 = (s.w2, s.w3) if consistent else (0, 0)
+        rounds, w2, w3 = self.in_effect(step)
         if not train_modules or not (rounds or w2 or w3):
             return Loss(parts)
 
@@ -197,13 +201,17 @@ class TD(Method):
                 state, message, decoded, teacher_state, teacher_message
             )
         if w3:
-            messages = message, teacher_message
-            if self.relative:
-                messages = map(self.standardised, messages)
-            parts["message_consistency"] = w3 * self.mean_squared(*messages)
+            apart = self.message_distance(message, teacher_message)
+            parts["message_consistency"] = w3 * apart
         if rounds:
             parts["interact"] = s.w1 * self.interact(student, teacher, state, decoded, rounds)
         return Loss(parts, {"message_std": self.spread(message)})
+
+    def message_distance(self, one, other):
+        """L_MC of two messages, standardised if relative."""
+        if self.relative:
+            one, other = self.standardised(one), self.standardised(other)
+        return self.mean_squared(one, other)
 
     def state_distance(self, state, response, of_x=None):
         """d_S({s; e}, {s'; e'}) = d(s, s') + d(e, e'), in units of {s; e} of x if relative: what a
