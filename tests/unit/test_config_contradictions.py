@@ -136,6 +136,10 @@ from talking_models.plan import Plan
             "curves.c: `over` takes one setting",
         ),
         (
+            curve(points={"1": "talk"}, costs=True),
+            "curves.c: costs has an effect only beside `splits`",
+        ),
+        (
             curve(of="talk", over={"noise": [0.5, "0,5"]}),
             "curves.c.over.noise[1]: found '0,5' (text); its experiment c-0-5 is there already, "
             "give the curve another id",

@@ -68,6 +68,7 @@ NAMES = [
     "cka",
     "ckaimages",
     "claims",
+    "cost",
     "curve",
     "forest",
     "losses",
@@ -324,7 +325,7 @@ def drawn_shares(folder):
 def test_gains_are_mean_differences_with_intervals_of_all_draws_together(tmp_path):
     paths = drawn_shares(tmp_path)
     about = GAINS | {"title": "When it pays"}
-    curves.run(paths, about, "Toy.", tmp_path / "c.csv", tmp_path / "c.md")
+    curves.run(paths, [], about, "Toy.", tmp_path / "c.csv", tmp_path / "c.md")
     found = pd.read_csv(tmp_path / "c.csv").set_index(["split", "line"])
     tenth = collect([path for path in paths if "tenth" in str(path)], "rmse")
     scratch = tenth.values[tenth.experiments.index("scratch")].mean()
@@ -337,6 +338,51 @@ def test_gains_are_mean_differences_with_intervals_of_all_draws_together(tmp_pat
     assert ld.startswith("LD | **-")
     assert ld.count("**") == 2  # on the tenth alone
     assert "**" not in td
+
+
+def costs_of(folder):
+    """What training takes in those, in files."""
+    found = []
+    for split in ("tenth-1", "latest"):
+        for name, flops in (("scratch", 2e9), ("ld", 3e9), ("td", 2e10)):
+            one = {"parameters": 5000, "in_tables": 3000, "steps": 10, "flops": flops}
+            path = folder / "shop" / split / "drama" / name / "cost.csv"
+            found.append(written(path, pd.DataFrame([one])))
+    return found
+
+
+def test_what_training_takes_stands_beside_the_gains(tmp_path):
+    files, about = (drawn_shares(tmp_path), costs_of(tmp_path)), GAINS | {"title": "When it pays"}
+    curves.run(*files, about, "Toy.", tmp_path / "c.csv", tmp_path / "c.md")
+    lines = (tmp_path / "c.md").read_text().splitlines()
+    assert "| scratch | 5,000 | 2,000 | 2 (1×) | 2 (1×) |" in lines
+    assert "| TD | 5,000 | 2,000 | 20 (10×) | 20 (10×) |" in lines
+    figure = FIGURES.get("cost").draw([tmp_path / "c.csv"], **without(GAINS, "splits"))
+    tenth, _ = figure.axes
+    places = {
+        line.get_marker(): (line.get_xdata()[0], line.get_ydata()[0], line.get_color())
+        for line in tenth.get_lines()
+        if len(line.get_xdata()) == 1
+    }
+    found = pd.read_csv(tmp_path / "c.csv").set_index(["split", "line"])
+    assert places["$1$"] == (1.5, found.loc[("10%", "LD"), "gain"], style.COLORS[1])
+    assert places["$2$"] == (10, found.loc[("10%", "TD"), "gain"], style.GREY)
+
+
+def test_costs_are_of_the_first_task_and_draw_and_only_where_asked_for():
+    curve = {"title": "C", "data": ["ml"], "against": "scratch", "lines": {"Talk": "talk"}}
+    curve |= {"splits": {"10%": "tenth", "100%": "latest"}, "costs": True}
+    tenth = {"kind": "latest", "share": 0.1, "draws": 3}
+    made = plan({"splits": {"tenth": tenth}, "curves": {"c": curve}})
+    assert sorted(made.costs("c")) == [
+        f"results/ml/{split}/drama/{id}/cost.csv"
+        for split in ("latest", "tenth-1")
+        for id in ("scratch", "talk")
+    ]
+    assert made.figure("cost")["inputs"] == {"gains": ["results/tables/c.csv"]}
+    silent = plan({"splits": {"tenth": tenth}, "curves": {"c": curve | {"costs": False}}})
+    assert silent.costs("c") == []
+    assert "cost" not in silent.figures
 
 
 def test_a_curve_along_splits_is_drawn_from_all_their_draws():
@@ -566,9 +612,12 @@ def draw_all(folder):
     given = WINDOWS | {"splits": ["rolling-1", "rolling-2"]}
     draw(folder, "windows", predictions=on_windows(folder / "windows"), **given)
     draw(folder, "claims", verdicts=[written(folder / "claims.csv", verdicts())])
-    gains = curves.gains(drawn_shares(folder / "shares"), **without(GAINS, "names"))
+    gains = curves.gains(
+        drawn_shares(folder / "shares"), **without(GAINS, "names"), costs=costs_of(folder)
+    )
     given = without(GAINS, "splits")
-    draw(folder, "shares", gains=[written(folder / "gains.csv", gains)], **given)
+    for name in ("shares", "cost"):
+        draw(folder, name, gains=[written(folder / "gains.csv", gains)], **given)
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
 #
 # Needs: evaluate.smk's evidence; CONFIG.tables, .paper, .claims; config/paper/*.csv.
 # Makes: {RESULTS}/tables/{table}.md and .csv
-#        {RESULTS}/tables/{curve}.md and .csv, of a curve along splits
+#        {RESULTS}/tables/{curve}.md and .csv, of a curve along splits, perhaps with costs
 #        {RESULTS}/tables/significance.md and .csv
 #            every row of every table against the one that it names
 #        {RESULTS}/claims.md and .csv, and .rst, which the report's front page includes
@@ -70,6 +70,7 @@ rule make_curve:
             PLAN.jobs(PLAN.config.curves[wildcards.curve]),
             PLAN.config.curves[wildcards.curve],
         ),
+        costs=lambda wildcards: PLAN.costs(wildcards.curve),
     output:
         csv=report(
             f"{RESULTS}/tables/{{curve}}.csv",

@@ -8,6 +8,8 @@
 #            config.yaml         the effective settings
 #        of images, in a folder seed{seed}/ for each seed, also
 #            throughput.csv      images per second
+#        of ratings, where a curve shows it, also
+#            cost.csv            what a student weighs, and what its training takes
 #
 # Training reads fit and val rows and nothing later. A killed image job goes on from
 # checkpoint.safetensors in its folder; what it logs for TensorBoard lies beside its log.
@@ -44,6 +46,40 @@ rule train:
         ),
     script:
         "../scripts/train.py"
+
+
+rule measure_cost:
+    """Count what it takes to train a model of one experiment on one task of ratings."""
+    input:
+        rows=expand(f"{SLICES}/{{slice}}.parquet", slice=TRAIN_SLICES, allow_missing=True),
+        item_table=f"{CANONICAL}/items.parquet",
+        teachers=PLAN.teachers,
+        chosen=PLAN.chosen,
+    output:
+        csv=f"{JOB}/cost.csv",
+    log:
+        f"{LOGS}/{{data}}/{{split}}/measure_cost/{{experiment}}/{{task}}.log",
+    benchmark:
+        f"{BENCHMARKS}/{{data}}/{{split}}/measure_cost/{{experiment}}/{{task}}.tsv"
+    wildcard_constraints:
+        data=one_of(RATINGS),
+    conda:
+        "../../envs/movielens.yaml"
+    container:
+        image("movielens")
+    threads: 1
+    resources:
+        mem_mb=PLAN.memory_of_training,
+        runtime=per_attempt(10),
+    params:
+        config=PLAN.training_config,
+        own=lambda wildcards: PLAN.own(wildcards.experiment),
+        code=lambda wildcards: fingerprint(
+            "talking_models.evidence.cost",
+            *PLAN.training_code(wildcards.experiment, wildcards.data),
+        ),
+    script:
+        "../scripts/measure_cost.py"
 
 
 use rule train as train_images with:

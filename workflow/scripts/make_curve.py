@@ -7,6 +7,7 @@ start(snakemake)
 params = snakemake.params
 run(
     snakemake.input.predictions,
+    snakemake.input.costs,
     params.about,
     params.stamp,
     csv=snakemake.output.csv,

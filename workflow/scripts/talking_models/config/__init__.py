@@ -256,9 +256,9 @@ class Config(Strict):
         return [found.like, *([id] if found.choose else [])] if found.like else [id]
 
     def searched(self, data: str) -> list[str]:
-        """The experiments that a search of a data set chooses settings for, teachers first.
+        """The experiments that a search of a set of ratings chooses settings for, teachers first.
 
-        Images have no search: their experiments with `like` start from what the other says.
+        Of images each is searched by name, and its choice committed (config/vision-cpu.yaml).
         """
         if self.family(data) != "ratings":
             return []

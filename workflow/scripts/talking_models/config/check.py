@@ -226,6 +226,8 @@ def _fits(config: Config, path: tuple, shown: Table | Curve) -> Iterator[Problem
     if shown.seeds and family == "ratings":
         text = "the seeds of ratings train together: set seeds of the data set"
         yield against((*path, "seeds"), shown.seeds, text)
+    if getattr(shown, "costs", False) and family != "ratings":
+        yield against((*path, "costs"), shown.costs, "costs are counted of ratings alone")
     for data in shown.data:
         split = shown.split or config.default_split(data)
         known = [*config.splits, *config.protocols]

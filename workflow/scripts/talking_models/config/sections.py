@@ -388,6 +388,11 @@ class Curve(Shown):
     lines: dict[str, Identifier] = Field(
         {}, description="With `splits`: names and experiments, each a line."
     )
+    costs: bool = Field(
+        False,
+        description="With `splits`, of ratings: whether it also says what a student of each line "
+        "weighs, and what its training takes.",
+    )
 
     @model_validator(mode="after")
     def _one_way(self) -> Curve:
@@ -398,4 +403,6 @@ class Curve(Shown):
             raise PydanticCustomError("contradiction", text)
         if len(self.over) > 1:
             raise PydanticCustomError("contradiction", "`over` takes one setting")
+        if self.costs and not self.splits:
+            raise PydanticCustomError("contradiction", "costs has an effect only beside `splits`")
         return self

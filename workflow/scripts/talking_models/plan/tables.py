@@ -164,6 +164,20 @@ class Tables(Jobs):
             "untuned": [row for row in tuned if any(tuned.values()) and not tuned[row]],
         }
 
+    def costs(self, id: str) -> list[str]:
+        """What training takes for the lines of a curve, of the first task and the first window or
+        draw of each split; none unless it shows that.
+        """
+        curve, config = self.config.curves[id], self.config
+        if not curve.costs:
+            return []
+        first = {
+            (data, config.wholes[split]): (data, split, task)
+            for data, split, task in reversed(config.columns(curve))
+        }
+        ids = dict.fromkeys([*curve.lines.values(), curve.against])
+        return [self.path(*column, id, "cost.csv") for column in first.values() for id in ids]
+
     def along(self, id: str) -> dict[str, Any]:
         """What a page needs to know of a curve along splits, in types that JSON has."""
         curve, config = self.config.curves[id], self.config

@@ -11,7 +11,15 @@ from talking_models.io import write_csv
 from talking_models.metrics import METRICS
 from talking_models.report.markdown import grid, interval, write
 
-COLUMNS = ["data", "split", "line", "metric", "against", "level", "gain", "low", "high"]
+COLUMNS = [
+    "data", "split", "line", "metric", "against", "level", "gain", "low", "high", "parameters",
+    "in_tables", "steps", "flops",
+]  # fmt: skip
+TAKES = (
+    "What a student weighs, in the first task, and the operations in the products of its training, "
+    "in brackets how many times as many as that of {}; without its teachers' training, and what "
+    "they answer once on all rows."
+)
 
 
 def gains(
@@ -20,9 +28,11 @@ def gains(
     against: str,
     metric: str,
     splits: Mapping[str, str],
+    costs: Sequence[str | Path] = (),
 ) -> pd.DataFrame:
     """One row per data set, value of the splits and line, means over tasks: the `level` of what is
-    compared with, and the `gain` over it, with its 95% interval from `low` to `high`.
+    compared with, whose own row is the first, and the `gain` over it, with its 95% interval from
+    `low` to `high`; and what training takes, see `evidence.cost`, as far as it was counted.
 
     `splits` are ids in paths with their values; the predictions of one value are pooled.
     """
@@ -30,14 +40,21 @@ def gains(
     for path in predictions:
         data, split = str(path).split("/")[-5 if "/seed" not in str(path) else -6 :][:2]
         groups.setdefault((data, splits[split]), []).append(path)
+    spent = {}
+    for path in costs:
+        data, split, _, id = str(path).split("/")[-5:-1]
+        spent[data, splits[split], id] = pd.read_csv(path).iloc[0].to_dict()
     rows = []
     for (data, value), files in groups.items():
         evidence = collect(files, metric)
         level = evidence.values[evidence.experiments.index(against)].mean()
-        for row, id in lines.items():
+        common = {"data": data, "split": value, "metric": metric, "against": against}
+        common["level"] = level
+        for row, id in {against: against, **lines}.items():
             change = difference(evidence, id, against)
-            ends = [end[-1] for end in change.interval()]
-            rows.append((data, value, row, metric, against, level, change.estimate[-1], *ends))
+            low, high = (end[-1] for end in change.interval())
+            own = {"line": row, "gain": change.estimate[-1], "low": low, "high": high}
+            rows.append({**common, **own, **spent.get((data, value, id), {})})
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
@@ -45,16 +62,20 @@ def page(found: pd.DataFrame, about: Mapping[str, Any], stamp: str) -> list[str]
     """The page: a table for each data set; what is better, and not by chance, is bold."""
     metric, parts = METRICS.get(about["metric"]), [f"# {about['title']}", stamp]
     for data, own in found.groupby("data", sort=False):
-        levels = own.groupby("split", sort=False)["level"].first()
-        rows = [[about["against"], *(f"{level:.4f}" for level in levels)]]
+        values, rows, takes = own["split"].unique(), [], []
         for line, cells in own.groupby("line", sort=False):
             said = [line]
             for cell in cells.itertuples():
                 change = interval(cell.gain, cell.low, cell.high)
                 better = cell.low > 0 if metric.maximize else cell.high < 0
-                said.append(f"**{change}**" if better else change)
+                change = f"**{change}**" if better else change
+                said.append(f"{cell.level:.4f}" if line == about["against"] else change)
             rows.append(said)
-        parts += [f"## {about['names'][data]}", grid(["", *levels.index], rows)]
+            takes.append([line, *spent(cells, own[own["line"] == about["against"]])])
+        parts += [f"## {about['names'][data]}", grid(["", *values], rows)]
+        if own["flops"].notna().any():
+            head = ["", "Parameters", "without tables", *(f"GFLOP, {value}" for value in values)]
+            parts += [grid(head, takes), TAKES.format(about["against"])]
     return [
         *parts,
         f"{metric.title} of {about['against']}, and under it that of each method minus it, with "
@@ -63,15 +84,28 @@ def page(found: pd.DataFrame, about: Mapping[str, Any], stamp: str) -> list[str]
     ]
 
 
+def spent(cells: pd.DataFrame, others: pd.DataFrame) -> list[str]:
+    """What a line's student weighs, and what its training takes for each split, in brackets how
+    many times as much as that of `others`.
+    """
+    weight, rest = cells["parameters"].max(), cells["in_tables"].max()
+    times = cells["flops"].to_numpy() / others["flops"].to_numpy()
+    flops = [f"{flop / 1e9:,.0f} ({x:.2g}×)" for flop, x in zip(cells["flops"], times, strict=True)]
+    return [f"{weight:,.0f}", f"{weight - rest:,.0f}", *flops]
+
+
 def run(
     predictions: Sequence[str | Path],
+    costs: Sequence[str | Path],
     about: Mapping[str, Any],
     stamp: str,
     csv: str | Path,
     md: str | Path,
 ) -> None:
-    """From prediction files to the table of a curve; `about` is what the plan says of it."""
+    """From files of predictions, and of costs, to the table of a curve; `about` is what the plan
+    says of it.
+    """
     keys = ("lines", "against", "metric", "splits")
-    found = gains(predictions, *(about[key] for key in keys))
+    found = gains(predictions, *(about[key] for key in keys), costs)
     write_csv(csv, found)
     write(md, page(found, about, stamp))

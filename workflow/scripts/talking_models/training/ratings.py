@@ -1,7 +1,7 @@
 """The training job of ratings: all seeds of one model, by one method, on one task."""
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from talking_models.models import MODELS
 from talking_models.models.base import LayeredModel
 from talking_models.models.checkpoint import Checkpoint
 from talking_models.models.layers import Layers, Streams
+from talking_models.models.network import RatingBatch
 from talking_models.objectives import RatingObjective
 from talking_models.training.batches import RatingData, predict_all, shuffled_rows
 from talking_models.training.loop import train
@@ -46,22 +47,36 @@ class Validation:
     curve: list[list[float]] = field(default_factory=list)  # of each look, the RMSE of each seed
 
 
-def fit(
+@dataclass(frozen=True)
+class Begun:
+    """A stack of students of `seeds` before the first step, and all that it learns with."""
+
+    seeds: tuple[int, ...]
+    vocabulary: Vocabulary
+    data: RatingData
+    student: LayeredModel
+    teachers: Mapping[str, FrozenTeacher]
+    method: methods.Method
+
+    def batches(self, size: int) -> Iterator[RatingBatch]:
+        """Without end, each student's in an order of its own."""
+        order = shuffled_rows(len(self.data), size, Streams(self.seeds, "order"))
+        return map(self.data.batch, order)
+
+
+def begin(
     rows: pd.DataFrame,
     items: pd.DataFrame,
     config: Mapping[str, Any],
     teachers: Mapping[str, Checkpoint],
-    log: logging.Logger,
-    validation: Validation | None = None,
-) -> tuple[Checkpoint, pd.DataFrame]:
-    """Train a stack of models by one method on rows of an items' table; the models, and the history
-    of the loss, see `loop.train`. `ValueError` if a teacher has not as many models as are taught.
+) -> Begun:
+    """What trains on rows of an items' table, by one method. `ValueError` if a teacher has not as
+    many models as are taught.
 
     Args:
         config: the effective config, see `config.Config.training_job`.
         teachers: trained teachers by id. With `teacher_seed` `paired` the i-th model of each
             teaches the i-th student, with `first` the first all of them, with `all` all, as one.
-        validation: is looked at while training.
     """
     first = config.get("first_seed", 0)
     seeds = tuple(range(first, first + config["seeds"]))
@@ -94,8 +109,23 @@ def fit(
     layers = Layers(Streams(seeds, "method"))
     method = methods.build(config, RatingObjective(layers), layers, student, frozen, peers)
     method.prepare({name: teacher.chunks() for name, teacher in frozen.items()})
+    return Begun(seeds, vocabulary, data, student, frozen, method)
 
-    log.info("%d models, %d training rows, %s", len(seeds), len(data), vocabulary.sizes)
+
+def fit(
+    rows: pd.DataFrame,
+    items: pd.DataFrame,
+    config: Mapping[str, Any],
+    teachers: Mapping[str, Checkpoint],
+    log: logging.Logger,
+    validation: Validation | None = None,
+) -> tuple[Checkpoint, pd.DataFrame]:
+    """Train a stack of models, see `begin`: the models, and the history of the loss, see
+    `loop.train`. `validation` is looked at while training.
+    """
+    begun = begin(rows, items, config, teachers)
+    seeds, vocabulary, student = begun.seeds, begun.vocabulary, begun.student
+    log.info("%d models, %d training rows, %s", len(seeds), len(begun.data), vocabulary.sizes)
     looks = None
     if validation is not None:
         held_out = RatingData(encode(validation.rows, items, vocabulary))
@@ -105,11 +135,11 @@ def fit(
             validation.curve.append(errors.square().mean(-1).sqrt().tolist())
 
         looks = validation.every, look
-    order = shuffled_rows(len(data), training["batch_size"], Streams(seeds, "order"))
-    history = train(student, method, frozen, map(data.batch, order), config, seeds, log, looks)
+    batches = begun.batches(config["training"]["batch_size"])
+    history = train(student, begun.method, begun.teachers, batches, config, seeds, log, looks)
     weights = {name: tensor.detach() for name, tensor in student.state_dict().items()}
     listing = items.set_index("item").loc[vocabulary.items].to_dict("list")
-    return Checkpoint(list(seeds), dict(form), vocabulary, listing, weights), history
+    return Checkpoint(list(seeds), dict(config["student"]), vocabulary, listing, weights), history
 
 
 def run(

@@ -9,7 +9,7 @@ class Trials(Figure):
     title = "Validation score by number of trials"
     caption = """\
 The lowest validation score that the search of each method had found after so many trials, mean
-over tasks, folds and seeds. All methods have the same number of trials; pruned and failed trials
+over tasks, folds and seeds. All methods have the same number of trials; those that diverged
 count. A line that still falls at its end says that the method had not converged in its budget."""
 
     @classmethod
