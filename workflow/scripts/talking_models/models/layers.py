@@ -247,7 +247,8 @@ class Layers:
     def variance(self, x: Tensor) -> Tensor:
         """Over examples (and tokens), its mean over features: one per model."""
         flat = _wide(x).flatten(int(self.stacked), -2)
-        return flat.var(-2, correction=0).mean(-1).clamp(min=SMALL)
+        apart = flat - flat.mean(-2, keepdim=True)  # torch's own `var` takes three times as long
+        return _MeanSquare.apply(apart, int(self.stacked)).clamp(min=SMALL)
 
     def relative(self, target: Tensor, response: Tensor) -> Tensor:
         """`mean_squared` in units of the target's variance: 1 is as far as the target's mean.
