@@ -43,7 +43,7 @@ class Settings:
 
     def _effective(self, data: str, split: str, task: str, experiment: str) -> dict[str, Any]:
         self._check(experiment, data)
-        choices = self._committed(data, split, task, experiment)
+        choices = self._choices(data, split, task, experiment)
         config = self.config.training_job(experiment, data, choices)
         if "draw" in self.config.protocols[split]:
             config |= {"seeds": 1, "first_seed": self.config.protocols[split]["draw"]}
@@ -74,10 +74,8 @@ class Settings:
         """
         if self.config.tuning != "committed":
             return None
-        data = self.config.data[data].tuned_as or data
-        split, path = self.source(split, experiment), f"{self.config.tuned}/{data}"
-        own = f"{path}/{split}/{experiment}.yaml"  # of a split that is not the data set's own
-        path = own if Path(own).exists() else f"{path}/{experiment}.yaml"
+        path = self.committed(data, split, experiment)
+        data, split = self.config.data[data].tuned_as or data, self.source(split, experiment)
         found = read_choice(path)
         for word, now in self.basis(data, split).items() if found else ():
             if found.about.get(word) != now:
@@ -88,6 +86,14 @@ class Settings:
                     self.remark(f"{said}{found.about.get(word)}, not {now}")
                 return None
         return found
+
+    def committed(self, data: str, split: str, experiment: str) -> str:
+        """The file of a committed choice; that of a split which is not the data set's own lies in a
+        folder of the split's name, or is the data set's, too.
+        """
+        folder = f"{self.config.tuned}/{self.config.data[data].tuned_as or data}"
+        own = f"{folder}/{self.source(split, experiment)}/{experiment}.yaml"
+        return own if Path(own).exists() else f"{folder}/{experiment}.yaml"
 
     def source(self, split: str, experiment: str) -> str:
         """The split whose search chooses for an experiment or teacher on another: of its windows
@@ -113,15 +119,12 @@ class Settings:
         """The files that say what a search chose for an experiment, and for those that it takes the
         best of; none where settings were not searched.
         """
-        ids, data = self.searched_for(experiment), self.config.data[data].tuned_as or data
+        ids = self.searched_for(experiment)
         if self.config.tuning == "search":
             if self.config.family(data) == "images":
                 return []
             return [self.choice_in_run(data, split, id, "choice.yaml") for id in ids]
-        folder = f"{self.config.tuned}/{data}"
-        made = [id for id in ids if self.choice(data, split, id) is not None]
-        own = {id: f"{folder}/{self.source(split, id)}/{id}.yaml" for id in made}
-        return [own[id] if Path(own[id]).exists() else f"{folder}/{id}.yaml" for id in made]
+        return [self.committed(data, split, id) for id in ids if self.choice(data, split, id)]
 
     def basis(self, data: str, split: str) -> dict[str, Any]:
         """What a choice was made on."""
@@ -131,16 +134,16 @@ class Settings:
             "split": self.config.protocols[split],
         }
 
-    def _committed(self, data: str, split: str, task: str, experiment: str) -> dict[str, Any]:
+    def _choices(self, data: str, split: str, task: str, experiment: str) -> dict[str, Any]:
         """The committed choices for one job, but for what the user's own files say."""
-        choices, folder = {}, f"{self.config.tuned}/{self.config.data[data].tuned_as or data}"
+        choices = {}
         for id in self.config.starts_from(experiment):
             choice = self.choice(data, split, id)
             if choice is None:
                 continue
             if task not in choice.chosen:
                 raise ConfigError(
-                    f"{folder}/{id}.yaml has no choice for the task {task!r}, only for "
+                    f"{self.committed(data, split, id)} has no choice for the task {task!r}, only for "
                     f"{', '.join(choice.chosen)}: search with these tasks (`tuning: search`), or "
                     "do without (`tuning: none`)"
                 )
@@ -155,7 +158,7 @@ class Settings:
             if kept:
                 self.remark(
                     f"what your configuration says of {', '.join(kept)} wins over the choices in "
-                    f"{folder}"
+                    f"{Path(self.committed(data, split, id)).parent}"
                 )
         return choices
 
