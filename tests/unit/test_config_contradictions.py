@@ -239,3 +239,22 @@ def test_rules_hear_of_it_while_the_jobs_are_planned():
     for asked in (plan.teachers, plan.search_inputs):
         with pytest.raises(ConfigError, match="student_steps 5000"):
             asked(place)
+
+
+def test_trials_have_steps_for_what_they_try():
+    over = {
+        **at("experiments.talk.settings.student_steps", 100),
+        "search": {"steps": 50, "image_steps": 400},
+    }
+    place = SimpleNamespace(data="ml", split="latest", task="war", experiment="talk")
+    plan = Plan(load(whole(over)), over)
+    with pytest.raises(ConfigError) as caught:
+        plan.search_inputs(place)
+    said = "experiments.talk, with the steps of a trial (search): student_steps 100"
+    assert str(caught.value).startswith(said)
+    assert plan.teachers(place)  # training has 500
+    place = SimpleNamespace(data="digits", split="given", experiment="see")
+    with pytest.raises(ConfigError) as caught:
+        plan.image_search_inputs(place)
+    said = "see, with the steps of a trial (search): training: warmup_steps 500 never end in"
+    assert str(caught.value).startswith(said)

@@ -28,11 +28,16 @@ def untouched(tmp_path_factory):
             ],
         ),
         (
+            "--config",
+            'models={"student": {"training": {"steps": "fifty"}}}',
+            ["models.student.training.steps: found 'fifty' (text); allowed: an integer at least 0"],
+        ),
+        (
             "--configfile",
             "experiments: {odd: {method: tdd}}",
             [
                 "experiments.odd.method: found 'tdd' (text)",
-                "allowed: one of fd, fitnet, hybrid, ld, scratch, td",
+                "allowed: one of born_again, dist, fd, fitnet, group, hybrid, ld, mutual, rkd, scratch",
                 "nearest: td",
             ],
         ),
@@ -61,3 +66,17 @@ def test_it_stops_before_any_job(untouched, option, value, expected):
     assert jobs(said) == []
     assert not (untouched.path / "results").exists()
     assert not (untouched.path / "data").exists()
+
+
+def test_settings_of_a_job_that_contradict_each_other_stop_it_too(untouched):
+    """A run that does not ask for the job goes on."""
+    over = "experiments: {td: {settings: {student_steps: 5000}}}"
+    (untouched.path / "wrong.yaml").write_text(over)
+    status, said = untouched.snakemake("results/tables/table3.md", configs=["wrong.yaml"])
+    assert status != 0
+    assert "experiments.td, with models.student.training: student_steps 5000" in said
+    assert "Traceback" not in said
+    assert jobs(said) == []
+    model = "results/ml-100k/latest/war/scratch/models.safetensors"
+    status, said = untouched.snakemake(model, "--dry-run", configs=["wrong.yaml"])
+    assert status == 0

@@ -82,6 +82,18 @@ def image(step):
     return f"docker://{image_name(step, CONFIG.containers)}"
 
 
+def or_stop(plan):
+    """An input function: what it refuses ends Snakemake with those words, and no traceback."""
+
+    def of(wildcards):
+        try:
+            return plan(wildcards)
+        except configuration.ConfigError as error:
+            raise SystemExit(str(error)) from None
+
+    return of
+
+
 def per_attempt(amount):
     """A resource that grows when a profile has `retries`, as clusters kill what asked too little."""
     return lambda wildcards, attempt: attempt * amount

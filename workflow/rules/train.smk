@@ -20,7 +20,7 @@ rule train:
     input:
         rows=expand(f"{SLICES}/{{slice}}.parquet", slice=TRAIN_SLICES, allow_missing=True),
         item_table=f"{CANONICAL}/items.parquet",
-        teachers=PLAN.teachers,
+        teachers=or_stop(PLAN.teachers),
         chosen=PLAN.chosen,
     output:
         **{name: f"{JOB}/{file}" for name, file in MODELS.items()},
@@ -53,7 +53,7 @@ rule measure_cost:
     input:
         rows=expand(f"{SLICES}/{{slice}}.parquet", slice=TRAIN_SLICES, allow_missing=True),
         item_table=f"{CANONICAL}/items.parquet",
-        teachers=PLAN.teachers,
+        teachers=or_stop(PLAN.teachers),
         chosen=PLAN.chosen,
     output:
         csv=f"{JOB}/cost.csv",
@@ -84,7 +84,7 @@ rule measure_cost:
 
 use rule train as train_images with:
     input:
-        unpack(PLAN.image_inputs),
+        unpack(or_stop(PLAN.image_inputs)),
         fit=f"{SLICES}/fit.yaml",
         val=f"{SLICES}/val.yaml",
     output:

@@ -65,7 +65,7 @@ ruleorder: take_choice > choose_best > tune
 rule choose_best:
     """Choose the best of a few searches by validation."""
     input:
-        unpack(PLAN.search_inputs),
+        unpack(or_stop(PLAN.search_inputs)),
     output:
         **{name: f"{TUNING}/{name}.yaml" for name in ("chosen", "choice")},
     log:
@@ -96,7 +96,7 @@ rule choose_best:
 rule tune:
     """Search the settings of one experiment on the folds of all tasks."""
     input:
-        unpack(PLAN.search_inputs),
+        unpack(or_stop(PLAN.search_inputs)),
         rows=expand(f"{SLICES}/{{slice}}.parquet", task=ALL, slice=TRAIN_SLICES, allow_missing=True),
         item_table=f"{CANONICAL}/items.parquet",
     output:
@@ -144,7 +144,7 @@ rule tune:
 
 use rule tune as tune_images with:
     input:
-        unpack(lambda wildcards: PLAN.image_files(*wildcards)),
+        unpack(or_stop(PLAN.image_search_inputs)),
         **{
             slice: f"{RESULTS}/{{data}}/{{split}}/{ALL}/slices/{slice}.yaml"
             for slice in TRAIN_SLICES

@@ -283,11 +283,15 @@ def _jobs(config: Config) -> Iterator[Problem]:
             yield against((*path, "training"), given, text)
 
 
-def of_job(config: Config, id: str, job: Mapping[str, Any]) -> str | None:
-    """What of a job's settings contradicts itself; a ConfigError if a choice brings new ones."""
+def of_job(
+    config: Config, id: str, job: Mapping[str, Any], how: str = "as it was tuned"
+) -> str | None:
+    """What of a job's settings contradicts itself; a ConfigError if they are none that it takes,
+    which `how` they came about brought with it.
+    """
     method, student = config.method(id).Settings, config.models[config.experiment(id).student]
     for part, model in {"training": type(student.training), "settings": method}.items():
         for path, _, words in problems_of(model, job[part], part):
-            raise ConfigError(f"{id}, as it was tuned: {dotted(path)}: {words}")
+            raise ConfigError(f"{id}, {how}: {dotted(path)}: {words}")
     family = config.model_kind(config.experiment(id).student).family
     return method(**job["settings"]).contradiction(job["training"], family)

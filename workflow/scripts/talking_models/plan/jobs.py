@@ -165,6 +165,11 @@ class Jobs(Settings):
         w = wildcards
         return self.image_files(w.data, w.split, w.experiment, int(w.seed))
 
+    def image_search_inputs(self, wildcards: Any) -> dict[str, str | list[str]]:
+        """What a search on images reads beside slices: what a training job reads."""
+        self.check_trial(wildcards)
+        return self.image_files(wildcards.data, wildcards.split, wildcards.experiment)
+
     def image_files(
         self, data: str, split: str, experiment: str, seed: int = 0
     ) -> dict[str, str | list[str]]:

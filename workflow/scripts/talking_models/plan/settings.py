@@ -51,15 +51,26 @@ class Settings:
             self.remark(f"{experiment} on {task} of {data}, as it was tuned: {wrong}")
         return config
 
-    def _check(self, experiment: str, data: str) -> None:
-        """Refuse what the configuration itself says, if it contradicts itself."""
-        wrong = of_job(self.config, experiment, self.untuned(experiment, data))
-        if wrong:
-            student = self.config.experiment(experiment).student
+    def _check(self, experiment: str, data: str, trial: int | None = None) -> None:
+        """Refuse what the configuration itself says, if it contradicts itself: of a job, or of a
+        trial with its own number of steps.
+        """
+        job, student = self.untuned(experiment, data), self.config.experiment(experiment).student
+        where = f"models.{student}.training"
+        if trial is not None:
+            job = {**job, "training": {**job["training"], "steps": trial}}
+            where = "the steps of a trial (search)"
+        if wrong := of_job(self.config, experiment, job, f"with {where}"):
             raise ConfigError(
-                f"experiments.{experiment}, with models.{student}.training: {wrong}: change one of "
-                "them, or switch off (`~`) the experiment and its rows in tables"
+                f"experiments.{experiment}, with {where}: {wrong}: change one of them, or switch "
+                "off (`~`) the experiment and its rows in tables"
             )
+
+    def check_trial(self, wildcards: Any) -> None:
+        """`ConfigError` if the settings of a search's trials contradict each other."""
+        search = self.search(wildcards)
+        steps = search["steps"] or search.get("image_steps")
+        self._check(wildcards.experiment, wildcards.data, steps)
 
     def own(self, experiment: str) -> list[dict[str, Any]]:
         """What the experiment that one is like, and itself, say: it wins over any search."""
@@ -209,7 +220,7 @@ class Settings:
         from, which is for students with a teacher training from scratch.
         """
         config, experiment = self.config, wildcards.experiment
-        self._check(experiment, wildcards.data)
+        self.check_trial(wildcards)
         place = self.path(wildcards.data, wildcards.split, "tuning")
         if members := config.experiment(experiment).best_of:
             return {"chosen": [f"{place}/{id}/chosen.yaml" for id in members]}
