@@ -73,6 +73,15 @@ def test_memory_grows_with_what_is_read_and_with_attempts(tmp_path):
     assert made.memory_of_training(of(), many, 2) == 15000
 
 
+def test_minutes_grow_with_steps_models_and_batches():
+    student = {"training": {"steps": 4000, "batch_size": 512}}
+    over = {"seeds": 3, "models": {"student": student}, "search": {"trials": 10, "seeds": 1}}
+    made, job = plan(over), of(data="ml", split="latest", task="war", experiment="talk")
+    assert made.minutes_of_training(job, 1) == 10 + 60  # 4,000 x 3 x 2 x 0.15 s
+    assert made.minutes_of_training(job, 2) == 140
+    assert made.minutes_of_search(job, 1) == 10 + 120  # 400 x 10 x 3 folds x 2 tasks x 2 x 0.15 s
+
+
 # Images
 
 

@@ -17,6 +17,7 @@ from talking_models import config as configuration
 from talking_models.config.merge import merge, merged_files
 from talking_models.data.names import ALL, SLICES as SLICE_NAMES, TRAIN_SLICES
 from talking_models.plan import Plan
+from talking_models.plan.jobs import megabytes
 from talking_models.running import elsewhere
 from talking_models.running.containers import image as image_name
 from talking_models.running.fingerprint import fingerprint
@@ -94,9 +95,11 @@ def or_stop(plan):
     return of
 
 
-def per_attempt(amount):
-    """A resource that grows when a profile has `retries`, as clusters kill what asked too little."""
-    return lambda wildcards, attempt: attempt * amount
+def per_attempt(amount, per_mb=0):
+    """A resource that grows with the megabytes that a job reads, and when a profile has `retries`,
+    as clusters kill what asked too little.
+    """
+    return lambda wildcards, input, attempt: attempt * (amount + int(per_mb * megabytes(input)))
 
 
 def in_repository(paths):

@@ -72,7 +72,7 @@ for data in RATINGS:
         threads: 1
         resources:
             mem_mb=PLAN.memory_of_ratings,
-            runtime=per_attempt(30),
+            runtime=per_attempt(30, per_mb=1),
         params:
             tasks=PLAN.tasks(data),
             protocol=lambda wildcards: CONFIG.protocols[wildcards.split],

@@ -41,8 +41,8 @@ for data in RATINGS:
             image("movielens")
         threads: 1
         resources:
-            mem_mb=per_attempt(2000),
-            runtime=per_attempt(10),
+            mem_mb=PLAN.memory_of_training,
+            runtime=per_attempt(10, per_mb=1),
         params:
             about=lambda wildcards, data=data: {**dict(wildcards), "data": data},
             metrics=CONFIG.metrics_of(data),
@@ -86,8 +86,8 @@ for data in RATINGS:
             image("movielens")
         threads: 1
         resources:
-            mem_mb=per_attempt(2000),
-            runtime=per_attempt(10),
+            mem_mb=PLAN.memory_of_training,
+            runtime=per_attempt(10, per_mb=1),
         params:
             about=lambda wildcards, data=data: {**dict(wildcards), "data": data},
             seed=lambda wildcards: CONFIG.protocols[wildcards.split].get("draw", 0),

@@ -43,8 +43,8 @@ rule draw:
         image("results")
     threads: 1
     resources:
-        mem_mb=per_attempt(2000),
-        runtime=per_attempt(10),
+        mem_mb=per_attempt(2000, per_mb=50),
+        runtime=per_attempt(10, per_mb=0.1),
     params:
         name=lambda wildcards: PLAN.figure(wildcards.figure)["name"],
         about=lambda wildcards: PLAN.figure(wildcards.figure)["params"],
@@ -121,8 +121,8 @@ for data in RATINGS:
             image("movielens")
         threads: 1
         resources:
-            mem_mb=per_attempt(2000),
-            runtime=per_attempt(10),
+            mem_mb=PLAN.memory_of_training,
+            runtime=per_attempt(10, per_mb=1),
         params:
             paired=CONFIG.teacher_seed == "paired",
             code=fingerprint(

@@ -37,7 +37,7 @@ rule train:
     threads: 1
     resources:
         mem_mb=PLAN.memory_of_training,
-        runtime=per_attempt(60),
+        runtime=PLAN.minutes_of_training,
     params:
         config=PLAN.training_config,
         own=lambda wildcards: PLAN.own(wildcards.experiment),
@@ -70,7 +70,7 @@ rule measure_cost:
     threads: 1
     resources:
         mem_mb=PLAN.memory_of_training,
-        runtime=per_attempt(10),
+        runtime=per_attempt(10, per_mb=1),
     params:
         config=PLAN.training_config,
         own=lambda wildcards: PLAN.own(wildcards.experiment),

@@ -122,7 +122,7 @@ rule tune:
     threads: 1
     resources:
         mem_mb=PLAN.memory_of_training,
-        runtime=per_attempt(720),
+        runtime=PLAN.minutes_of_search,
     params:
         tasks=lambda wildcards: PLAN.searched_tasks(wildcards),
         config=lambda wildcards: CONFIG.training_job(wildcards.experiment, wildcards.data),
@@ -189,7 +189,7 @@ rule train_fold_teachers:
     threads: 1
     resources:
         mem_mb=PLAN.memory_of_training,
-        runtime=per_attempt(60),
+        runtime=PLAN.minutes_of_search,
     params:
         config=lambda wildcards: CONFIG.training_job(wildcards.experiment, wildcards.data),
         own=lambda wildcards: PLAN.own(wildcards.experiment),
