@@ -9,6 +9,7 @@ from configs import at, curve, table, whole
 from talking_models.config import ConfigError, load
 from talking_models.config.merge import merge
 from talking_models.plan import Plan
+from talking_models.running.containers import binds
 from talking_models.running.fingerprint import closure
 
 ROWS = {"rows": {"Scratch": "scratch", "Teacher": "teacher", "Talk": "talk"}, "against": "talk"}
@@ -80,6 +81,31 @@ def test_minutes_grow_with_steps_models_and_batches():
     assert made.minutes_of_training(job, 1) == 10 + 60  # 4,000 x 3 x 2 x 0.15 s
     assert made.minutes_of_training(job, 2) == 140
     assert made.minutes_of_search(job, 1) == 10 + 120  # 400 x 10 x 3 folds x 2 tasks x 2 x 0.15 s
+
+
+def test_what_jobs_read_that_the_configuration_names(monkeypatch):
+    monkeypatch.setenv("TFDS_DATA_DIR", "/sets")
+    over = at("models.vit.weights", "/weights/vit.npz")
+    shop = {"kind": "ratings", "ratings": "/shop/buys.csv", "items": "/shop/goods.csv"}
+    over = merge(over, at("data.shop", {**shop, "tasks": {"by": "all"}}))
+    over = merge(over, at("models.elsewhere", {"kind": "mlp", "file": "/far/models.safetensors"}))
+    wanted = ["/shop/buys.csv", "/shop/goods.csv", "/weights/vit.npz", "/far/models.safetensors"]
+    found = plan(over).own_files
+    assert found[-1] == "/sets"
+    assert set(wanted) <= set(found)
+
+
+def test_a_container_sees_the_folders_of_what_lies_elsewhere(tmp_path, monkeypatch):
+    here, shop, link = tmp_path / "here", tmp_path / "shop", tmp_path / "here" / "link.csv"
+    for folder in (here, shop / "below"):
+        folder.mkdir(parents=True)
+    (shop / "buys.csv").touch()
+    (here / "own.csv").touch()
+    link.symlink_to(shop / "buys.csv")
+    monkeypatch.chdir(here)
+    assert binds(["own.csv", "nowhere/at-all.csv"]) == ""
+    assert binds([shop / "buys.csv", shop / "below"]) == str(shop)
+    assert binds([link, "../shop/buys.csv"], "/opt:/opt") == f"/opt:/opt,{shop}"
 
 
 # Images

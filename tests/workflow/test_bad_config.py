@@ -37,7 +37,7 @@ def untouched(tmp_path_factory):
             "experiments: {odd: {method: tdd}}",
             [
                 "experiments.odd.method: found 'tdd' (text)",
-                "allowed: one of born_again, dist, fd, fitnet, group, hybrid, ld, mutual, rkd, scratch",
+                "allowed: one of born_again, dist, fd, fitnet, group, hybrid, ld, mutual, rkd, scr",
                 "nearest: td",
             ],
         ),

@@ -5,6 +5,7 @@
 #        fingerprint(), the digest of library code for a rule's params; image(), its container;
 #        the constraints of all wildcards; one run at a time.
 
+import os
 import sys
 
 # Of this file and not of the main Snakefile, which another workflow's can be (`module:`).
@@ -19,7 +20,7 @@ from talking_models.data.names import ALL, SLICES as SLICE_NAMES, TRAIN_SLICES
 from talking_models.plan import Plan
 from talking_models.plan.jobs import megabytes
 from talking_models.running import elsewhere
-from talking_models.running.containers import image as image_name
+from talking_models.running.containers import binds, image as image_name
 from talking_models.running.fingerprint import fingerprint
 from talking_models.running.provenance import note_run
 from talking_models.running.run_lock import lock
@@ -42,6 +43,9 @@ try:
     elsewhere.quote_python()
 except (configuration.ConfigError, RuntimeError) as error:
     raise WorkflowError(str(error)) from None
+
+# In a container a job sees the working folder, and with this what lies elsewhere.
+os.environ["APPTAINER_BIND"] = binds([HOME, *PLAN.own_files], os.environ.get("APPTAINER_BIND", ""))
 
 RESULTS = CONFIG.results
 CANONICAL = "data/{data}"

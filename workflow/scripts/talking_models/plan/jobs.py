@@ -1,5 +1,6 @@
 """What the jobs of a run read and run: the part of the rules that is no rule."""
 
+import os
 from collections.abc import Iterable, Mapping
 from math import ceil
 from pathlib import Path
@@ -80,6 +81,16 @@ class Jobs(Settings):
         steps = search["steps"] or job["training"]["steps"]
         models = search["trials"] * search["folds"] * search["seeds"] * len(tasks)
         return attempt * (10 + _minutes(job, steps * models))
+
+    @property
+    def own_files(self) -> list[str]:
+        """What jobs read that the configuration, or TFDS_DATA_DIR, names: files and folders."""
+        config = self.config
+        found = [file for data in config.data for file in self.files(data)]
+        for id, entry in config.models.items():
+            found += filter(None, [entry.file])
+            found += self.weights(id) if config.model_kind(id).family == "images" else ()
+        return [*found, *config.plugins, *filter(None, [os.environ.get("TFDS_DATA_DIR")])]
 
     # Code: modules, for fingerprints
 

@@ -154,8 +154,8 @@ class Settings:
                 continue
             if task not in choice.chosen:
                 raise ConfigError(
-                    f"{self.committed(data, split, id)} has no choice for the task {task!r}, only for "
-                    f"{', '.join(choice.chosen)}: search with these tasks (`tuning: search`), or "
+                    f"{self.committed(data, split, id)} has no choice for the task {task!r}, "
+                    f"only for {', '.join(choice.chosen)}: search with these tasks (`tuning: search`), or "
                     "do without (`tuning: none`)"
                 )
             student = self.config.experiment(id).student

@@ -5,6 +5,7 @@ python -m talking_models.running.containers [PREFIX]   # each image's name and C
 
 import hashlib
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[4]
@@ -25,6 +26,19 @@ def image(step: str, prefix: str = "localhost/talking-models") -> str:
     for source in sources:
         digest.update(f"{source.name}\0".encode() + source.read_bytes() + b"\0")
     return f"{prefix}/{step}:{digest.hexdigest()[:12]}"
+
+
+def binds(paths: Iterable[str | Path], given: str = "") -> str:
+    """What APPTAINER_BIND must say so that jobs in containers see some files: the folders of those
+    that are not below the one that Snakemake works in, behind what it says already.
+    """
+    here, found = Path.cwd().resolve(), dict.fromkeys(filter(None, given.split(",")))
+    for path in paths:
+        for place in (Path(path).absolute(), Path(path).resolve()):  # a link, and where it leads
+            folder = place if place.is_dir() else place.parent
+            if folder.is_dir() and not any(map(folder.is_relative_to, (here, *found))):
+                found[str(folder)] = None
+    return ",".join(found)
 
 
 if __name__ == "__main__":
