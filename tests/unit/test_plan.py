@@ -1,5 +1,6 @@
 """What rules ask of a configuration: files, settings and code of jobs, tables, figures, pages."""
 
+import os
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -9,7 +10,7 @@ from configs import at, curve, table, whole
 from talking_models.config import ConfigError, load
 from talking_models.config.merge import merge
 from talking_models.plan import Plan
-from talking_models.running.containers import binds
+from talking_models.running.containers import show
 from talking_models.running.fingerprint import closure
 
 ROWS = {"rows": {"Scratch": "scratch", "Teacher": "teacher", "Talk": "talk"}, "against": "talk"}
@@ -103,9 +104,14 @@ def test_a_container_sees_the_folders_of_what_lies_elsewhere(tmp_path, monkeypat
     (here / "own.csv").touch()
     link.symlink_to(shop / "buys.csv")
     monkeypatch.chdir(here)
-    assert binds(["own.csv", "nowhere/at-all.csv"]) == ""
-    assert binds([shop / "buys.csv", shop / "below"]) == str(shop)
-    assert binds([link, "../shop/buys.csv"], "/opt:/opt") == f"/opt:/opt,{shop}"
+    for given, files, seen in (
+        ("", ["own.csv", "nowhere/at-all.csv"], ""),
+        ("", [shop / "buys.csv", shop / "below"], f"{shop}"),
+        ("/opt:/opt", [link, "../shop/buys.csv"], f"/opt:/opt,{shop}"),
+    ):
+        monkeypatch.setenv("APPTAINER_BIND", given)
+        show(files)
+        assert os.environ["APPTAINER_BIND"] == seen
 
 
 # Images

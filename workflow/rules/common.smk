@@ -5,7 +5,6 @@
 #        fingerprint(), the digest of library code for a rule's params; image(), its container;
 #        the constraints of all wildcards; one run at a time.
 
-import os
 import sys
 
 # Of this file and not of the main Snakefile, which another workflow's can be (`module:`).
@@ -20,7 +19,7 @@ from talking_models.data.names import ALL, SLICES as SLICE_NAMES, TRAIN_SLICES
 from talking_models.plan import Plan
 from talking_models.plan.jobs import megabytes
 from talking_models.running import elsewhere
-from talking_models.running.containers import binds, image as image_name
+from talking_models.running.containers import image as image_name, show
 from talking_models.running.fingerprint import fingerprint
 from talking_models.running.provenance import note_run
 from talking_models.running.run_lock import lock
@@ -41,17 +40,16 @@ try:
     PLAN = Plan(CONFIG, GIVEN)
     config = {**config, "plugins": list(CONFIG.plugins)}  # jobs read them there, wherever they run
     elsewhere.quote_python()
+    show([HOME, *PLAN.own_files])  # in a container a job sees the working folder alone
 except (configuration.ConfigError, RuntimeError) as error:
     raise WorkflowError(str(error)) from None
-
-# In a container a job sees the working folder, and with this what lies elsewhere.
-os.environ["APPTAINER_BIND"] = binds([HOME, *PLAN.own_files], os.environ.get("APPTAINER_BIND", ""))
 
 RESULTS = CONFIG.results
 CANONICAL = "data/{data}"
 TASK = f"{RESULTS}/{{data}}/{{split}}/{{task}}"
 SLICES = f"{TASK}/slices"
 JOB = f"{TASK}/{{experiment}}"
+PROBE = f"{TASK}/{{model}}/probe.safetensors"
 LOGS, BENCHMARKS = f"{RESULTS}/logs", f"{RESULTS}/benchmarks"
 RATINGS, IMAGES = (
     [data for data in CONFIG.data if CONFIG.family(data) == family]

@@ -106,7 +106,7 @@ rule evaluate_probes:
             PLAN.backbone(model) for model in PLAN.probed(wildcards.data).values()
         ],
         probes=lambda wildcards: [
-            TASK.format(**wildcards) + f"/{model}/probe.safetensors"
+            PROBE.format(**wildcards, model=model)
             for model in PLAN.probed(wildcards.data).values()
         ],
         examples=f"{SLICES}/eval.yaml",

@@ -66,7 +66,7 @@ rule probe_teacher:
         fit=f"{SLICES}/fit.yaml",
         val=f"{SLICES}/val.yaml",
     output:
-        probe=f"{TASK}/{{model}}/probe.safetensors",
+        probe=PROBE,
         accuracy=f"{TASK}/{{model}}/accuracy.csv",
     log:
         f"{LOGS}/{{data}}/{{split}}/probe_teacher/{{task}}/{{model}}.log",
@@ -103,7 +103,7 @@ rule keep_states:
     input:
         teacher=lambda wildcards: [
             PLAN.backbone(wildcards.model),
-            TASK.format(**wildcards) + f"/{wildcards.model}/probe.safetensors",
+            PROBE.format(**wildcards),
         ],
         fit=f"{SLICES}/fit.yaml",
     output:

@@ -155,8 +155,8 @@ class Settings:
             if task not in choice.chosen:
                 raise ConfigError(
                     f"{self.committed(data, split, id)} has no choice for the task {task!r}, "
-                    f"only for {', '.join(choice.chosen)}: search with these tasks (`tuning: search`), or "
-                    "do without (`tuning: none`)"
+                    f"only for {', '.join(choice.chosen)}: search with these tasks "
+                    "(`tuning: search`), or do without (`tuning: none`)"
                 )
             student = self.config.experiment(id).student
             training = said(self.given, "models", student, "training") or {}

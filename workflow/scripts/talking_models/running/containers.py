@@ -4,6 +4,7 @@ python -m talking_models.running.containers [PREFIX]   # each image's name and C
 """
 
 import hashlib
+import os
 import sys
 from collections.abc import Iterable
 from pathlib import Path
@@ -28,17 +29,18 @@ def image(step: str, prefix: str = "localhost/talking-models") -> str:
     return f"{prefix}/{step}:{digest.hexdigest()[:12]}"
 
 
-def binds(paths: Iterable[str | Path], given: str = "") -> str:
-    """What APPTAINER_BIND must say so that jobs in containers see some files: the folders of those
-    that are not below the one that Snakemake works in, behind what it says already.
+def show(paths: Iterable[str | Path]) -> None:
+    """Let jobs in containers see some files: APPTAINER_BIND then names the folders of those that
+    are not below the one that Snakemake works in, behind what it says already.
     """
-    here, found = Path.cwd().resolve(), dict.fromkeys(filter(None, given.split(",")))
+    given = os.environ.get("APPTAINER_BIND", "").split(",")
+    here, found = Path.cwd().resolve(), dict.fromkeys(filter(None, given))
     for path in paths:
         for place in (Path(path).absolute(), Path(path).resolve()):  # a link, and where it leads
             folder = place if place.is_dir() else place.parent
             if folder.is_dir() and not any(map(folder.is_relative_to, (here, *found))):
                 found[str(folder)] = None
-    return ",".join(found)
+    os.environ["APPTAINER_BIND"] = ",".join(found)
 
 
 if __name__ == "__main__":
