@@ -35,6 +35,15 @@ def test_the_file_is_there_when_the_block_ends_and_not_before(tmp_path):
     assert list(path.parent.iterdir()) == [path]
 
 
+def test_a_link_is_replaced_and_what_it_led_to_is_left(tmp_path):
+    kept, path = tmp_path / "cache", tmp_path / "file.txt"
+    kept.write_text("old")
+    path.symlink_to(kept)
+    io.write_text(path, "new")
+    assert (kept.read_text(), path.read_text()) == ("old", "new")
+    assert not path.is_symlink()
+
+
 def test_an_exception_leaves_the_old_file_and_nothing_else(tmp_path):
     path = tmp_path / "file.txt"
     path.write_text("old")

@@ -59,7 +59,7 @@ def test_a_pre_trained_teacher_counts_without_a_classifier(tmp_path):
     MODELS.get("vit").make_backbone(vision_toys.TEACHER, None, weights)
     net = MODELS.get("vit").net(vision_toys.TEACHER)
     jobs = [("large", ["digits", "given", "all", "large"])]
-    run(jobs, [weights], tmp_path / "s.csv", tmp_path / "s.md", {"large": vision_toys.TEACHER})
+    run(jobs, "Toy.", [weights], tmp_path / "s.csv", tmp_path / "s.md", {"large": vision_toys.TEACHER})
     (found,) = pd.read_csv(tmp_path / "s.csv").to_dict("records")
     assert found["parameters"] == sum(p.numel() for p in net.parameters())
     assert (found["in_tables"], found["batch"]) == (0, 16)
@@ -69,7 +69,7 @@ def test_a_pre_trained_teacher_counts_without_a_classifier(tmp_path):
 def test_both_files(tmp_path):
     models = [trained(tmp_path / kind, EXPECTED[kind][0]) for kind in ("mlp", "mf")]
     jobs = [("student", ["shop", "latest", "Drama", "td"]), ("big", ["shop", "latest", "all", "t"])]
-    run(jobs, models, tmp_path / "s.csv", tmp_path / "s.md", {})
+    run(jobs, "Toy.", models, tmp_path / "s.csv", tmp_path / "s.md", {})
     found = pd.read_csv(tmp_path / "s.csv")
     assert list(found) == COLUMNS
     assert found[COLUMNS[:7]].to_numpy().tolist() == [
@@ -80,10 +80,11 @@ def test_both_files(tmp_path):
     assert "| student | 272 | 231 | 424 | 0.00 |" in text
     assert "| big | 67 | 31 | 60 | 0.00 |" in text
     assert "predictions by 1000," in text
+    assert "\n\nToy.\n\n" in text
 
 
 def test_each_model_has_its_job(tmp_path):
     jobs = [("student", ["shop", "latest", "Drama", "td"])]
     with pytest.raises(ValueError, match="shorter"):
-        run(jobs, [], tmp_path / "c", tmp_path / "m", {})
+        run(jobs, "Toy.", [], tmp_path / "c", tmp_path / "m", {})
     assert not list(tmp_path.iterdir())

@@ -1,6 +1,7 @@
 """The search for settings: folds, spaces, the journal, the choice."""
 
 import logging
+import os
 
 import numpy as np
 import pandas as pd
@@ -224,6 +225,22 @@ def test_a_journal_that_was_cut_anywhere_is_gone_on_from(tmp_path, caplog, share
     again = Evaluate()
     pd.testing.assert_frame_equal(searched(tmp_path, again), whole)
     assert not again.calls
+
+
+@pytest.mark.parametrize("link", [os.symlink, os.link])
+def test_a_journal_that_is_a_link_into_a_cache_leaves_the_cache_alone(tmp_path, link):
+    whole = searched(tmp_path, Evaluate())
+    journal, kept = tmp_path / "journal.log", tmp_path / "cache"
+    content = journal.read_bytes()
+    kept.write_bytes(content[: content.index(b"\n") + 1])
+    kept.chmod(0o444)
+    journal.unlink()
+    link(kept, journal)
+    before = kept.read_bytes()
+    pd.testing.assert_frame_equal(searched(tmp_path, Evaluate()), whole)
+    assert kept.read_bytes() == before
+    assert journal.read_bytes() == content
+    assert not journal.is_symlink()
 
 
 def test_every_place_of_a_cut_keeps_the_whole_lines_before_it(tmp_path):

@@ -68,7 +68,7 @@ window.addEventListener("load", async () => {
 });
 </script>
 """
-FIGURES = {"forest", "paper", "losses", "cka"}
+FIGURES = {"forest", "paper", "losses", "cka", "claims"}
 TABLES = {"table3", "talk", "significance", "claims", "sizes", "compute"}
 
 
@@ -143,4 +143,5 @@ def test_tables_are_pages_with_tables(seen):
     for name, result in by_name(seen, ".html").items():
         assert result["frame"], name
         assert "<table>" in result["page"], name
+        assert "This is a trial of the workflow" in result["page"], name
     assert "± " in by_name(seen, ".html")["table3"]["page"]

@@ -18,6 +18,7 @@ SECONDS = 600  # for one call of Snakemake, on a machine that has much else to d
 
 CONFIG = """\
 seeds: 2
+trial: true
 tuning: none  # the settings below, and no others
 data:
   ml-100k: {tasks: {names: [Sci-Fi, War]}}

@@ -222,6 +222,7 @@ rule measure_sizes:
         runtime=per_attempt(10),
     params:
         jobs=list(PLAN.sized.values()),
+        stamp=PLAN.stamp(*filter(None, [PLAN.main_id])),
         forms={model: CONFIG.form(model) for model, _ in PLAN.sized.values()},
         code=fingerprint(
             "talking_models.report.sizes",

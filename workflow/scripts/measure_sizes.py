@@ -6,6 +6,7 @@ from talking_models.report.sizes import run
 start(snakemake)
 run(
     snakemake.params.jobs,
+    snakemake.params.stamp,
     models=snakemake.input.models,
     csv=snakemake.output.csv,
     md=snakemake.output.md,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -31,6 +32,14 @@ def atomic(path: str | Path) -> Iterator[Path]:
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def unlink(path: str | Path) -> None:
+    """Put a copy in the place of a link, such as one into DVC's cache, before it is added to."""
+    path = Path(path)
+    if path.exists() and (path.is_symlink() or path.stat().st_nlink > 1):
+        with atomic(path) as temporary:
+            shutil.copyfile(path, temporary)
 
 
 def write_text(path: str | Path, text: str) -> None:

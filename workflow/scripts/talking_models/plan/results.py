@@ -28,12 +28,13 @@ class Plan(Tables):
         config, tables = self.config, self.config.tables
         # The first table with a student trained from scratch: what figures are about.
         alone = (
-            (tables[id], experiment)
+            (id, experiment)
             for id in self.tables_of_all
             for experiment in tables[id].rows.values()
             if experiment in config.experiments and config.alone(experiment)
         )
-        self.main, self.scratch_row = next(alone, (None, None))
+        self.main_id, self.scratch_row = next(alone, (None, None))
+        self.main = tables.get(self.main_id)
         images = self.main is not None and config.family(self.main.data[0]) == "images"
         self.sizes_step = self.image_step if images else "movielens"
 

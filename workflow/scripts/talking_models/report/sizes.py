@@ -75,6 +75,7 @@ def measure(path: str | Path, form: Mapping[str, Any] | None = None) -> dict[str
 
 def run(
     jobs: Sequence[tuple[str, Sequence[str]]],
+    stamp: str,
     models: Sequence[str | Path],
     csv: str | Path,
     md: str | Path,
@@ -98,4 +99,4 @@ def run(
         f"the best of {REPEATS}, on {processor()}."
     )
     write_csv(csv, found)
-    write(md, ["# What students and teachers weigh and cost", grid(HEAD, lines), note])
+    write(md, ["# What students and teachers weigh and cost", stamp, grid(HEAD, lines), note])

@@ -18,6 +18,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from talking_models.io import unlink
+
 KEYS = ["search", "settings", "fold", "found"]  # of a journal's lines
 
 
@@ -33,6 +35,7 @@ class Journal:
     def __init__(self, path: str | Path, identity: Any, log: logging.Logger) -> None:
         self.path, self.added = Path(path), 0  # folds scored since it was opened
         self.path.parent.mkdir(parents=True, exist_ok=True)
+        unlink(self.path)
         self.search = sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:16]
         self.found: dict[tuple[str, int], list | str] = {}  # a text: it diverged
         content, whole = self.path.read_bytes() if self.path.exists() else b"", 0
