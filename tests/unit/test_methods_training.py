@@ -203,11 +203,26 @@ def test_a_job_takes_its_teachers_as_teacher_seed_says(name, three):
         )
 
 
-@pytest.mark.parametrize("seeds", [2, 5])
-def test_a_paired_teacher_of_another_number_of_seeds_says_so(three, seeds):
+@pytest.mark.parametrize("name", ["ld", "fitnet", "td"])
+def test_a_student_of_one_seed_learns_from_the_model_of_that_seed(name, three):
+    """As of a draw, whose teacher learnt from all rows, with all seeds."""
     rows, _, items = movielens()
-    config = fit_config("ld", seeds=seeds) | {"teacher_seed": "paired"}
-    said = f"paired, but a teacher of 3 seeds cannot teach {seeds} students: train it with as many"
+    config = fit_config(name, EVERY_METHOD[name], seeds=1)
+    config |= {"teacher_seed": "paired", "first_seed": 2}
+    taught, _ = job.fit(rows, items, config, {"teacher": three}, LOG)
+    alone, _ = job.fit(rows, items, config, {"teacher": three.of([2])}, LOG)
+    for key, tensor in taught.weights.items():
+        assert torch.equal(tensor, alone.weights[key])
+    with pytest.raises(ValueError, match="seeds \\[0, 1, 2\\], not of \\[3\\]"):
+        three.of([3])
+
+
+def test_a_paired_teacher_that_lacks_a_seed_says_so(three):
+    rows, _, items = movielens()
+    config = fit_config("ld", seeds=5) | {"teacher_seed": "paired"}
+    said = (
+        r"paired, but teacher has models of the seeds \[0, 1, 2\], and students \[0, 1, 2, 3, 4\]"
+    )
     with pytest.raises(ValueError, match=said):
         job.fit(rows, items, config, {"teacher": three}, LOG)
 

@@ -264,7 +264,32 @@ def test_a_split_is_searched_with_less_and_serves_all_its_tasks():
     assert (tasks["tasks"], tasks["serves"]) == ({"drama": "Drama"}, ["drama", "war"])
     assert made.chosen(student) == ["results/ml/few-1/tuning/talk/chosen.yaml"]
     assert made.chosen(teacher) == ["results/ml/latest/tuning/teacher/chosen.yaml"]
-    assert made.search_inputs(student)["teacher0"][0].startswith("results/ml/few-2/tuning")
+    assert made.search_inputs(student)["teacher0"][0].startswith("results/ml/latest/tuning")
+    files = [f"results/ml/latest/all/slices/{slice}.parquet" for slice in ("fit", "val")]
+    assert made.rows_of_search(student) == files
+
+
+def test_the_teacher_of_a_share_has_learnt_from_all_rows():
+    share = {"kind": "latest", "share": 0.1, "draws": 2}
+    made = plan(at("splits.few", share))
+    student = of(split="few-2")
+    assert made.teachers(student) == ["results/ml/latest/all/teacher/models.safetensors"]
+    assert made.models_of("ml", of("teacher", split="few-2")) == made.teachers(student)
+    assert made.seeds_on("few-2") == [1]
+    assert made.seeds_on("latest") is None
+    alone = plan(at("splits.few", share | {"eval": 0.2}))  # a share of no split that there is
+    assert alone.teachers(student) == ["results/ml/few-2/all/teacher/models.safetensors"]
+    assert alone.training_config(student)["seeds"] == 1
+
+
+def test_so_has_a_teacher_of_images():
+    made = plan(at("splits.tenth", {"kind": "given", "share": 0.1}))
+    found = made.image_files("digits", "tenth", "see")
+    assert found["probe0"] == "results/digits/given/all/vit/probe.safetensors"
+    over = at("models.vit-student.training", {"smallest_area": 1.0})
+    kept = plan(at("splits.tenth", {"kind": "given", "share": 0.1}), over)
+    states = kept.image_files("digits", "tenth", "see")["states0"]
+    assert states[0] == "results/digits/tenth/all/vit/states1/low.npy"  # of its own images
 
 
 def test_all_searches_are_those_of_each_data_set_and_of_the_splits_that_are_shown():

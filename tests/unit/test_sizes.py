@@ -59,7 +59,14 @@ def test_a_pre_trained_teacher_counts_without_a_classifier(tmp_path):
     MODELS.get("vit").make_backbone(vision_toys.TEACHER, None, weights)
     net = MODELS.get("vit").net(vision_toys.TEACHER)
     jobs = [("large", ["digits", "given", "all", "large"])]
-    run(jobs, "Toy.", [weights], tmp_path / "s.csv", tmp_path / "s.md", {"large": vision_toys.TEACHER})
+    run(
+        jobs,
+        "Toy.",
+        [weights],
+        tmp_path / "s.csv",
+        tmp_path / "s.md",
+        {"large": vision_toys.TEACHER},
+    )
     (found,) = pd.read_csv(tmp_path / "s.csv").to_dict("records")
     assert found["parameters"] == sum(p.numel() for p in net.parameters())
     assert (found["in_tables"], found["batch"]) == (0, 16)

@@ -46,6 +46,7 @@ for data in RATINGS:
         params:
             about=lambda wildcards, data=data: {**dict(wildcards), "data": data},
             metrics=CONFIG.metrics_of(data),
+            seeds=lambda wildcards: PLAN.seeds_on(wildcards.split),
             code=lambda wildcards, data=data: fingerprint(
                 *PLAN.evaluation_code(data, wildcards.experiment)
             ),

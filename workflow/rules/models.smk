@@ -101,10 +101,9 @@ rule probe_teacher:
 rule keep_states:
     """Ask a teacher all training images once, as they are and mirrored."""
     input:
-        teacher=lambda wildcards: [
-            PLAN.backbone(wildcards.model),
-            PROBE.format(**wildcards),
-        ],
+        teacher=lambda wildcards: PLAN.image_teacher(
+            wildcards.data, wildcards.split, wildcards.model
+        ),
         fit=f"{SLICES}/fit.yaml",
     output:
         **{part: temp(f"{TASK}/{{model}}/states{{flip}}/{part}.npy") for part in KEPT},
@@ -141,7 +140,9 @@ rule keep_states:
 
 use rule keep_states as keep_trained_states with:
     input:
-        teacher=[f"{TASK}/{{model}}/seed{{seed}}/models.safetensors"],
+        teacher=lambda wildcards: PLAN.image_teacher(
+            wildcards.data, wildcards.split, wildcards.model, wildcards.seed
+        ),
         fit=f"{SLICES}/fit.yaml",
     output:
         **{part: temp(f"{TASK}/{{model}}/seed{{seed}}/states{{flip}}/{part}.npy") for part in KEPT},

@@ -97,7 +97,7 @@ rule tune:
     """Search the settings of one experiment on the folds of all tasks."""
     input:
         unpack(or_stop(PLAN.search_inputs)),
-        rows=expand(f"{SLICES}/{{slice}}.parquet", task=ALL, slice=TRAIN_SLICES, allow_missing=True),
+        rows=PLAN.rows_of_search,
         item_table=f"{CANONICAL}/items.parquet",
     output:
         **{
@@ -169,7 +169,7 @@ use rule tune as tune_images with:
 rule train_fold_teachers:
     """Train a teacher on the fit rows of each fold, for the students' searches."""
     input:
-        rows=expand(f"{SLICES}/{{slice}}.parquet", task=ALL, slice=TRAIN_SLICES, allow_missing=True),
+        rows=PLAN.rows_of_search,
         item_table=f"{CANONICAL}/items.parquet",
         chosen=lambda wildcards: PLAN.choice_in_run(*wildcards),
     output:

@@ -13,6 +13,7 @@ for model, rows, predictions, metrics in zip(
         model,
         rows,
         files.item_table,
+        seeds=params.seeds,
         about=params.about,
         names=params.metrics,
         predictions=predictions,

@@ -49,6 +49,7 @@ def similarity(
     """CKA of each student with the teacher, of its seed if `paired` and else the first, each state
     with each: the columns of `COLUMNS` from seed on.
     """
+    teacher = teacher.of(student.seeds) if paired else teacher
     learnt, taught, found = states(student, rows, items), states(teacher, rows, items), []
     for (own, mine), (other, theirs) in product(STATES.items(), repeat=2):
         targets = getattr(taught, theirs).numpy()

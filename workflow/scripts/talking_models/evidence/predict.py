@@ -1,5 +1,6 @@
 """Predictions of trained models of ratings. The only place where their eval slice meets a model."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,9 +23,18 @@ def predict(checkpoint: Checkpoint, rows: pd.DataFrame, items: pd.DataFrame) -> 
     return predict_all(checkpoint.stack(), data, len(checkpoint.seeds)).numpy()
 
 
-def run(models: str | Path, rows: str | Path, items: str | Path, **evidence: Any) -> None:
-    """Evaluate one checkpoint on the eval slice of a task; `evidence` is what `write` takes."""
+def run(
+    models: str | Path,
+    rows: str | Path,
+    items: str | Path,
+    seeds: Sequence[int] | None = None,
+    **evidence: Any,
+) -> None:
+    """Evaluate one checkpoint, or its models of some seeds, on the eval slice of a task; `evidence`
+    is what `write` takes.
+    """
     one_thread()
     checkpoint, eval_rows = Checkpoint.load(models), parquet.read_ratings(rows)
+    checkpoint = checkpoint.of(seeds) if seeds is not None else checkpoint
     found = predict(checkpoint, eval_rows, parquet.read_items(items))
     write(stacked(eval_rows, found, checkpoint.seeds), parquet.about(rows)["task"], **evidence)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +47,16 @@ class Checkpoint:
         model = kind.build(self.form, self.vocabulary.sizes, streams)
         model.load_state_dict(weights, strict=True)
         return model.eval()
+
+    def of(self, seeds: Sequence[int]) -> Checkpoint:
+        """The models of these seeds, in this order. `ValueError` if there is not one for each."""
+        if list(seeds) == self.seeds:
+            return self
+        if not set(seeds) <= set(self.seeds):
+            raise ValueError(f"there are models of the seeds {self.seeds}, not of {list(seeds)}")
+        places = [self.seeds.index(seed) for seed in seeds]
+        weights = {name: tensor[places] for name, tensor in self.weights.items()}
+        return replace(self, seeds=list(seeds), weights=weights)
 
     def stack(self) -> LayeredModel:
         """All the models, as a stack."""

@@ -9,6 +9,7 @@ from typing import Any
 from talking_models.config import Config
 from talking_models.data import DATA
 from talking_models.data.base import ALL
+from talking_models.data.names import TRAIN_SLICES
 from talking_models.methods import METHODS
 from talking_models.metrics import METRICS
 from talking_models.models import MODELS
@@ -169,9 +170,14 @@ class Jobs(Settings):
     # Training
 
     def teacher_file(self, teacher: str, data: str, split: str) -> str:
-        """The file of a teacher of ratings: trained here, or elsewhere."""
-        here = self.path(data, split, ALL, teacher, "models.safetensors")
+        """The file of a teacher of ratings: trained here, on all rows, or elsewhere."""
+        here = self.path(data, self.of_all_rows(split), ALL, teacher, "models.safetensors")
         return self.config.models[teacher].file or here
+
+    def rows_of_search(self, wildcards: Any) -> list[str]:
+        """The training rows that folds are cut from; of a share, each fold draws its own."""
+        place = self.path(wildcards.data, self.of_all_rows(wildcards.split), ALL, "slices")
+        return [f"{place}/{slice}.parquet" for slice in TRAIN_SLICES]
 
     def teachers(self, wildcards: Any) -> list[str]:
         """The teachers that a training job on ratings reads, in the order of its config.
@@ -212,17 +218,22 @@ class Jobs(Settings):
         }
         seed = seed if config.teacher_seed == "paired" else 0
         for number, teacher in enumerate(config.teachers_of(experiment)):
-            own = f"{place}/{teacher}"
-            if config.is_teacher(teacher):
-                own += f"/seed{seed}"
-                found[f"teacher{number}"] = f"{own}/models.safetensors"
-            else:
-                found[f"teacher{number}"] = self.backbone(teacher)
-                found[f"probe{number}"] = f"{own}/probe.safetensors"
+            files = self.image_teacher(data, split, teacher, seed)
+            found |= dict(zip((f"teacher{number}", f"probe{number}"), files, strict=False))
             if self.keeps_states(teacher, training):
+                own = f"{place}/{teacher}" + f"/seed{seed}" * config.is_teacher(teacher)
                 parts, flip = ("low", "high", "output"), int(training["flip"])
                 found[f"states{number}"] = [f"{own}/states{flip}/{part}.npy" for part in parts]
         return found
+
+    def image_teacher(self, data: str, split: str, model: str, seed: int | str = 0) -> list[str]:
+        """The files of a teacher of images, which has learnt from all that a split is a share of:
+        one that is trained here, or weights, and what gives them the classes.
+        """
+        above = self.path(data, self.of_all_rows(split), ALL, model)
+        if self.config.is_teacher(model):
+            return [f"{above}/seed{seed}/models.safetensors"]
+        return [self.backbone(model), f"{above}/probe.safetensors"]
 
     # Evaluation
 
@@ -236,6 +247,11 @@ class Jobs(Settings):
         files = self.image_files(w.data, w.split, w.experiment, int(w.seed))
         own = [files[name] for name in ("teacher0", "probe0") if name in files]
         return self.config.form(teachers[0]), own
+
+    def seeds_on(self, split: str) -> list[int] | None:
+        """The seeds that a split is for: one, of a draw, else None: all; a teacher has all."""
+        draw = self.config.protocols[split].get("draw")
+        return None if draw is None else [draw]
 
     def models_of(self, data: str, wildcards: Any) -> list[str]:
         """The models of an experiment of ratings, one file for each task, or one teacher's."""

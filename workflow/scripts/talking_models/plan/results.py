@@ -206,6 +206,7 @@ class Plan(Tables):
         for job, seeds in jobs.items():
             data, split, task, id = job
             place, teachers = f"{data}/{split}", config.teachers_of(id)
+            above = f"{data}/{self.of_all_rows(split)}"
             if config.family(data) == "images":
                 backbone = Path(self.backbone(config.experiment(id).student)).stem
                 names = [f"{id}/{task}/seed{seed}" for seed in range(seeds)]
@@ -220,7 +221,7 @@ class Plan(Tables):
             if config.tuning == "search":
                 ids = self.tried(data)
                 found["Tuning"] += [f"{data}/{self.source(split, id)}/tune/{id}" for id in ids]
-            found["Teachers"] += [f"{place}/train/{teacher}/all" for teacher in teachers]
+            found["Teachers"] += [f"{above}/train/{teacher}/all" for teacher in teachers]
             if not config.is_teacher(id):
                 found[f"Students: {id}"] += [f"{place}/train/{id}/{task}"]
             if job in of_tables:

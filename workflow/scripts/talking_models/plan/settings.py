@@ -108,16 +108,22 @@ class Settings:
 
     def source(self, split: str, experiment: str) -> str:
         """The split whose search chooses for an experiment or teacher on another: of its windows
-        and draws the first; for a teacher, which has all rows, that of which it is a share.
+        and draws the first; for a teacher, that of all rows.
         """
-        protocols, whole = self.config.protocols, self.config.wholes[split]
-        if self.config.is_teacher(experiment) and protocols[split]["share"] < 1:
-            all_rows = {**protocols[split], "share": 1.0}
-            all_rows.pop("draw", None)
-            same = next((id for id in protocols if protocols[id] == all_rows), None)
-            if same:
-                return self.source(same, experiment)
+        split = self.of_all_rows(split) if self.config.is_teacher(experiment) else split
+        whole = self.config.wholes[split]
         return self.config.splits[whole].tuned_on or self.config.parts(whole)[0]
+
+    def of_all_rows(self, split: str) -> str:
+        """The split of which one is a share, from which teachers learn and folds are cut; itself,
+        if it is no share, or of none that there is.
+        """
+        protocols = self.config.protocols
+        if protocols[split]["share"] == 1:
+            return split
+        whole = {key: value for key, value in protocols[split].items() if key != "draw"}
+        whole["share"] = 1.0
+        return next((id for id in protocols if protocols[id] == whole), split)
 
     def searched_for(self, experiment: str) -> list[str]:
         """The experiments whose searches choose for one, those that it takes the best of too."""
@@ -229,9 +235,10 @@ class Settings:
             alone = (id for id in config.searched(wildcards.data) if id in config.experiments)
             before = next((id for id in alone if config.experiments[id].method == "scratch"), None)
         folds = range(config.search.folds)
+        above = self.path(wildcards.data, self.of_all_rows(wildcards.split), "tuning")
         return {
             **{
-                f"teacher{number}": [f"{place}/{id}/fold{fold}.safetensors" for fold in folds]
+                f"teacher{number}": [f"{above}/{id}/fold{fold}.safetensors" for fold in folds]
                 for number, id in enumerate(teachers)
             },
             "chosen": [f"{place}/{before}/chosen.yaml"] if before else [],

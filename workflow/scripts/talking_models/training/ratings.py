@@ -70,13 +70,13 @@ def begin(
     config: Mapping[str, Any],
     teachers: Mapping[str, Checkpoint],
 ) -> Begun:
-    """What trains on rows of an items' table, by one method. `ValueError` if a teacher has not as
-    many models as are taught.
+    """What trains on rows of an items' table, by one method. `ValueError` if a teacher has no model
+    for each that is taught.
 
     Args:
         config: the effective config, see `config.Config.training_job`.
-        teachers: trained teachers by id. With `teacher_seed` `paired` the i-th model of each
-            teaches the i-th student, with `first` the first all of them, with `all` all, as one.
+        teachers: trained teachers by id. With `teacher_seed` `paired` the model of a seed teaches
+            the student of that seed, with `first` the first all of them, with `all` all, as one.
     """
     first = config.get("first_seed", 0)
     seeds = tuple(range(first, first + config["seeds"]))
@@ -97,11 +97,12 @@ def begin(
     stack = len(seeds) if which == "paired" else None
     frozen = {}
     for name, teacher in teachers.items():
-        if stack is not None and len(teacher.seeds) != stack:
+        if stack is not None and not set(seeds) <= set(teacher.seeds):
             raise ValueError(
-                f"teacher_seed is paired, but a teacher of {len(teacher.seeds)} seeds cannot teach "
-                f"{stack} students: train it with as many, or set teacher_seed to first"
+                f"teacher_seed is paired, but {name} has models of the seeds {teacher.seeds}, and "
+                f"students {list(seeds)}: train it with as many, or set teacher_seed to first"
             )
+        teacher = teacher.of(seeds) if stack is not None else teacher
         build = {"paired": teacher.stack, "first": teacher.first, "all": teacher.ensemble}[which]
         model = build()
         own = RatingData(encode(rows, items, teacher.vocabulary))
