@@ -248,7 +248,7 @@ def test_each_window_has_its_difference_and_all_have_theirs(tmp_path):
     assert values[1] < values[2] < 0
 
 
-def test_windows_are_those_of_the_first_table_on_them():
+def test_windows_are_those_of_the_main_tables_rows():
     rolling = {"splits": {"rolling": {"kind": "rolling", "windows": 2}}}
     shown = {
         "title": "T",
@@ -260,6 +260,9 @@ def test_windows_are_those_of_the_first_table_on_them():
     assert figure["params"]["splits"] == ["rolling-1", "rolling-2"]
     assert figure["params"]["rows"] == {"T": "talk"}
     assert "windows" not in plan(rolling).figures
+    other = {**shown, "rows": {"S": "scratch"}}
+    both = {"tables": {"other": other, "own": {**shown, "claims_of": "t"}}}
+    assert plan(rolling, both).figure("windows")["params"]["rows"] == {"T": "talk"}
 
 
 # --- the claims

@@ -81,6 +81,9 @@ LOW, WORSE, OPEN = of(-0.1, 0.8), of(-1.5, 0.3), of(-0.5, 1.5)
         ([GOOD, OPEN], UNDECIDED),
         ([GOOD, EQUAL], NO_ADVANTAGE),  # one is enough to say that not all do
         ([EQUAL, EQUAL], EQUIVALENT),
+        ([of(-2.0, -0.01)] * 4, OPPOSITE),  # none as one of four; all of them at once
+        ([WEAKER, OPEN], UNDECIDED),  # that one is smaller does not say that the other fails
+        ([WEAKER, EQUAL], NO_ADVANTAGE),
         ([GOOD, of(-0.1, 0.99)], UNDECIDED),  # sure alone, and not as one of two
         ([GOOD, of(-0.1, 0.7)], LESS),
         ([GOOD, GOOD, BAD], OPPOSITE),

@@ -86,21 +86,21 @@ class Estimate:
 
 
 def of_all(estimates: Sequence[Estimate]) -> Verdict:
-    """The verdict on a claim that needs every one of its differences: reproduced if each is. That
-    some one is opposite, or smaller than claimed, is said with Holm's correction for their number.
+    """The verdict on a claim that needs every one of its differences: reproduced if each is, and
+    what all say, if they say the same. Else that some one is opposite, or smaller than claimed, is
+    said with Holm's correction for their number; of those that are not reproduced alone.
     """
     each = [estimate.verdict for estimate in estimates]
-    if len(set(each)) == 1 and (len(each) == 1 or each[0] in (*GOOD, Verdict.NOT_TESTED)):
+    if len(set(each)) == 1:
         return each[0]
     if set(each) == set(GOOD):
         return Verdict.SMALLER
     tested = [e for e in estimates if e.verdict is not Verdict.NOT_TESTED]
     bounds = {Verdict.OPPOSITE: 0, Verdict.NO_ADVANTAGE: 0.5, Verdict.LESS: 1}
     for verdict, share in bounds.items():
-        p = holm(np.array([e.p_below(share * e.printed) for e in tested]))
-        if (p <= ALPHA / 2).any():
-            same = verdict is Verdict.NO_ADVANTAGE and set(each) == {Verdict.EQUIVALENT}
-            return Verdict.EQUIVALENT if same else verdict
+        below = [1.0 if e.verdict in GOOD else e.p_below(share * e.printed) for e in tested]
+        if (holm(np.array(below)) <= ALPHA / 2).any():
+            return verdict
     return Verdict.UNDECIDED
 
 

@@ -192,8 +192,9 @@ def page(found: Sequence[Judged], trial: bool, stamp: str) -> list[str]:
         "the square root of 2.",
         "## How a verdict is reached",
         RULE.strip(),
-        "A claim about several comparisons that needs all of them is reproduced if each is; that "
-        "one is opposite or smaller is said after Holm's correction. One that needs some takes the "
+        "A claim about several comparisons that needs all of them is reproduced if each is; where "
+        "they do not all say the same, that one is opposite or smaller is said after Holm's "
+        "correction, if it is not reproduced alone. One that needs some takes the "
         "best of them, after the same correction. Differences are means over the columns, positive "
         "where the claim holds. Counts of columns are descriptive: beside ours stand what chance "
         "would give and what the paper's differences would give if they were exactly true.",

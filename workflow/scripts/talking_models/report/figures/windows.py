@@ -14,8 +14,10 @@ mark is filled where its interval leaves out zero. A gain should not hang on the
 
     @classmethod
     def needs(cls, plan, id):
-        config = plan.config
-        for table in (config.tables[each] for each in plan.tables_of_all):
+        config, tables = plan.config, plan.config.tables
+        # the main table's own windows before others
+        ids = sorted(plan.tables_of_all, key=lambda id: tables[id].claims_of != plan.main_id)
+        for table in (tables[id] for id in ids):
             splits = list(dict.fromkeys(split for _, split, _ in config.columns(table)))
             scratch = next((each for each in table.rows.values() if each == plan.scratch_row), None)
             if scratch and len(splits) > 1 and "window" in config.protocols[splits[0]]:
