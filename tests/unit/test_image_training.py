@@ -38,7 +38,7 @@ from talking_models.evidence import predict_images as evaluation
 from talking_models.models import MODELS
 from talking_models.models.base import Frozen
 from talking_models.models.files import load_trained, read
-from talking_models.models.layers import Layers
+from talking_models.models.layers import Layers, Streams
 from talking_models.training import devices, image_loop, image_teacher
 from talking_models.training import images as image_job
 from talking_models.training.image_loop import (
@@ -50,7 +50,7 @@ from talking_models.training.image_loop import (
 from talking_models.training.loader import in_order, plain
 from talking_models.training.loop import TrainingDiverged
 from talking_models.training.probe import fit_probe
-from talking_models.training.resume import key_of
+from talking_models.training.resume import Record, key_of
 
 SETTINGS = {
     "scratch": {},
@@ -165,6 +165,23 @@ def test_a_killed_job_goes_on_and_ends_as_an_undisturbed_one(
     assert not (tmp_path / "killed" / "checkpoint.safetensors").exists()
 
 
+def test_running_statistics_are_part_of_what_is_kept(tmp_path):
+    """As of the batch norms of a convolutional student."""
+
+    def begun():
+        net = nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4))
+        return net, torch.optim.SGD(net.parameters(), lr=0.1)
+
+    net, optimizer = begun()
+    net(torch.arange(15.0).view(5, 3)).square().sum().backward()
+    optimizer.step()
+    Record(tmp_path / "state", "key").save(1, net, optimizer)
+    other, optimizer = begun()
+    assert Record(tmp_path / "state", "key").load(other, optimizer, logging.getLogger()) == 1
+    assert differing(dict(other.state_dict()), dict(net.state_dict())) == set()
+    assert "1.running_var" in net.state_dict()
+
+
 def stopped(monkeypatch, folder, made, config, at=5):
     """Leave the checkpoint of a job that ends in the middle of step `at`."""
     take = image_loop.learning_rate
@@ -270,7 +287,7 @@ def test_the_learning_rate_rises_and_falls_as_half_a_cosine():
 def test_matrices_decay_and_modules_may_learn_at_a_rate_of_their_own():
     net = nn.ModuleDict({"a": nn.Linear(3, 2), "n": nn.LayerNorm(2)})
     net.cls_token = nn.Parameter(torch.zeros(1, 1, 2))
-    own = nn.ModuleDict({"e": nn.Linear(2, 2)})
+    own = nn.ModuleDict({"e": Layers(Streams([0], "e", stacked=False)).linear(2, 2)})
     training = {"learning_rate": 0.1, "module_learning_rate": 0.3, "momentum": 0.9}
     found = optimiser(net, own, training | {"optimiser": "adamw", "weight_decay": 0.05})
     assert isinstance(found, torch.optim.AdamW)

@@ -59,6 +59,18 @@ def test_dist_does_not_mind_scale_and_shift_and_a_constant_tells_nothing():
     assert problem.own() == {}
 
 
+@pytest.mark.parametrize("classes", [2, 5, 10, 100])
+def test_dist_leaves_a_new_classifier_to_the_labels(classes):
+    """Its outputs are all 0, and so is what they must be moved by."""
+    from talking_models.methods.dist import correlation
+
+    for axis in (-1, -2):
+        logits = torch.zeros(32, classes, requires_grad=True)
+        taught = torch.randn(32, classes, generator=torch.Generator().manual_seed(0)).softmax(-1)
+        correlation(logits.softmax(-1), taught, axis).sum().backward()
+        assert (logits.grad == 0).all()
+
+
 # --- RKD
 
 

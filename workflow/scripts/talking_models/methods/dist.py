@@ -4,7 +4,7 @@ from pydantic import Field
 
 from talking_models.methods.base import Method, MethodSettings, tuned
 
-SMALL = 1e-8
+SMALL = 1e-6  # of what varies less nothing can be said
 
 
 class DISTSettings(MethodSettings):
@@ -18,10 +18,12 @@ class DISTSettings(MethodSettings):
 
 
 def correlation(a, b, axis):
-    """Pearson's, along an axis, which goes; 0 where one of them does not vary."""
+    """Pearson's, along an axis, which goes; 0, also its gradient, where one of them does not vary,
+    as the outputs of a new classifier.
+    """
     a, b = (x - x.mean(axis, keepdim=True) for x in (a, b))
-    norms = a.square().sum(axis).sqrt() * b.square().sum(axis).sqrt()
-    return (a * b).sum(axis) / norms.clamp(min=SMALL)
+    norms = a.norm(dim=axis) * b.norm(dim=axis)
+    return (a * b).sum(axis) / norms.where(norms > SMALL, float("inf"))
 
 
 class DIST(Method):

@@ -92,7 +92,8 @@ def optimiser(
     groups = []
     for module, highest in rates.items():
         learn = {n: p for n, p in module.named_parameters() if p.requires_grad}
-        still = [p for n, p in learn.items() if p.dim() < 2 or n.endswith(STILL)]
+        # a method's biases and scales are of one row
+        still = [p for n, p in learn.items() if p.shape[:-1].numel() == 1 or n.endswith(STILL)]
         kept = {id(p) for p in still}
         matrices = [p for p in learn.values() if id(p) not in kept]
         for parameters, decay in ((matrices, training["weight_decay"]), (still, 0.0)):

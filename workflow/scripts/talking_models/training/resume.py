@@ -63,6 +63,7 @@ class Record:
             for key, value in optimizer.state[parameter].items():
                 if value is not None:
                     tensors[f"{key}.{name}"] = value
+        tensors |= {f"buffer.{name}": buffer for name, buffer in learner.named_buffers()}
         rows = {"history": self.history, "throughput": self.throughput}
         save(self.path, "checkpoint", tensors, {"key": self.key, "step": step, "logs": rows})
 
@@ -88,6 +89,8 @@ class Record:
                     if value is not None:  # a step's number stays where torch wants it
                         place = "cpu" if key == "step" else parameter.device
                         optimizer.state[parameter][key] = value.to(place).clone()
+            for name, buffer in learner.named_buffers():
+                buffer.copy_(tensors[f"buffer.{name}"])
         self.add(**about["logs"])
         log.info("going on from step %d", about["step"])
         return about["step"]
