@@ -7,6 +7,7 @@ from toys import LOG, TEACHER, TRAINING, fit_config, movielens
 from talking_models.data.parquet import write
 from talking_models.evidence.cost import COLUMNS, cost, run
 from talking_models.training.ratings import begin, fit
+from talking_models.training.teacher import CACHE_BYTES
 
 # of one example: each weight is met thrice, forwards, for its gradient and for its input's; those
 # of the categories' five words twice, as nothing is before them; a product and a sum each, and the
@@ -33,10 +34,14 @@ def test_a_student_takes_what_is_counted_by_hand_however_many_learn_together(see
     assert (found["parameters"], found["in_tables"], found["steps"]) == (337, 100, 30)
 
 
-def test_what_a_teacher_answers_is_looked_up(teacher):
-    """LD adds the square of another error, and no forward of the teacher."""
-    found = taken(fit_config("ld"), {"teacher": teacher})
-    assert found["flops"] == TRAINING["steps"] * (STEP + 2 * TRAINING["batch_size"])
+def test_what_a_teacher_answers_is_not_counted(teacher, monkeypatch):
+    """LD adds the square of another error, and no forward of the teacher, also where there is no
+    room for what it answers on all rows.
+    """
+    for room in (CACHE_BYTES, 0):
+        monkeypatch.setattr("talking_models.training.teacher.CACHE_BYTES", room)
+        found = taken(fit_config("ld"), {"teacher": teacher})
+        assert found["flops"] == TRAINING["steps"] * (STEP + 2 * TRAINING["batch_size"])
 
 
 def test_steps_of_the_student_alone_cost_less(teacher):

@@ -61,7 +61,9 @@ rule measure_cka_images:
             f"{JOB}/seed{seed}/models.safetensors".format(**wildcards, task=ALL)
             for seed in range(CONFIG.seeds_of(wildcards.data))
         ],
-        teachers=lambda wildcards: PLAN.seen_teacher(wildcards.data, wildcards.split)[1],
+        teachers=lambda wildcards: PLAN.seen_teacher(
+            wildcards.data, wildcards.split, wildcards.experiment
+        )[1],
         examples=f"{RESULTS}/{{data}}/{{split}}/{ALL}/slices/eval.yaml",
     output:
         csv=f"{RESULTS}/{{data}}/{{split}}/cka/{{experiment}}.csv",
@@ -81,7 +83,9 @@ rule measure_cka_images:
         mem_mb=per_attempt(8000),
         runtime=per_attempt(60),
     params:
-        form=lambda wildcards: CONFIG.form(PLAN.seen_teacher(wildcards.data, wildcards.split)[0]),
+        form=lambda wildcards: CONFIG.form(
+            PLAN.seen_teacher(wildcards.data, wildcards.split, wildcards.experiment)[0]
+        ),
         device=CONFIG.device.model_dump(),
         code=lambda wildcards: fingerprint(
             "talking_models.evidence.cka_images",

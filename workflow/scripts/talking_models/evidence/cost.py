@@ -14,6 +14,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from talking_models.data.parquet import read_items
 from talking_models.io import write_csv
+from talking_models.methods.base import Once
 from talking_models.models.checkpoint import Checkpoint
 from talking_models.training.loop import LOG_LINES
 from talking_models.training.ratings import Begun, begin, read_rows
@@ -30,9 +31,10 @@ def cost(begun: Begun, training: Mapping[str, Any]) -> dict[str, float]:
     batches, counts = begun.batches(training["batch_size"]), []
     steps = np.linspace(0, training["steps"], min(LOG_LINES, training["steps"]), endpoint=False)
     for step in map(int, steps):
-        for _ in range(2):  # the first looks up what a teacher answers on all rows
+        batch, teachers = next(batches), {id: Once(own) for id, own in begun.teachers.items()}
+        for _ in range(2):  # in the second pass all teachers have answered
             with FlopCounterMode(display=False) as counter:
-                loss = begun.method.loss(next(batches), begun.student, begun.teachers, step)
+                loss = begun.method.loss(batch, begun.student, teachers, step)
                 loss.total.sum().backward()
         counts.append(counter.get_total_flops())
     own, tables = begun.student.parameters(), begun.student.tables().values()

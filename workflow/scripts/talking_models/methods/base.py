@@ -157,19 +157,19 @@ class Method(Parts):
 
 
 class Once:
-    """A student whose states of one batch are computed once, whoever asks."""
+    """A model whose states of one batch are computed once, whoever asks."""
 
-    def __init__(self, student: LayeredModel) -> None:
-        self.student, self.states = student, None
+    def __init__(self, model: LayeredModel) -> None:
+        self.model, self.states = model, None
 
     def __call__(self, batch: Any) -> States:
         """The states of the batch, which is always the same."""
         if self.states is None:
-            self.states = self.student(batch)
+            self.states = self.model(batch)
         return self.states
 
     def __getattr__(self, name: str) -> Any:
-        return getattr(self.student, name)
+        return getattr(self.model, name)
 
 
 class Each(Method):

@@ -69,12 +69,12 @@ class Plan(Tables):
         rows = {row: id for row, id in table.rows.items() if id in config.experiments}
         return rows, list(dict.fromkeys(column[:2] for column in config.columns(table)))
 
-    def seen_teacher(self, data: str, split: str) -> tuple[str, list[str]]:
-        """The teacher that students of images are compared with, the first one of their table's,
-        and its files for each seed.
+    def seen_teacher(self, data: str, split: str, experiment: str) -> tuple[str, list[str]]:
+        """The teacher that an experiment's students of images are compared with, theirs or the
+        first of their table's others, and its files for each seed.
         """
-        rows, _ = self.seen
-        taught = next(id for id in rows.values() if self.config.teachers_of(id))
+        ids = (experiment, *self.seen[0].values())
+        taught = next(id for id in ids if self.config.teachers_of(id))
         files = []
         for seed in range(self.config.seeds_of(data)):
             own = self.image_files(data, split, taught, seed)
