@@ -41,7 +41,7 @@ table3: .venv/.installed ## Table 3 from raw ratings (CORES=2)
 
 tuned: .venv/.installed ## search all settings, or an EXPERIMENT's, and put the choice into config/tuned/ (DATA=ml-100k)
 	$(BIN)/snakemake --cores $(CORES) $(if $(EXPERIMENT),$(SEARCHED),tuned --config tuning=search)
-	PYTHONPATH=workflow/scripts $(BIN)/python workflow/scripts/keep_choices.py $(if $(EXPERIMENT),$(SEARCHED),results/$(DATA)/latest/tuning/*/choice.yaml)
+	PYTHONPATH=workflow/scripts $(BIN)/python workflow/scripts/keep_choices.py $(if $(EXPERIMENT),$(SEARCHED),results/$(DATA)/*/tuning/*/choice.yaml)
 
 quick: .venv/.installed ## Table 3 on two genres with few steps, in about a minute
 	$(BIN)/snakemake --cores $(CORES) results/quick/tables/table3.md --configfile config/quick.yaml

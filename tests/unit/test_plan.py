@@ -282,6 +282,16 @@ def test_the_teacher_of_a_share_has_learnt_from_all_rows():
     assert alone.training_config(student)["seeds"] == 1
 
 
+def test_a_share_is_drawn_once_in_a_search():
+    """Of the one task `all` the slices are drawn themselves, and others' are not."""
+    one = at("data.ml.tasks", {"by": "all", "names": []})
+    few = at("splits.few", {"kind": "latest", "share": 0.1})
+    odd = at("splits.few", {"kind": "latest", "share": 0.1, "eval": 0.2})
+    for over, draws in (([few], 1), ([odd], 1), ([one, few], 1), ([one, odd], 0)):
+        made = plan(*over)
+        assert ("share" in made.search(of(split="few", task="all"))) == draws
+
+
 def test_so_has_a_teacher_of_images():
     made = plan(at("splits.tenth", {"kind": "given", "share": 0.1}))
     found = made.image_files("digits", "tenth", "see")
@@ -296,7 +306,8 @@ def test_all_searches_are_those_of_each_data_set_and_of_the_splits_that_are_show
     shown = {"title": "F", "data": ["ml"], "split": "rolling", "rows": {"Talk": "talk"}}
     made = plan(at("splits.rolling", {"kind": "rolling", "windows": 2}), at("tables.few", shown))
     latest = [("ml", "latest", id) for id in ("teacher", "scratch", "talk")]
-    assert set(made.searches) == {*latest, ("ml", "rolling-1", "talk")}
+    rolling = [("ml", "rolling-1", id) for id in ("teacher", "talk")]
+    assert made.searches == [*latest, *rolling]
 
 
 def test_a_choice_says_what_it_was_made_on():

@@ -134,10 +134,12 @@ def test_only_what_measures_reads_eval_rows(dag):
 
 
 def test_the_student_alone_has_no_teacher_and_the_others_have_that_of_their_split(dag):
+    """Of a share of the rows, that of all of them, whose eval rows are the same."""
     alone = ("scratch", "scratch-long", "teacher", "teacher-random", "teacher-small")
     for job in dag:
         if job.rule == "train":
             split, experiment = job.wildcards["split"], job.wildcards["experiment"]
+            split = "latest" if split.startswith("share-") else split
             name = experiment.partition("-")[2]
             name = f"teacher-{name}" if name in ("random", "small") else "teacher"
             teacher = f"results/{DATA}/{split}/all/{name}/models.safetensors"
@@ -149,7 +151,7 @@ def test_nothing_that_trains_on_images_knows_an_eval_example(images):
     rules = {job.rule for job in images}
     assert {"train_images", "probe_teacher", "make_backbone", "split_images"} <= rules
     readers = {job.rule for job in images if any(map(is_eval, job.inputs))}
-    assert readers == {"evaluate_images"}
+    assert readers == {"evaluate_images", "evaluate_probes", "measure_cka_images"}
     students = [job for job in images if job.rule == "train_images"]
     assert len(students) == 3 * 10
     for job in students:

@@ -19,13 +19,6 @@ TUNING = f"{RESULTS}/{{data}}/{{split}}/tuning/{{experiment}}"
 # Those that take the best choice of some others.
 BEST = [id for id, experiment in CONFIG.experiments.items() if experiment.best_of]
 
-# The experiments of each data set whose choice is committed, and taken.
-COMMITTED = {
-    data: {id for id in CONFIG.searched(data) if PLAN.choice(data, CONFIG.default_split(data), id)}
-    for data in RATINGS
-}
-COMMITTED = {data: experiments for data, experiments in COMMITTED.items() if experiments}
-
 
 rule tuned:
     """Search all settings."""
@@ -41,15 +34,13 @@ rule tuned:
 rule take_choice:
     """Take a committed choice for what a search in this run would choose."""
     input:
-        in_repository([f"{CONFIG.tuned}/{{data}}/{{experiment}}.yaml"]),
+        lambda wildcards: in_repository(PLAN.takes(wildcards)),
     output:
         f"{TUNING}/chosen.yaml",
     log:
         f"{LOGS}/{{data}}/{{split}}/take_choice/{{experiment}}.log",
     wildcard_constraints:
-        data=one_of(COMMITTED),
-        split=one_of(map(CONFIG.default_split, COMMITTED)),
-        experiment=one_of(sorted(set.intersection(*COMMITTED.values())) if COMMITTED else ()),
+        data=one_of(RATINGS),
     localrule: True
     conda:
         "../../envs/results.yaml"

@@ -106,6 +106,14 @@ class Settings:
         own = f"{folder}/{self.source(split, experiment)}/{experiment}.yaml"
         return own if Path(own).exists() else f"{folder}/{experiment}.yaml"
 
+    def takes(self, wildcards: Any) -> list[str]:
+        """The committed choice that makes a search needless, or a file that is not there, so that
+        Snakemake searches.
+        """
+        place = wildcards.data, wildcards.split, wildcards.experiment
+        there = self.choice(*place, quiet=True) is not None
+        return [self.committed(*place) if there else f"{self.config.tuned}/nothing"]
+
     def source(self, split: str, experiment: str) -> str:
         """The split whose search chooses for an experiment or teacher on another: of its windows
         and draws the first; for a teacher, that of all rows.
@@ -199,6 +207,10 @@ class Settings:
         """A file of the search in this run that chooses for an experiment or teacher."""
         return self.path(data, self.source(split, experiment), "tuning", experiment, file)
 
+    def _drawn_already(self, data: str, split: str) -> bool:
+        """Whether the rows that folds are cut from are a share themselves, as of the one task."""
+        return self.of_all_rows(split) == split and [*self.config.tasks(data)] == [ALL]
+
     def search(self, wildcards: Any) -> dict[str, Any]:
         """How one experiment is searched on a split; an ablation keeps its steps."""
         config, experiment = self.config, wildcards.experiment
@@ -212,7 +224,7 @@ class Settings:
             search["trials"] = trials
         if config.is_teacher(experiment):
             search["steps"] = steps
-        elif split.share < 1:
+        elif split.share < 1 and not self._drawn_already(wildcards.data, wildcards.split):
             search |= {key: protocol[wildcards.split].get(key, 0) for key in ("share", "draw")}
         if config.experiment(experiment).choose:
             search |= {"steps": None, "every": None}

@@ -268,7 +268,7 @@ class Tables(Jobs):
     @property
     def searches(self) -> list[tuple[str, str, str]]:
         """All searches, data, split, experiment: those of each data set's own split, and those of
-        others that tables and curves show.
+        others that tables and curves show, with their teachers'.
         """
         config = self.config
         ratings = [data for data in config.data if config.family(data) == "ratings"]
@@ -279,5 +279,8 @@ class Tables(Jobs):
         ]
         for shown in (*config.tables.values(), *config.curves.values()):
             for data, split, _, id in self.jobs(shown) if shown.data[0] in ratings else ():
-                found += [(data, self.source(split, each), each) for each in self.searched_for(id)]
+                ids = self.searched_for(id)
+                taught = (teacher for each in ids for teacher in config.teachers_of(each))
+                ids = [*filter(config.is_teacher, taught), *ids]
+                found += [(data, self.source(split, each), each) for each in ids]
         return list(dict.fromkeys(found))
