@@ -241,6 +241,15 @@ def test_rules_hear_of_it_while_the_jobs_are_planned():
             asked(place)
 
 
+def test_peers_of_images_start_from_the_students_weights():
+    models = {"net": {"kind": "timm", "name": "test_resnet", "image_size": 384, "cut": [1, 2]}}
+    peer = {"method": "mutual", "student": "vit-student", "peers": ["net"]}
+    said = line({"models": models, "experiments": {"both": peer}})
+    assert said.startswith(
+        "experiments.both.peers: found 'net' (text); net starts from the weights"
+    )
+
+
 def test_trials_have_steps_for_what_they_try():
     over = {
         **at("experiments.talk.settings.student_steps", 100),

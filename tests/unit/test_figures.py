@@ -308,6 +308,9 @@ def without(given, name):
     return {key: value for key, value in given.items() if key != name}
 
 
+ABOUT = GAINS | {"title": "When it pays", "searched": {"rows": {}, "like": {}}}
+
+
 def drawn_shares(folder):
     """Predictions of two draws of a tenth, a seed each, and of all rows: LD gains on the tenth."""
     random, paths = np.random.default_rng(0), []
@@ -326,9 +329,8 @@ def drawn_shares(folder):
 
 
 def test_gains_are_mean_differences_with_intervals_of_all_draws_together(tmp_path):
-    paths = drawn_shares(tmp_path)
-    about = GAINS | {"title": "When it pays"}
-    curves.run(paths, [], about, "Toy.", tmp_path / "c.csv", tmp_path / "c.md")
+    paths, about = drawn_shares(tmp_path), ABOUT
+    curves.run(paths, [], [], about, "Toy.", tmp_path / "c.csv", tmp_path / "c.md")
     found = pd.read_csv(tmp_path / "c.csv").set_index(["split", "line"])
     tenth = collect([path for path in paths if "tenth" in str(path)], "rmse")
     scratch = tenth.values[tenth.experiments.index("scratch")].mean()
@@ -355,8 +357,8 @@ def costs_of(folder):
 
 
 def test_what_training_takes_stands_beside_the_gains(tmp_path):
-    files, about = (drawn_shares(tmp_path), costs_of(tmp_path)), GAINS | {"title": "When it pays"}
-    curves.run(*files, about, "Toy.", tmp_path / "c.csv", tmp_path / "c.md")
+    files, about = (drawn_shares(tmp_path), costs_of(tmp_path)), ABOUT
+    curves.run(*files, [], about, "Toy.", tmp_path / "c.csv", tmp_path / "c.md")
     lines = (tmp_path / "c.md").read_text().splitlines()
     assert "| scratch | 5,000 | 2,000 | 2 (1×) | 2 (1×) |" in lines
     assert "| TD | 5,000 | 2,000 | 20 (10×) | 20 (10×) |" in lines

@@ -18,17 +18,32 @@ def done(complete=24, bounds=()):
 def test_trials_and_bounds_are_said_by_row(tmp_path):
     files = [
         choice(tmp_path / "ld.yaml", **done()),
-        choice(tmp_path / "fd/choice.yaml", **done(23, ["settings.weight", "training.steps"])),
+        choice(
+            tmp_path / "tuning/fd/choice.yaml", **done(23, ["settings.weight", "training.steps"])
+        ),
         choice(tmp_path / "td.yaml", best="one", scores={"one": 1.0, "two": 1.1}),
         choice(tmp_path / "one.yaml", **done()),
+        choice(tmp_path / "two.yaml", **done(23, ["settings.w1"])),
     ]
-    rows = {"LD": "ld", "FD": "fd", "TD": "td", "By hand": "hand"}
-    assert said(rows, files) == (
-        "Searched: 24 of 24 trials complete (LD, TD); 23 of 24 trials complete (FD). At an end of "
-        "what was searched: FD's weight, FD's steps."
+    rows = {"LD": "ld", "FD": "fd", "TD": "td", "By hand": "hand", "No L_MC": "odd"}
+    assert said({"rows": rows, "like": {"No L_MC": "td"}}, files) == (
+        "Searched: 24 of 24 trials complete (LD); 23 of 24 trials complete (FD); 47 of 48 trials "
+        "complete (TD). At an end of what was searched: FD's weight, FD's steps. Settings of "
+        "others, but for what each row changes: those of `td`: No L_MC."
+    )
+
+
+def test_searches_of_two_splits_are_both_said(tmp_path):
+    files = [
+        choice(tmp_path / "ld.yaml", **done()),
+        choice(tmp_path / "share-10-1/ld.yaml", **done(12, ["settings.weight"])),
+    ]
+    assert said({"rows": {"LD": "ld"}, "like": {}}, files) == (
+        "Searched: 24 of 24 trials complete (LD); 12 of 24 trials complete (LD). At an end of what "
+        "was searched: LD's weight."
     )
 
 
 def test_nothing_is_said_of_what_was_not_searched(tmp_path):
-    assert said({"By hand": "hand"}, []) == ""
-    assert said({"TD": "td"}, [choice(tmp_path / "td.yaml", trials=8)]) == ""
+    assert said({"rows": {"By hand": "hand"}, "like": {}}, []) == ""
+    assert said({"rows": {"TD": "td"}, "like": {}}, [choice(tmp_path / "td.yaml", trials=8)]) == ""

@@ -64,6 +64,7 @@ ABOUT = {
     "names": {"ml": "MovieLens"},
     "units": {"ml": "stars"},
     "untuned": [],
+    "searched": {"rows": {}, "like": {}},
 }
 
 

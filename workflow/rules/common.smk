@@ -109,6 +109,12 @@ def in_repository(paths):
     return [local(path) for path in paths]
 
 
+def choice_inputs(shown):
+    """What searches chose for a table or curve; a committed choice is the repository's own."""
+    found = PLAN.choices_of(shown)
+    return in_repository(found) if CONFIG.tuning == "committed" else found
+
+
 def figure_inputs(wildcards):
     """What a figure is drawn from; committed trials are the repository's own."""
     return {

@@ -21,11 +21,7 @@ rule make_table:
         references=lambda wildcards: PLAN.references("metrics.csv", wildcards.table),
         predictions=lambda wildcards: PLAN.table_files("predictions.parquet", wildcards.table),
         lines=lambda wildcards: PLAN.references("predictions.parquet", wildcards.table),
-        choices=lambda wildcards: (
-            in_repository(PLAN.choices_of(wildcards.table))
-            if CONFIG.tuning == "committed"
-            else PLAN.choices_of(wildcards.table)
-        ),
+        choices=lambda wildcards: choice_inputs(wildcards.table),
         histories=lambda wildcards: PLAN.histories(wildcards.table),
         paper=lambda wildcards: in_repository(
             filter(None, [CONFIG.tables[wildcards.table].paper, CONFIG.paper])
@@ -71,6 +67,7 @@ rule make_curve:
             PLAN.config.curves[wildcards.curve],
         ),
         costs=lambda wildcards: PLAN.costs(wildcards.curve),
+        choices=lambda wildcards: choice_inputs(wildcards.curve),
     output:
         csv=report(
             f"{RESULTS}/tables/{{curve}}.csv",

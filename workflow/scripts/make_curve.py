@@ -8,6 +8,7 @@ params = snakemake.params
 run(
     snakemake.input.predictions,
     snakemake.input.costs,
+    snakemake.input.choices,
     params.about,
     params.stamp,
     csv=snakemake.output.csv,

@@ -273,6 +273,15 @@ def _jobs(config: Config) -> Iterator[Problem]:
                     f"its teacher {teacher}: both are shown the same pixels"
                 )
                 yield against((*path, "teachers"), teacher, text)
+        whole = {m: getattr(config.models[m], "of", None) or m for m in company}
+        for peer in config.peers_of(id) if families == {"images"} else ():
+            if whole[peer] != whole[experiment.student]:
+                text = (
+                    f"{peer} starts from the weights of {whole[peer]}, the student "
+                    f"{experiment.student} from those of {whole[experiment.student]}: of images "
+                    "all who learn in a job start from the same"
+                )
+                yield against((*path, "peers"), peer, text)
         size = given.get("batch_size", 0)
         micro = given.get("micro_batch_size") or max(1, size // devices)
         if families == {"images"} and not wrong and size % (micro * devices):

@@ -27,7 +27,8 @@ class Tables(Jobs):
 
     def __init__(self, config: Config, given: Mapping[str, Any] | None = None) -> None:
         super().__init__(config, given)
-        self.config = config = self.with_the_best()
+        self.asked, self.config = config, self.with_the_best()
+        config = self.config
         tables, curves = config.tables, config.curves
         self.tables_of_all = [id for id, table in tables.items() if table.in_all]
         self.along_splits = [id for id, c in curves.items() if c.splits and c.in_all]
@@ -101,16 +102,28 @@ class Tables(Jobs):
             found |= dict.fromkeys(self.evidence("history.csv", jobs, shown))
         return list(found)
 
-    def choices_of(self, table: str) -> list[str]:
-        """The files that say what searches chose for a table's rows."""
-        shown = self.config.tables[table]
+    def choices_of(self, id: str) -> list[str]:
+        """The files that say what searches chose for the rows of a table, or lines of a curve."""
+        shown = {**self.asked.tables, **self.asked.curves}[id]
         found = [
             file
             for data, split, _ in self.config.columns(shown)
-            for id in shown.rows.values()
-            for file in self.choice_files(data, split, id)
+            for each in self.searched(id)["rows"].values()
+            for file in self.choice_files(data, split, each)
         ]
         return list(dict.fromkeys(found))
+
+    def searched(self, id: str) -> dict[str, Any]:
+        """What the rows of a table, or lines of a curve, are called and were searched as, see
+        `report.searches`; what they are compared with is among them.
+        """
+        shown = {**self.asked.tables, **self.asked.curves}[id]
+        rows = dict(shown.named)
+        if shown.against not in (None, *rows.values()):
+            rows = {shown.against: shown.against, **rows}
+        entries = {row: self.config.experiment(made) for row, made in rows.items()}
+        like = {row: e.like for row, e in entries.items() if e.like and not e.choose}
+        return {"rows": rows, "like": like}
 
     def references(self, file: str, *tables: str) -> list[str]:
         """One file of the reference lines of tables' columns."""
@@ -162,6 +175,7 @@ class Tables(Jobs):
             "references": self.lines_of(table),
             "lines": LINES[config.family(table.data[0])],
             "untuned": [row for row in tuned if any(tuned.values()) and not tuned[row]],
+            "searched": self.searched(id),
         }
 
     def costs(self, id: str) -> list[str]:
@@ -190,6 +204,7 @@ class Tables(Jobs):
                 part: value for value, split in curve.splits.items() for part in config.parts(split)
             },
             "names": {data: config.data[data].name or data for data in curve.data},
+            "searched": self.searched(id),
         }
 
     def judged_on(self) -> dict[str, dict[str, Any]]:

@@ -9,6 +9,7 @@ import pandas as pd
 from talking_models.evidence.intervals import collect, difference
 from talking_models.io import write_csv
 from talking_models.metrics import METRICS
+from talking_models.report import searches
 from talking_models.report.markdown import grid, interval, write
 
 COLUMNS = [
@@ -64,13 +65,13 @@ def page(found: pd.DataFrame, about: Mapping[str, Any], stamp: str) -> list[str]
     for data, own in found.groupby("data", sort=False):
         values, rows, takes = own["split"].unique(), [], []
         for line, cells in own.groupby("line", sort=False):
-            said = [line]
+            texts = [line]
             for cell in cells.itertuples():
                 change = interval(cell.gain, cell.low, cell.high)
                 better = cell.low > 0 if metric.maximize else cell.high < 0
                 change = f"**{change}**" if better else change
-                said.append(f"{cell.level:.4f}" if line == about["against"] else change)
-            rows.append(said)
+                texts.append(f"{cell.level:.4f}" if line == about["against"] else change)
+            rows.append(texts)
             takes.append([line, *spent(cells, own[own["line"] == about["against"]])])
         parts += [f"## {about['names'][data]}", grid(["", *values], rows)]
         if own["flops"].notna().any():
@@ -97,15 +98,17 @@ def spent(cells: pd.DataFrame, others: pd.DataFrame) -> list[str]:
 def run(
     predictions: Sequence[str | Path],
     costs: Sequence[str | Path],
+    choices: Sequence[str | Path],
     about: Mapping[str, Any],
     stamp: str,
     csv: str | Path,
     md: str | Path,
 ) -> None:
-    """From files of predictions, and of costs, to the table of a curve; `about` is what the plan
-    says of it.
+    """From files of predictions, of costs and of choices to the table of a curve; `about` is what
+    the plan says of it.
     """
     keys = ("lines", "against", "metric", "splits")
     found = gains(predictions, *(about[key] for key in keys), costs)
     write_csv(csv, found)
-    write(md, page(found, about, stamp))
+    note = searches.said(about["searched"], choices)
+    write(md, [*page(found, about, stamp), *filter(None, [note])])

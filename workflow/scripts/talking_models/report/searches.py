@@ -8,27 +8,38 @@ from typing import Any
 import yaml
 
 
-def said(rows: Mapping[str, str], choices: Iterable[str | Path]) -> str:
+def said(searched: Mapping[str, Any], choices: Iterable[str | Path]) -> str:
     """In words; "" if nothing was searched.
 
     Args:
-        rows: row names with their experiments.
+        searched: `rows`, names with their experiments as configured, and `like`, names with the
+            experiment whose settings they take, where they have no search of their own.
         choices: files of choices, `<experiment>.yaml` or `<experiment>/choice.yaml`, also of those
-            that a row takes the best of.
+            that a row takes the best of; of several splits, each has a folder.
     """
-    found: dict[str, dict[str, Any]] = {}
+    folders: dict[Path, dict[str, Any]] = defaultdict(dict)
     for path in map(Path, choices):
+        made = path.parent if path.stem == "choice" else path.with_suffix("")
         about = yaml.safe_load(path.read_text(encoding="utf-8"))["about"]
-        found[path.parent.name if path.stem == "choice" else path.stem] = about.get("search", {})
-    trials, bounds = defaultdict(list), []
-    for row, id in rows.items():
-        taken = found.get(id, {})
-        search = found.get(taken.get("best", id), {})
-        if "complete" in search:
-            trials[search["complete"], search["trials"]].append(row)
-            bounds += [f"{row}'s {key.partition('.')[2]}" for key in search["at_bound"]]
-    if not trials:
+        folders[made.parent][made.name] = about.get("search", {})
+    counts, ends, others = defaultdict(dict), {}, defaultdict(list)
+    for row, id in searched["rows"].items():
+        for found in folders.values():
+            taken = found.get(id, {})
+            tried = [found.get(member, {}) for member in taken.get("scores", [id])]
+            if all("complete" in search for search in tried):
+                counts[sum(s["complete"] for s in tried), sum(s["trials"] for s in tried)][row] = id
+                bounds = found[taken.get("best", id)]["at_bound"]
+                ends |= dict.fromkeys(f"{row}'s {key.partition('.')[2]}" for key in bounds)
+    if not counts:
         return ""
-    counts = [f"{c} of {n} trials complete ({', '.join(of)})" for (c, n), of in trials.items()]
-    ends = f" At an end of what was searched: {', '.join(bounds)}." if bounds else ""
-    return f"Searched: {'; '.join(counts)}.{ends}"
+    for row, other in searched["like"].items():
+        others[other].append(row)
+    parts = [f"{c} of {n} trials complete ({', '.join(of)})" for (c, n), of in counts.items()]
+    parts = [f"Searched: {'; '.join(parts)}."]
+    if ends:
+        parts.append(f"At an end of what was searched: {', '.join(ends)}.")
+    if others:
+        taken = (f"those of `{other}`: {', '.join(rows)}" for other, rows in others.items())
+        parts.append(f"Settings of others, but for what each row changes: {'; '.join(taken)}.")
+    return " ".join(parts)

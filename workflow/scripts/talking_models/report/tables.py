@@ -183,7 +183,7 @@ def run(
     first = on_first(scores, predictions, paper, about["metric"])
     beside = page.beside_paper(tidy(about, about["rows"], first, paper, published), remarks)
     write_csv(csv, cells)
-    notes = " ".join(filter(None, [page.notes(), searches.said(about["rows"], choices)]))
+    notes = " ".join(filter(None, [page.notes(), searches.said(about["searched"], choices)]))
     more = [
         *strata.block(about, predictions, lines),
         *fidelity.block(about, predictions),
