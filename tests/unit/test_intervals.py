@@ -107,6 +107,7 @@ def test_units_of_unequal_size_have_fewer_degrees_of_freedom():
 
 def test_the_mean_over_columns_stands_behind_them():
     assert with_mean(np.array([[1.0, 3.0]])).tolist() == [[1, 3, 2]]
+    assert with_mean(np.array([[1.0, 3.0]]), weights=np.array([3, 1])).tolist() == [[1, 3, 1.5]]
     world = World(tasks=3, users=60, worth=40, rows=600).sample(0)
     found = difference(world, "other", "td")
     assert found.estimate.shape == found.error.shape == found.p.shape == (4,)

@@ -467,7 +467,7 @@ def test_a_choice_is_written_as_the_configuration_reads_it(tmp_path):
     found = read_choice(tmp_path / "td.yaml")
     assert found.about == {"data": "x", "split": "y"}
     assert found.begun.model_dump() == {part: BASE[part] for part in ("training", "settings")}
-    assert found.chosen["war"].model_dump() == chosen["war"]
+    assert found.chosen["war"].model_dump(exclude_none=True) == chosen["war"]
     assert read_chosen(tmp_path / "td.yaml")["chosen"] == chosen
 
 

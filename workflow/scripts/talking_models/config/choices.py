@@ -28,6 +28,7 @@ class Chosen(Change):
     """What a search chose for a task."""
 
     validation_rmse: float | None = None
+    validation_error: float | None = None  # of images
 
 
 class Choice(BaseModel):

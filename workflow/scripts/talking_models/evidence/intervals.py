@@ -58,6 +58,13 @@ class Evidence:
         """(C,) how many units each column has."""
         return (self.rows > 0).sum(axis=-1)
 
+    @property
+    def worth(self) -> np.ndarray:
+        """(C,) how many units of equal size each column's are worth, (sum n)^2 / sum n^2: by the
+        counts of rows, whatever was predicted for them.
+        """
+        return self.rows.sum(axis=-1) ** 2 / np.maximum((self.rows**2).sum(axis=-1), 1)
+
     @cached_property
     def per_seed(self) -> np.ndarray:
         """(E, C, S) the metric of each seed."""
@@ -144,9 +151,10 @@ def _of_common_seeds(files: Sequence[str]) -> list[str]:
     ]
 
 
-def with_mean(values: np.ndarray, axis: int = -1) -> np.ndarray:
-    """Behind the columns, an axis of C, the mean over them."""
-    return np.concatenate([values, values.mean(axis=axis, keepdims=True)], axis=axis)
+def with_mean(values: np.ndarray, axis: int = -1, weights: np.ndarray | None = None) -> np.ndarray:
+    """Behind the columns, an axis of C, the mean over them, perhaps with weights (C,)."""
+    mean = np.average(values, axis, weights, keepdims=True)
+    return np.concatenate([values, mean], axis=axis)
 
 
 @dataclass(frozen=True)
@@ -187,11 +195,16 @@ class Difference:
         return np.where(self.error > 0, quantile * self.error, np.nan)
 
 
-def difference(evidence: Evidence, one: str, other: str) -> Difference:
-    """A metric of `one` minus that of `other`, paired by unit and seed."""
+def difference(
+    evidence: Evidence, one: str, other: str, weights: np.ndarray | None = None
+) -> Difference:
+    """A metric of `one` minus that of `other`, paired by unit and seed; `weights` (C,) are of the
+    mean over the columns.
+    """
     a, b = (evidence.experiments.index(id) for id in (one, other))
-    per_seed = with_mean(evidence.per_seed[a] - evidence.per_seed[b], axis=0)  # (C + 1, S)
-    influence = with_mean(evidence.influence(one) - evidence.influence(other), axis=0)
+    apart = evidence.per_seed[a] - evidence.per_seed[b]
+    per_seed = with_mean(apart, 0, weights)  # (C + 1, S)
+    influence = with_mean(evidence.influence(one) - evidence.influence(other), 0, weights)
     units = np.concatenate([evidence.rows, evidence.rows.sum(axis=0, keepdims=True)])  # (C + 1, U)
     variance, share = two_way(per_seed, influence, (units > 0).sum(axis=-1))
     freedom = degrees_of_freedom(variance, share, units, evidence.seeds)

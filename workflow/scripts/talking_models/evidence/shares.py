@@ -33,7 +33,7 @@ def shares(
                 )
                 if steps.empty:  # it was not trained
                     continue
-                norms = steps.dropna(subset="label").mean()
+                norms = steps[steps["label"] > 0].mean()  # others do not train the student
                 found.append((norms / norms["label"]).drop("label").rename(experiment))
     if not found:
         return pd.DataFrame()

@@ -27,7 +27,8 @@ from talking_models.report.significance import evidence_of
 
 COLUMNS = [
     "claim", "text", "on", "verdict", "verdict_sqrt2", "quantity", "metric", "estimate", "low",
-    "high", "p", "detectable", "paper", "holds_in", "paper_holds_in", "of",
+    "high", "weighted", "weighted_low", "weighted_high", "p", "detectable", "paper", "holds_in",
+    "paper_holds_in", "of",
 ]  # fmt: skip
 RULE = verdicts.__doc__.split("\n\n", 1)[1]
 
@@ -116,6 +117,7 @@ def judge(
     found = [
         {"quantity": f"{one[1]} over {other[1]}"}
         | compared(difference(evidence, ids[one], ids[other]), printed[one] - printed[other])
+        | by_worth(difference(evidence, ids[one], ids[other], evidence.worth))
         for one, other in claim.pairs
         if (printed[one] - printed[other]).mean() > 0
     ]
@@ -158,6 +160,13 @@ def compared(change: Difference, printed: np.ndarray) -> dict[str, Any]:
     }
 
 
+def by_worth(change: Difference) -> dict[str, float]:
+    """The mean over columns with weights by how many users each is worth, and its interval."""
+    found = Estimate(change.sign * change.estimate[-1], change.error[-1], change.freedom[-1], 0.0)
+    low, high = found.ends()
+    return {"weighted": found.value, "weighted_low": low, "weighted_high": high}
+
+
 def said(verdict: Verdict, trial: bool) -> str:
     """A verdict in words: bold, if there is one and the run is no trial."""
     if verdict in (Verdict.NOT_RUN, Verdict.NOT_SHOWN, Verdict.NOT_TESTED):
@@ -196,18 +205,22 @@ def page(found: Sequence[Judged], trial: bool, stamp: str) -> list[str]:
         "they do not all say the same, that one is opposite or smaller is said after Holm's "
         "correction, if it is not reproduced alone. One that needs some takes the "
         "best of them, after the same correction. Differences are means over the columns, positive "
-        "where the claim holds. Counts of columns are descriptive: beside ours stand what chance "
+        "where the claim holds; beside them the mean with weights by how many users (or images) of "
+        "equal size each column's are worth, which no prediction moves. Counts of columns are "
+        "descriptive: beside ours stand what chance "
         "would give and what the paper's differences would give if they were exactly true.",
     ]
-    head = ["Mean over columns", "Ours", "The paper", "Alone", "Holds in (chance; the paper's)"]
+    head = ["Mean over columns", "Ours", "Weighted", "The paper", "Alone"]
+    head.append("Holds in (chance; the paper's)")
     for judged in found:
         lines = []
         for pair in judged.pairs:
             ours = interval(pair["estimate"], pair["low"], pair["high"])
+            weighted = interval(*(pair[f"weighted{end}"] for end in ("", "_low", "_high")))
             theirs, alone = f"{pair['paper']:+.4f}", str(pair["own"].verdict)
             holds = f"{pair['holds_in']} of {pair['of']}"
             holds += f" ({pair['of'] / 2:.1f}; {pair['expected']:.1f})"
-            lines.append([pair["quantity"], ours, theirs, alone, holds])
+            lines.append([pair["quantity"], ours, weighted, theirs, alone, holds])
         if judged.on == columns[0]:
             quote = f"The paper: “{judged.claim.quote}”."
             parts += [f"## {judged.claim.id}. {judged.claim.text}", quote]

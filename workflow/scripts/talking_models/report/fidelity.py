@@ -35,7 +35,9 @@ def of_classes(student: pd.DataFrame) -> tuple[float, float]:
 
 
 def block(about: Mapping[str, Any], predictions: Sequence[str | Path]) -> list[str]:
-    """Of a table's page, of ratings where a teacher is a row of it; nothing else."""
+    """Of a table's page: of ratings where a teacher is a row of it, of images where students were
+    held beside theirs.
+    """
     files: dict[str, list[str]] = {}
     for path in dict.fromkeys(map(str, predictions)):
         parts = Path(path).parts
@@ -48,13 +50,15 @@ def block(about: Mapping[str, Any], predictions: Sequence[str | Path]) -> list[s
             heads = ("The teacher's class", "KL from its probabilities")
             lines.append([row, f"{same:.1%}", f"{apart:.3f}"])
             continue
-        for teacher in about["teachers"].get(id, ()):
+        teachers = about["teachers"].get(id, ())
+        for teacher in teachers:
             if teacher in frames and id in frames and "user" in frames[id]:
                 near, ranks = likeness(frames[id], frames[teacher])
-                lines.append([row, f"{near:.4f}", f"{ranks:.3f}"])
+                name = f"{row}: {teacher}" if len(teachers) > 1 else row
+                lines.append([name, f"{near:.4f}", f"{ranks:.3f}"])
     note = (
-        "A student's predictions of the evaluation rows beside those of the teacher of its seed, "
-        "the first of several; means over tasks and seeds. To be near the teacher is no aim of its "
-        "own."
+        "A student's predictions of the evaluation examples beside those of the teacher of its "
+        "seed, of images the first of several; means over tasks and seeds. To be near the teacher "
+        "is no aim of its own."
     )
     return ["## How near the teacher", grid(["Method", *heads], lines), note] if lines else []

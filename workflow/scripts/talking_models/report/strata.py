@@ -60,5 +60,6 @@ def block(
         [row, *("none" if pd.isna(x) else f"{x:.{metric.digits}f}" for x in table.loc[id])]
         for row, id in named.items()
     ]
-    note = "Means over tasks. The training rows are those of the task, which its student saw."
+    note = "Means over tasks, and over windows or draws where there are several, which the table "
+    note += "above pools. The training rows are those of the task, which its student saw."
     return ["## By the user's training rows", grid(head, lines), note]

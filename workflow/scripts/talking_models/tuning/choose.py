@@ -25,6 +25,7 @@ from talking_models.tuning.space import TRAINING
 WINDOW = 7  # looks that a parabola is fitted to
 LONGER = 3e-4  # of RMSE: what more steps must gain; taught students' curves stay flat for long
 SCORE = "validation_rmse"  # of a choice, on each task that trials were scored on
+ERROR = "validation_error"  # of images: the share that is told wrong
 EDGE = 0.05  # of a space's width: a choice nearer to its end lies at a bound
 
 
@@ -117,7 +118,8 @@ def described(
         if look + 1 >= search["steps"] // search["every"]:
             bounds.append("training.steps")
     rmse = scores[trial, look].groupby("task", sort=False).mean()
-    scored = {task: {SCORE: round(float(value), 6)} for task, value in rmse.items()}
+    score = ERROR if "image_steps" in search else SCORE
+    scored = {task: {score: round(float(value), 6)} for task, value in rmse.items()}
     chosen = {task: change | scored.get(task, {}) for task in serves}
     about = {
         "trials": len(trials),

@@ -9,8 +9,9 @@ class Shares(Figure):
     title = "Gain along splits"
     caption = """\
 The metric minus that of the experiment at 0, as a mean over tasks, along shares of a task's
-training rows; everything else is the same, also the teacher, which has all rows. Bands are 95%
-intervals over users and seeds, each point's own. A line on the better side of 0 pays, as far as
+training examples. Teachers have all of them. The page of the same name says where settings were searched:
+those of all examples are not those of a share. Bands are 95% intervals over users (or images) and
+seeds, each point's own. A line on the better side of 0 pays, as far as
 its band leaves 0 out."""
 
     @classmethod
@@ -41,7 +42,7 @@ its band leaves 0 out."""
                 panel.fill_between(range(len(values)), own["low"], own["high"], **band)
             panel.set(title=names[data])
             panel.set_xticks(range(len(values)), values)
-        drawn.supxlabel("share of the task's training rows")
+        drawn.supxlabel("share of the task's training examples")
         drawn.supylabel(f"{METRICS.get(metric).title} minus that of {against}")
         style.legend(panels[0], 4)
         return drawn
