@@ -1,6 +1,7 @@
 """Every key with values of every wrong kind: a `ConfigError` that names it, and no other error."""
 
 import datetime
+import random
 
 import jsonschema
 import pytest
@@ -10,6 +11,7 @@ from talking_models.config import Config, ConfigError, docs, load
 from talking_models.config.merge import merge
 from talking_models.config.sections import REGISTRIES
 from talking_models.methods import METHODS
+from talking_models.plan import Plan
 
 VALUES = [
     None, True, False, 0, -1, 10**30, 1.5, -0.5, float("nan"), float("inf"), "", "x", "~", "Big Id",
@@ -65,9 +67,12 @@ def test_there_are_keys_of_every_section():
 
 
 def said(raw):
-    """The words in which a configuration is refused; empty if it is taken."""
+    """The words in which a configuration is refused; empty if it is taken, and planned with."""
     try:
-        load(raw)
+        made = Plan(load(raw))
+        made.results, made.searches, made.steps, made.figure_files  # noqa: B018
+        for id in made.tables_of_all:
+            made.about(id), made.stamp(id), made.choices_of(id)
     except ConfigError as error:
         return str(error)
     return ""
@@ -92,3 +97,27 @@ def test_no_value_of_a_key_gives_another_error(path, over, schema):
             assert path.partition(".<")[0].rpartition(".")[0] in words[-1]
             assert "problem" in words[-1].partition("\n")[0]
     assert any(words)
+
+
+FEW = [0, 1, 2, 3, 10, 1000, 0.1, 0.9, True, None, "all", "latest", "talk", ["teacher"], *VALUES]
+
+
+def fitting(schema):
+    """Values that a key takes by itself, or any."""
+    schema = {key: value for key, value in schema.items() if key != "required"}
+    enum = schema.get("enum", [])
+    return [*enum, *filter(jsonschema.Draft202012Validator(schema).is_valid, FEW)] or FEW
+
+
+def test_no_two_keys_together_give_another_error():
+    """Neighbours that may contradict each other, and keys from anywhere."""
+    draw, taken = random.Random(0), 0
+    for _ in range(800):
+        first = draw.choice(KEYS)
+        section = first[0].partition(".")[0]
+        near = [key for key in KEYS if key[0].partition(".")[0] == section]
+        given = whole({})
+        for path, over, schema in (first, draw.choice(draw.choice([near, KEYS]))):
+            given = merge(merge(given, over), at(path, draw.choice(fitting(schema))))
+        taken += not said(given)
+    assert 100 < taken < 700

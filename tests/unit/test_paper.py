@@ -1,6 +1,7 @@
 """The published numbers and facts from files, and what is said of files that are none."""
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from talking_models.errors import SourceError
@@ -77,8 +78,14 @@ def test_what_has_no_counterpart_is_said(tmp_path):
     published = numbers(file(tmp_path, f"{HEAD}\nScratch,Drama,1.01,0.1\nTD,Drama,1.02,0.1\n"))
     (said,) = unmatched(published, ["Scratch", "TD"], ["Genre 1", None])
     assert "None of the published columns (Drama) is one of ours" in said
-    (said,) = unmatched(published, ["scratch", "TD"], ["Drama"])
-    assert said == "The published table has no row 'scratch'."
+    said = unmatched(published, ["scratch", "TD"], ["Drama"])
+    assert said == [
+        "The published table has no row 'scratch'.",
+        "Published and not shown here: row Scratch.",
+    ]
+    more = pd.concat([published, published.rename({"TD": "TDD", "Drama": "Genre 11"})])
+    (said,) = unmatched(more, ["Scratch", "TD"], ["Drama", None])
+    assert said == "Published and not shown here: row TDD; column Genre 11."
     assert unmatched(published, ["Scratch", "TD"], ["Drama"]) == []
     assert unmatched(numbers(None), ["anything"], [None]) == []
 

@@ -80,7 +80,7 @@ def unmatched(
     """Remarks on what of the published numbers, or of our rows, has no counterpart."""
     if published.empty:
         return []
-    theirs_rows, theirs = (set(level) for level in published.index.levels)
+    rows, (theirs_rows, theirs) = [*rows], map(set, published.index.levels)
     lost = [row for row in rows if row not in theirs_rows]
     remarks = [f"The published table has no row {', '.join(map(repr, lost))}."] if lost else []
     if not theirs & set(columns):
@@ -88,4 +88,7 @@ def unmatched(
             f"None of the published columns ({', '.join(sorted(theirs))}) is one of ours: the file "
             "that `paper` names in the configuration says which is which."
         )
-    return remarks
+        return remarks
+    parts = {"row": theirs_rows - {*rows}, "column": theirs - {*columns}}
+    left = [f"{kind} {', '.join(sorted(names))}" for kind, names in parts.items() if names]
+    return [*remarks, *(["Published and not shown here: " + "; ".join(left) + "."] * bool(left))]

@@ -9,10 +9,10 @@ class Shares(Figure):
     title = "Gain along splits"
     caption = """\
 The metric minus that of the experiment at 0, as a mean over tasks, along shares of a task's
-training examples. Teachers have all of them. The page of the same name says where settings were searched:
-those of all examples are not those of a share. Bands are 95% intervals over users (or images) and
-seeds, each point's own. A line on the better side of 0 pays, as far as
-its band leaves 0 out."""
+training examples. Teachers have all of them. The page of the same name says where settings were
+searched: those of all examples are not those of a share. Bands are 95% intervals over users (or
+images) and seeds, each point's own. A line on the better side of 0 pays, as far as its band leaves
+0 out."""
 
     @classmethod
     def needs(cls, plan, id):
