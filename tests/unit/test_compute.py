@@ -82,6 +82,13 @@ def test_both_files(steps, tmp_path):
     assert f"{processor()}, {cores()} cores" in text
 
 
+def test_of_a_job_that_nobody_saw_nothing_is_said(tmp_path):
+    """Snakemake looks every half second; before that it knows the wall time alone."""
+    seen = {"Short": [benchmark(tmp_path / "short", 0.4, 0.0, 7.1)]}
+    compute.run(seen, FACTS, "Of this.", tmp_path / "c.csv", tmp_path / "c.md")
+    assert "| Short | 1 | not seen | 0.4 s | not seen |" in (tmp_path / "c.md").read_text()
+
+
 @pytest.mark.parametrize(
     ("seconds", "text"),
     [

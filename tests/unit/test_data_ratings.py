@@ -119,8 +119,9 @@ def test_times_in_milliseconds_and_dates(tmp_path, times):
 
 
 def test_categories_as_lists_and_as_flags(tmp_path, good):
-    for text in ("\"['War', 'Drama']\"", '"[""War"", ""Drama""]"'):
-        rows = [("s1", "Café (1999)", text), ("s2", "B", "\"['Drama']\""), ("s3", "C", "[]")]
+    some = ("\"['War', 'Drama']\"", "[]"), ('"[""War"", ""Drama""]"', "(no genres listed)")
+    for text, none in some:
+        rows = [("s1", "Café (1999)", text), ("s2", "B", "\"['Drama']\""), ("s3", "C", none)]
         items = write(tmp_path / "i.csv", lines(rows, header="sku,title,categories"))
         check(*read(**{**good, "items": items}))
     rows = [("s1", "Café (1999)", 1, 1), ("s2", "B", 0, 1), ("s3", "C", 0, 0)]

@@ -579,6 +579,31 @@ def test_cka_shows_each_genre_and_their_mean_of_like_states(tmp_path):
     assert [text.get_text() for text in labels] == ["Scratch", "TD"]
 
 
+@pytest.mark.parametrize("first", [0, 1])
+def test_cka_shows_every_mark_whichever_panel_has_the_lowest(tmp_path, first):
+    given = similarity()
+    state = ("lower", "higher")[first]
+    low = (given["student_state"] == state) & (given["teacher_state"] == state)
+    given.loc[low, "cka"] -= 0.25
+    drawn = FIGURES.get("cka").draw([written(tmp_path / "c.csv", given)], {"S": "scratch"})
+    for panel in drawn.axes:
+        left, right = panel.get_xlim()
+        for line in panel.get_lines():
+            assert (left < np.asarray(line.get_xdata())).all()
+            assert (np.asarray(line.get_xdata()) < right).all()
+
+
+@pytest.mark.parametrize("tables", [1, 3])
+def test_titles_below_keep_off_the_labels_above(tmp_path, tables):
+    files = [written(tmp_path / f"{n}.csv", cells(f"{n}")) for n in range(tables)]
+    drawn = FIGURES.get("paper").draw(files, "rmse")
+    drawn.draw_without_rendering()
+    above, below = drawn.axes[:tables], drawn.axes[tables:]
+    for up, down in zip(above, below, strict=True):
+        label, title = up.xaxis.label.get_window_extent(), down.title.get_window_extent()
+        assert title.y1 < label.y0
+
+
 # --- all of them
 
 

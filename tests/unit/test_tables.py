@@ -176,6 +176,12 @@ def test_bold_is_the_lowest_mean_among_the_named_methods_in_each_genre():
     assert rows["LD"][0] == "**1.0000 ± 0.0000**"
 
 
+def test_of_equal_means_all_are_bold():
+    (_, rows), *_ = grids(made(SCORES | {("td", "Drama"): SCORES["ld-2", "Drama"]}))
+    assert rows["LD"][0].startswith("**")
+    assert rows["TD"][0].startswith("**")
+
+
 def test_the_best_of_all_is_not_bold_if_it_is_not_among_the_named():
     (_, rows), *_ = grids(made(bold=["LD"]))
     assert rows["LD"][1].startswith("**")  # the worst of the three, and the only candidate
