@@ -136,7 +136,7 @@ LAST = {"make_compute_table", "collect_provenance"} | pages("compute")  # they l
 
 def test_editing_the_look_of_figures_draws_them_again_and_nothing_else(space):
     space.append(f"{LIBRARY}/report/figures/style.py", EDIT)
-    figures = {f"draw {name}" for name in ("forest", "paper", "losses", "cka")}
+    figures = {f"draw {name}" for name in ("claims", "forest", "paper", "losses", "cka")}
     assert space.due() == figures | LAST
 
 
@@ -148,7 +148,7 @@ def test_editing_the_similarity_of_states_measures_it_again(space):
 
 def test_another_training_reaches_all_that_shows_it(space):
     space.append(f"{METHODS}/hybrid.py", EDIT)
-    behind = {"draw forest", "draw paper", "draw cka", "collect_metrics"}
+    behind = {"draw claims", "draw forest", "draw paper", "draw cka", "collect_metrics"}
     behind |= {f"measure_cka_{DATA} hybrid"}
     behind |= {"test_significance", "judge_claims"}
     behind |= pages("table3", "significance", "claims") | LAST
