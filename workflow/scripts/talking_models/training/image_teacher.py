@@ -10,7 +10,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -74,34 +73,13 @@ class KeptStates:
         self.teacher, self.device = teacher, batch.images.device
         self.places = batch.rows.cpu().numpy(), batch.mirrored.long().cpu().numpy()
 
-    def _part(self, name: str) -> Tensor:
-        found = torch.from_numpy(self.teacher.answers[name][self.places])
-        return found.to(self.device).float()
-
-    @cached_property
-    def low(self) -> Tensor:
-        """s."""
-        return self._part("low")
-
-    @cached_property
-    def high(self) -> Tensor:
-        """e."""
-        return self._part("high")
-
-    @cached_property
-    def output(self) -> Tensor:
-        """Logits."""
-        return self._part("output")
-
-    @property
-    def low_pre(self) -> Tensor:
-        """No ReLU follows a block."""
-        return self.low
-
-    @property
-    def high_pre(self) -> Tensor:
-        """As `low_pre`."""
-        return self.high
+    def __getattr__(self, name: str) -> Tensor:
+        part = name.removesuffix("_pre")  # no ReLU follows a block
+        if part not in PARTS:
+            raise AttributeError(name)
+        found = torch.from_numpy(self.teacher.answers[part][self.places])
+        setattr(self, part, found.to(self.device).float())
+        return getattr(self, part)
 
 
 def _keep(
