@@ -15,7 +15,7 @@ from simulated import of_images
 from talking_models.evidence.scores import score
 from talking_models.report import tables
 from talking_models.report.paper import Paper, numbers
-from talking_models.report.tables import COLUMNS, Page, headings, tidy
+from talking_models.report.tables import COLUMNS, Page, headings, of_gradient, tidy
 
 ROWS = {"Scratch": "scratch", "LD": "ld-2", "TD": "td"}
 
@@ -313,6 +313,16 @@ def test_what_moves_the_student_is_said_per_row(tmp_path):
     assert "| Method | interact |" in shown
     assert "| TD | 10% |" in shown
     assert "| LD |  |" in shown
+
+
+@pytest.mark.parametrize(("share", "off"), [(0.049, True), (0.051, False)])
+def test_a_row_that_leaves_out_what_hardly_moved_the_student_tests_nothing(share, off):
+    found = pd.DataFrame({"interact": [1.0, 0.9], "part_x": [share, np.nan]}, ["td", "no-x"])
+    searched = {"rows": {"TD": "best", "No X": "no-x"}, "like": {"No X": "best"}}
+    about = {"rows": {"TD": "td", "No X": "no-x"}, "searched": searched}
+    *_, note = of_gradient(about, found)
+    assert ("*Not tested*: No X (part x of TD)." in note) == off
+    assert of_gradient({**about, "rows": {"No X": "no-x"}}, found)  # without the other row
 
 
 def test_two_rows_may_show_the_same_experiment(tmp_path):

@@ -4,7 +4,7 @@ A table is told by what the workflow's plan says of it (`plan.Plan.about`): its 
 their experiments, its columns, its metric, what it is compared with.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ import pandas as pd
 
 from talking_models.data.names import title_tokens
 from talking_models.evidence.scores import score
-from talking_models.evidence.shares import shares
+from talking_models.evidence.shares import LEAST, shares
 from talking_models.io import write_csv
 from talking_models.metrics import METRICS
 from talking_models.report import fidelity, searches, strata
@@ -204,8 +204,24 @@ def of_gradient(about: Mapping[str, Any], found: pd.DataFrame) -> list[str]:
         "The norm of each part's gradient over the student in per cent of the label's, as it is "
         "weighted; means over training and tasks. Leaving out a part of less than 5% tests nothing."
     )
+    off = [
+        f"{row} ({named[part]} of {base})"
+        for row, base, part in left_out(about, found)
+        if found.loc[about["rows"][base], part] < LEAST
+    ]
+    note += f" *Not tested*: {', '.join(off)}." if off else ""
     table = grid(["Method", *named.values()], rows)
     return ["## What moves the student", table, note] if rows else []
+
+
+def left_out(about: Mapping[str, Any], found: pd.DataFrame) -> Iterator[tuple[str, str, str]]:
+    """Rows that lack a part of the loss of another row which they are like; that row, the part."""
+    searched, rows = about["searched"], about["rows"]
+    for row, base in searched["like"].items():
+        whole = next((each for each, id in searched["rows"].items() if id == base), None)
+        if whole in rows and {rows[row], rows[whole]} <= {*found.index}:
+            own, full = found.loc[rows[row]], found.loc[rows[whole]]
+            yield from ((row, whole, part) for part in found if full[part] > 0 and own.isna()[part])
 
 
 def gathered(
