@@ -182,6 +182,17 @@ def test_the_same_predictions_give_the_same_bytes(judged):
     assert judged()[1] == judged()[1]
 
 
+def test_a_claim_about_each_column_is_judged_on_each_by_itself(judged):
+    each = one(text="LD loses on {column}", each=["Genre 1", "Genre 2", "Genre 9"])
+    found, page = judged(each, (0.2, 0.0))
+    claim = each["id"]
+    assert list(found["claim"]) == [f"{claim}, Genre {n}" for n in (1, 2, 9)]
+    assert list(found["text"]) == [f"LD loses on Genre {n}" for n in (1, 2, 9)]
+    assert list(found["verdict"]) == ["reproduced", "reproduced", "not run"]
+    assert list(found["of"].dropna()) == [1, 1]
+    assert "the run has no Genre 9." in page
+
+
 def test_how_often_a_comparison_would_hold():
     change = Difference(np.zeros(3), np.ones(3), np.full(3, 9.0), np.zeros(3), sign=1)
     assert compared(change, np.array([0.0, 1.0]))["expected"] == pytest.approx(0.5 + 0.841345)
@@ -189,10 +200,11 @@ def test_how_often_a_comparison_would_hold():
 
 def test_the_papers_claims_are_about_rows_that_its_tables_have():
     listed, paper = claims.read(CLAIMS), Paper.read(PAPER / "facts.yaml")
-    assert len({claim.id for claim in listed}) == len(listed) == 9
+    assert len({claim.id for claim in listed}) == len(listed) == 13
     columns = {column for each in paper.columns.values() for column in each.values()}
     for claim in listed:
         assert claim.pairs
+        assert claim.column in (None, *columns)
         for table, row in {ref for pair in claim.pairs for ref in pair}:
             published = numbers(PAPER / f"{table}.csv")
             assert {column for name, column in published.index if name == row} <= columns

@@ -44,6 +44,7 @@ class Claim:
     worse: Sequence[str]  # rows as TABLE/ROW; each of `better` is compared with each of `worse`
     needs: Literal["all", "some"] = "all"  # whether it takes all comparisons or some
     part: str | None = None  # of the loss, that `worse` leaves out: without it nothing is tested
+    column: str | None = None  # the paper's, if it is about one alone
 
     @property
     def pairs(self) -> list[tuple[tuple[str, str], tuple[str, str]]]:
@@ -77,8 +78,15 @@ class Judged:
 
 
 def read(path: str | Path) -> list[Claim]:
-    """The claims of a file."""
-    return [Claim(**each) for each in yaml.safe_load(Path(path).read_text(encoding="utf-8"))]
+    """The claims of a file; one about `each` of some columns is as many."""
+    found = []
+    for given in yaml.safe_load(Path(path).read_text(encoding="utf-8")):
+        columns = given.pop("each", None)
+        found += [Claim(**given)] if columns is None else []
+        for column in columns or ():
+            own = {"id": f"{given['id']}, {column}", "text": given["text"].format(column=column)}
+            found.append(Claim(**given | own, column=column))
+    return found
 
 
 def judge(
@@ -109,6 +117,10 @@ def judge(
     columns = [column for column in evidence.columns if paper.column(*column)]
     if not columns:
         return without("The paper has none of the tasks that were run.")
+    if claim.column:
+        columns = [column for column in columns if paper.column(*column) == claim.column]
+        if not columns:
+            return without(f"The run has no {claim.column}.")
     evidence, theirs = evidence.on(columns), [paper.column(*column) for column in columns]
     printed = {
         (table, row): evidence.sign * means(numbers(tables[table]["paper"]), row, theirs)
