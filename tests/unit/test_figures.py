@@ -360,7 +360,7 @@ def test_what_training_takes_stands_beside_the_gains(tmp_path):
     files, about = (drawn_shares(tmp_path), costs_of(tmp_path)), ABOUT
     curves.run(*files, [], about, "Toy.", tmp_path / "c.csv", tmp_path / "c.md")
     lines = (tmp_path / "c.md").read_text().splitlines()
-    assert "| scratch | 5,000 | 2,000 | 2 (1×) | 2 (1×) |" in lines
+    assert "| scratch | 5,000 | 2,000 | 2.0 (1.0×) | 2.0 (1.0×) |" in lines
     assert "| TD | 5,000 | 2,000 | 20 (10×) | 20 (10×) |" in lines
     figure = FIGURES.get("cost").draw([tmp_path / "c.csv"], **without(GAINS, "splits"))
     tenth, _ = figure.axes
@@ -401,6 +401,8 @@ def test_a_curve_along_splits_is_drawn_from_all_their_draws():
     assert made.along("c")["splits"] == {f"tenth-{k}": "10%" for k in (1, 2, 3)} | {
         "latest": "100%"
     }
+    many = {"lines": {f"Line {n}": "talk" for n in range(9)}}
+    assert "c" not in plan({"splits": {"tenth": tenth}, "curves": {"c": curve | many}}).figures
     files = made.evidence("predictions.parquet", made.jobs(made.config.curves["c"]))
     assert "results/ml/tenth-2/war/scratch/predictions.parquet" in files
     assert len(files) == 4 * 2 * 2

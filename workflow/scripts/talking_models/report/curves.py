@@ -91,7 +91,10 @@ def spent(cells: pd.DataFrame, others: pd.DataFrame) -> list[str]:
     """
     weight, rest = cells["parameters"].max(), cells["in_tables"].max()
     times = cells["flops"].to_numpy() / others["flops"].to_numpy()
-    flops = [f"{flop / 1e9:,.0f} ({x:.2g}×)" for flop, x in zip(cells["flops"], times, strict=True)]
+    flops = [
+        f"{flop / 1e9:.{int(flop < 1e10)}f} ({x:.{int(x < 10)}f}×)"
+        for flop, x in zip(cells["flops"], times, strict=True)
+    ]
     return [f"{weight:,.0f}", f"{weight - rest:,.0f}", *flops]
 
 

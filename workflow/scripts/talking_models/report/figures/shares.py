@@ -2,6 +2,8 @@
 
 from talking_models.report.figures.base import Figure, Need
 
+MOST = 8  # lines that can be told apart; more are a table, and the figure `cost`
+
 
 class Shares(Figure):
     """One panel for each data set: a line for each experiment, with a band."""
@@ -17,7 +19,7 @@ images) and seeds, each point's own. A line on the better side of 0 pays, as far
     @classmethod
     def needs(cls, plan, id):
         curve = plan.config.curves.get(id)
-        if curve is None or not curve.splits:
+        if curve is None or not curve.splits or len(curve.lines) > MOST:
             return None
         about = plan.along(id)
         params = {key: about[key] for key in ("lines", "against", "metric", "names")}
