@@ -248,6 +248,13 @@ def test_peers_of_images_start_from_the_students_weights():
     assert said.startswith(
         "experiments.both.peers: found 'net' (text); net starts from the weights"
     )
+    peer["peers"] = ["twin"]
+    models = {"twin": {"kind": "vit", "of": "vit", "blocks": 4, "cut": [2, 4]}}
+    said = line({"models": models, "experiments": {"both": peer}})
+    assert "twin is what the student is and starts from the same weights" in said
+    assert config({"models": models, "experiments": {"both": peer | {"method": "born_again"}}})
+    models["twin"]["blocks"] = 6
+    assert config({"models": models, "experiments": {"both": peer}})
 
 
 def test_trials_have_steps_for_what_they_try():

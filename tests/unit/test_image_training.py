@@ -21,6 +21,7 @@ from torch import nn
 from vision_toys import (
     NO_WEIGHTS,
     SMALL_TD,
+    STUDENT,
     TALK,
     TEACHER,
     backbone,
@@ -58,6 +59,10 @@ SETTINGS = {
     "fd": {"weight": 0.5},
     "fitnet": {"weight": 0.5},
     "hybrid": {"logit_weight": 0.5, "feature_weight": 0.3, "gate": "grad_cos"},
+    "dist": {"inter": 0.5, "intra": 0.5},
+    "rkd": {"weight": 0.5},
+    "srd": {"weight": 0.5},
+    "vid": {"weight": 0.5},
     "td": TALK,
 }
 
@@ -123,6 +128,20 @@ def test_td_with_all_weights_zero_is_no_distillation_bit_for_bit(made, alone, tm
     talking = job(tmp_path / "talk", made, config("td", TALK))
     assert differing(alone, silent) == set()
     assert differing(alone, talking) != set()
+
+
+@pytest.mark.parametrize(
+    ("method", "settings"), [("mutual", {}), ("born_again", {"first_steps": 2})]
+)
+def test_a_peer_learns_beside_a_student_of_images(made, alone, tmp_path, method, settings):
+    peer = STUDENT | ({"blocks": 2, "cut": [1, 2]} if method == "mutual" else {})
+    asked = config(method, settings) | {"teachers": {}, "peers": {"beside": peer}}
+    weights = job(tmp_path, made, asked)
+    assert differing(alone, weights) != set()
+    history = pd.read_csv(tmp_path / "history.csv")
+    assert history["value"].notna().all()
+    learnt = history[history["name"] == "logit"]
+    assert learnt["value"].iloc[-1] > 0
 
 
 def killed(folder, made, config, at):

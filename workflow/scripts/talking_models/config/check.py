@@ -282,6 +282,14 @@ def _jobs(config: Config) -> Iterator[Problem]:
                     "all who learn in a job start from the same"
                 )
                 yield against((*path, "peers"), peer, text)
+            elif config.method(id).together and config.form(peer) == config.form(
+                experiment.student
+            ):
+                text = (
+                    f"{peer} is what the student is and starts from the same weights: on the same "
+                    "images both stay the same; take one of other `blocks`"
+                )
+                yield against((*path, "peers"), peer, text)
         size = given.get("batch_size", 0)
         micro = given.get("micro_batch_size") or max(1, size // devices)
         if families == {"images"} and not wrong and size % (micro * devices):

@@ -93,6 +93,7 @@ class Method(Parts):
     Settings: ClassVar[type[MethodSettings]] = MethodSettings
     has_teacher: ClassVar[bool] = True
     has_peers: ClassVar[bool] = False  # whether models can learn beside the student, in its job
+    together: ClassVar[bool] = True  # whether they learn in the same steps
     among: ClassVar[str | None] = None  # the method of several teachers or peers; None: `Each`
 
     def __init__(

@@ -32,7 +32,7 @@ class BornAgain(Method):
     """
 
     Settings = BornAgainSettings
-    has_teacher, has_peers = False, True
+    has_teacher, has_peers, together = False, True, False
 
     def trains(self, step):
         """The peer, then the student."""
