@@ -12,7 +12,8 @@ def choice(path, **search):
 
 
 def done(complete=24, bounds=()):
-    return {"trials": 24, "complete": complete, "at_bound": list(bounds)}
+    done = {"trials": 24, "complete": complete, "at_bound": list(bounds)}
+    return done | {"score": 1.02304, "stderr": 0.00051}
 
 
 def test_trials_and_bounds_are_said_by_row(tmp_path):
@@ -28,7 +29,9 @@ def test_trials_and_bounds_are_said_by_row(tmp_path):
     rows = {"LD": "ld", "FD": "fd", "TD": "td", "By hand": "hand", "No L_MC": "odd"}
     assert said({"rows": rows, "like": {"No L_MC": "td"}}, files) == (
         "Searched: 24 of 24 trials complete (LD); 23 of 24 trials complete (FD); 47 of 48 trials "
-        "complete (TD). At an end of what was searched: FD's weight, FD's steps. Settings of "
+        "complete (TD). Validation scores of what was chosen, in brackets the standard error of "
+        "the difference to the mean trial: LD 1.0230 (0.0005), FD 1.0230 (0.0005), TD 1.0230 "
+        "(0.0005). At an end of what was searched: FD's weight, FD's steps. Settings of "
         "others, but for what each row changes: those of `td`: No L_MC."
     )
 
@@ -39,8 +42,10 @@ def test_searches_of_two_splits_are_both_said(tmp_path):
         choice(tmp_path / "share-10-1/ld.yaml", **done(12, ["settings.weight"])),
     ]
     assert said({"rows": {"LD": "ld"}, "like": {}}, files) == (
-        "Searched: 24 of 24 trials complete (LD); 12 of 24 trials complete (LD). At an end of what "
-        "was searched: LD's weight."
+        "Searched: 24 of 24 trials complete (LD); 12 of 24 trials complete (LD). Validation "
+        "scores of what was chosen, in brackets the standard error of the difference to the mean "
+        "trial: LD 1.0230 (0.0005), LD 1.0230 (0.0005). At an end of what was searched: LD's "
+        "weight."
     )
 
 

@@ -48,6 +48,11 @@ def use(folders: Sequence[str | Path]) -> None:
     package.__path__ = [str(folder) for folder in _folders]
 
 
+def used() -> tuple[Path, ...]:
+    """The folders in use."""
+    return tuple(_folders)
+
+
 def file_of(module: str) -> Path | None:
     """The file of a dotted module name of this library or of a plugin, None if it is neither."""
     first, *parts = module.split(".")

@@ -11,6 +11,8 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
+from talking_models import registry
+
 Identifier = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$")]
 Width = Annotated[int, Field(ge=1)]
 Share = Annotated[float, Field(gt=0, le=1)]
@@ -149,8 +151,12 @@ def choices(found: Any, known: Iterable[str], otherwise: str) -> str:
     return f"allowed: one of {', '.join(folded)}{nearest}"
 
 
-@cache
 def _schema(model: type[BaseModel]) -> Schema:
+    return _schema_with(model, registry.used())
+
+
+@cache
+def _schema_with(model: type[BaseModel], plugins: tuple) -> Schema:  # these are among its names
     return model.model_json_schema()
 
 

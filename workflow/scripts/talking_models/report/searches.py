@@ -22,21 +22,26 @@ def said(searched: Mapping[str, Any], choices: Iterable[str | Path]) -> str:
         made = path.parent if path.stem == "choice" else path.with_suffix("")
         about = yaml.safe_load(path.read_text(encoding="utf-8"))["about"]
         folders[made.parent][made.name] = about.get("search", {})
-    counts, ends, others = defaultdict(dict), {}, defaultdict(list)
+    counts, ends, others, scores = defaultdict(dict), {}, defaultdict(list), []
     for row, id in searched["rows"].items():
         for found in folders.values():
             taken = found.get(id, {})
             tried = [found.get(member, {}) for member in taken.get("scores", [id])]
             if all("complete" in search for search in tried):
                 counts[sum(s["complete"] for s in tried), sum(s["trials"] for s in tried)][row] = id
-                bounds = found[taken.get("best", id)]["at_bound"]
+                best = found[taken.get("best", id)]
+                scores.append(f"{row} {best['score']:.4f} ({best['stderr']:.4f})")
+                bounds = best["at_bound"]
                 ends |= dict.fromkeys(f"{row}'s {key.partition('.')[2]}" for key in bounds)
     if not counts:
         return ""
     for row, other in searched["like"].items():
         others[other].append(row)
     parts = [f"{c} of {n} trials complete ({', '.join(of)})" for (c, n), of in counts.items()]
-    parts = [f"Searched: {'; '.join(parts)}."]
+    parts = [
+        f"Searched: {'; '.join(parts)}. Validation scores of what was chosen, in brackets the "
+        f"standard error of the difference to the mean trial: {', '.join(scores)}."
+    ]
     if ends:
         parts.append(f"At an end of what was searched: {', '.join(ends)}.")
     if others:
