@@ -1,5 +1,6 @@
 """What a page says of the searches behind its rows."""
 
+import pytest
 import yaml
 
 from talking_models.report.searches import said
@@ -52,3 +53,12 @@ def test_searches_of_two_splits_are_both_said(tmp_path):
 def test_nothing_is_said_of_what_was_not_searched(tmp_path):
     assert said({"rows": {"By hand": "hand"}, "like": {}}, []) == ""
     assert said({"rows": {"TD": "td"}, "like": {}}, [choice(tmp_path / "td.yaml", trials=8)]) == ""
+
+
+@pytest.mark.parametrize(("line", "than"), [(1.024, "better"), (1.02, "**no better**")])
+def test_a_teacher_that_is_no_better_than_the_bias_line_says_so(tmp_path, line, than):
+    file = choice(tmp_path / "teacher.yaml", **done(), bias_line=line)
+    words = (
+        f"Teacher 1.0230 (0.0005) on users that it knows, {than} than the bias line's {line:.4f}"
+    )
+    assert words in said({"rows": {"Teacher": "teacher"}, "like": {}}, [file])

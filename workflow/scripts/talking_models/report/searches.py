@@ -30,7 +30,11 @@ def said(searched: Mapping[str, Any], choices: Iterable[str | Path]) -> str:
             if all("complete" in search for search in tried):
                 counts[sum(s["complete"] for s in tried), sum(s["trials"] for s in tried)][row] = id
                 best = found[taken.get("best", id)]
-                scores.append(f"{row} {best['score']:.4f} ({best['stderr']:.4f})")
+                score = f"{row} {best['score']:.4f} ({best['stderr']:.4f})"
+                if (line := best.get("bias_line")) is not None:  # a teacher's, see its search
+                    than = "better" if best["score"] < line else "**no better**"
+                    score += f" on users that it knows, {than} than the bias line's {line:.4f}"
+                scores.append(score)
                 bounds = best["at_bound"]
                 ends |= dict.fromkeys(f"{row}'s {key.partition('.')[2]}" for key in bounds)
     if not counts:
