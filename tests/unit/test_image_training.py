@@ -120,7 +120,8 @@ def test_every_method_trains_the_student_and_leaves_the_teacher_as_it_was(
     assert history.loc[history["name"] == "label", "gradient_norm"].iloc[0] == 0
     pace = pd.read_csv(tmp_path / "throughput.csv")
     assert (pace["images_per_second"] > 0).all()
-    assert yaml.safe_load((tmp_path / "config.yaml").read_text())["method"] == method
+    kept = yaml.safe_load((tmp_path / "config.yaml").read_text())
+    assert (kept["method"], kept["device"]["precision"]) == (method, "float32")
 
 
 def test_td_with_all_weights_zero_is_no_distillation_bit_for_bit(made, alone, tmp_path):
@@ -556,8 +557,8 @@ def test_a_processor_takes_bfloat16_where_it_is_faster(monkeypatch, measured, se
     monkeypatch.setattr(devices.time, "perf_counter", lambda: clock[0] + next(ticks))
     before = torch.get_num_threads()
     asked = {"accelerator": "cpu", "devices": 1, "precision": "auto", "threads": 1}
-    precision = devices.fabric_of(asked)._precision.precision
-    assert precision == ("bf16-mixed" if pays else "32-true")
+    taken = devices.taken(devices.fabric_of(asked), asked)
+    assert taken == asked | {"precision": "bfloat16" if pays else "float32"}
     assert torch.get_num_threads() == before
 
 

@@ -14,6 +14,7 @@ from lightning_fabric.strategies import DDPStrategy
 log = logging.getLogger(__name__)
 
 PAYS = 0.75
+PRECISIONS = {"float32": "32-true", "bfloat16": "bf16-mixed"}  # ours, as Fabric calls them
 
 
 def fabric_of(device: Mapping[str, Any]) -> Fabric:
@@ -34,9 +35,15 @@ def fabric_of(device: Mapping[str, Any]) -> Fabric:
         accelerator=accelerator,
         devices=devices,
         strategy=ddp if several else "auto",
-        precision={"float32": "32-true", "bfloat16": "bf16-mixed"}[precision],
+        precision=PRECISIONS[precision],
         plugins=[] if several or accelerator == "tpu" else [here],
     )
+
+
+def taken(fabric: Fabric, device: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings of a device with the precision that `auto` became."""
+    names = {theirs: name for name, theirs in PRECISIONS.items()}
+    return {**device, "precision": names[fabric.strategy.precision.precision]}
 
 
 @cache

@@ -22,7 +22,7 @@ from talking_models.models.base import Frozen, States
 from talking_models.models.files import Backbone, save_trained
 from talking_models.models.layers import Layers
 from talking_models.objectives import ClassObjective
-from talking_models.training.devices import launch
+from talking_models.training.devices import launch, taken
 from talking_models.training.image_loop import Learner, PlacedStreams, micro_batches, train
 from talking_models.training.image_teacher import Kept, teacher_of
 from talking_models.training.loader import augmented, in_order, shuffled
@@ -122,7 +122,8 @@ def fit(
         write_csv(outputs["history"], pd.DataFrame(record.history, columns=HISTORY))
         pace = pd.DataFrame(record.throughput, columns=["step", "images_per_second"])
         write_csv(outputs["throughput"], pace)
-        write_yaml(outputs["config"], dict(config))
+        device = taken(fabric, config["device"])
+        write_yaml(outputs["config"], dict(config) | {"device": device})
         classes = examples.classes
         save_trained(outputs["models"], student, form, look, classes=classes, seed=seed)
         left.unlink(missing_ok=True)
