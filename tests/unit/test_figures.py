@@ -308,7 +308,7 @@ def without(given, name):
     return {key: value for key, value in given.items() if key != name}
 
 
-ABOUT = GAINS | {"title": "When it pays", "searched": {"rows": {}, "like": {}}}
+ABOUT = GAINS | {"title": "When it pays", "searched": {"rows": {}, "like": {}, "against": None}}
 
 
 def drawn_shares(folder):

@@ -3,62 +3,66 @@
 import pytest
 import yaml
 
-from talking_models.report.searches import said
+from talking_models.report.searches import block
 
 
-def choice(path, **search):
+def choice(path, values=(), **search):
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(yaml.safe_dump({"about": {"search": search}, "chosen": {}}))
+    chosen = {f"t{n}": {"validation_rmse": score} for n, score in enumerate(values)}
+    path.write_text(yaml.safe_dump({"about": {"search": search}, "chosen": chosen or {"t": {}}}))
     return path
 
 
-def done(complete=24, bounds=()):
-    done = {"trials": 24, "complete": complete, "at_bound": list(bounds)}
-    return done | {"score": 1.02304, "stderr": 0.00051}
+def done(complete=24, bounds=(), score=1.0):
+    return {"trials": 24, "complete": complete, "at_bound": list(bounds), "score": score}
 
 
-def test_trials_and_bounds_are_said_by_row(tmp_path):
+def searched(rows, like=(), against=None):
+    return {"rows": rows, "like": dict(like), "against": against}
+
+
+def test_each_row_has_its_trials_its_validation_and_what_lies_at_an_end(tmp_path):
     files = [
-        choice(tmp_path / "ld.yaml", **done()),
-        choice(
-            tmp_path / "tuning/fd/choice.yaml", **done(23, ["settings.weight", "training.steps"])
-        ),
-        choice(tmp_path / "td.yaml", best="one", scores={"one": 1.0, "two": 1.1}),
-        choice(tmp_path / "one.yaml", **done()),
-        choice(tmp_path / "two.yaml", **done(23, ["settings.w1"])),
+        choice(tmp_path / "ld.yaml", (1.0, 1.1), **done()),
+        choice(tmp_path / "fd.yaml", (1.1, 1.2), **done(23, ["settings.weight"])),
+        choice(tmp_path / "td.yaml", (0.9, 1.1), best="one", scores={"one": 1.0, "two": 1.1}),
+        choice(tmp_path / "one.yaml", (0.9, 1.1), **done()),
+        choice(tmp_path / "two.yaml", (1.0, 1.1), **done(23, ["settings.w1"])),
     ]
     rows = {"LD": "ld", "FD": "fd", "TD": "td", "By hand": "hand", "No L_MC": "odd"}
-    assert said({"rows": rows, "like": {"No L_MC": "td"}}, files) == (
-        "Searched: 24 of 24 trials complete (LD); 23 of 24 trials complete (FD); 47 of 48 trials "
-        "complete (TD). Validation scores of what was chosen, in brackets the standard error of "
-        "the difference to the mean trial: LD 1.0230 (0.0005), FD 1.0230 (0.0005), TD 1.0230 "
-        "(0.0005). At an end of what was searched: FD's weight, FD's steps. Settings of "
-        "others, but for what each row changes: those of `td`: No L_MC."
-    )
-
-
-def test_searches_of_two_splits_are_both_said(tmp_path):
-    files = [
-        choice(tmp_path / "ld.yaml", **done()),
-        choice(tmp_path / "share-10-1/ld.yaml", **done(12, ["settings.weight"])),
+    title, table, note = block(searched(rows, {"No L_MC": "td"}, "td"), files)
+    assert title == "## What was searched"
+    head, _, *lines = table.split("\n")
+    assert head.endswith("| Minus that of td, ± standard error over tasks |")
+    assert lines == [
+        "| LD | none | 24 of 24 | 1.0500 | +0.0500 ± 0.0500 |",
+        "| FD | weight | 23 of 24 | 1.1500 | +0.1500 ± 0.0500 |",
+        "| TD | none | 47 of 48 | 1.0000 |  |",
     ]
-    assert said({"rows": {"LD": "ld"}, "like": {}}, files) == (
-        "Searched: 24 of 24 trials complete (LD); 12 of 24 trials complete (LD). Validation "
-        "scores of what was chosen, in brackets the standard error of the difference to the mean "
-        "trial: LD 1.0230 (0.0005), LD 1.0230 (0.0005). At an end of what was searched: LD's "
-        "weight."
-    )
+    assert note == ("Settings of others, but for what each row changes: those of `td`: No L_MC.")
 
 
-def test_nothing_is_said_of_what_was_not_searched(tmp_path):
-    assert said({"rows": {"By hand": "hand"}, "like": {}}, []) == ""
-    assert said({"rows": {"TD": "td"}, "like": {}}, [choice(tmp_path / "td.yaml", trials=8)]) == ""
+def test_searches_of_two_splits_are_both_shown(tmp_path):
+    files = [
+        choice(tmp_path / "latest/tuning/ld/choice.yaml", (1.0,), **done()),
+        choice(tmp_path / "ml/share-10-1/ld.yaml", (1.2,), **done(12)),
+        choice(tmp_path / "ml/share-10-1/scratch.yaml", (1.3,), **done()),
+    ]
+    _, table = block(searched({"LD": "ld"}, against="scratch"), files)
+    assert table.split("\n")[2:] == [
+        "| LD, latest | none | 24 of 24 | 1.0000 |  |",
+        "| LD, share-10-1 | none | 12 of 24 | 1.2000 | -0.1000 |",
+    ]
 
 
 @pytest.mark.parametrize(("line", "than"), [(1.024, "better"), (1.02, "**no better**")])
 def test_a_teacher_that_is_no_better_than_the_bias_line_says_so(tmp_path, line, than):
-    file = choice(tmp_path / "teacher.yaml", **done(), bias_line=line)
-    words = (
-        f"Teacher 1.0230 (0.0005) on users that it knows, {than} than the bias line's {line:.4f}"
-    )
-    assert words in said({"rows": {"Teacher": "teacher"}, "like": {}}, [file])
+    file = choice(tmp_path / "teacher.yaml", (1.0230,), **done(score=1.0230), bias_line=line)
+    *_, note = block(searched({"Teacher": "teacher"}), [file])
+    words = f"Teacher, on users that it knows: 1.0230, {than} than the bias line's {line:.4f}."
+    assert note == words
+
+
+def test_nothing_is_said_of_what_was_not_searched(tmp_path):
+    assert block(searched({"By hand": "hand"}), []) == []
+    assert block(searched({"TD": "td"}), [choice(tmp_path / "td.yaml", trials=8)]) == []

@@ -64,7 +64,7 @@ ABOUT = {
     "names": {"ml": "MovieLens"},
     "units": {"ml": "stars"},
     "untuned": [],
-    "searched": {"rows": {}, "like": {}},
+    "searched": {"rows": {}, "like": {}, "against": None},
 }
 
 

@@ -123,7 +123,7 @@ class Tables(Jobs):
             rows = {shown.against: shown.against, **rows}
         entries = {row: self.config.experiment(made) for row, made in rows.items()}
         like = {row: e.like for row, e in entries.items() if e.like and not e.choose}
-        return {"rows": rows, "like": like}
+        return {"rows": rows, "like": like, "against": shown.against}
 
     def references(self, file: str, *tables: str) -> list[str]:
         """One file of the reference lines of tables' columns."""

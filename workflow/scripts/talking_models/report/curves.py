@@ -113,5 +113,4 @@ def run(
     keys = ("lines", "against", "metric", "splits")
     found = gains(predictions, *(about[key] for key in keys), costs)
     write_csv(csv, found)
-    note = searches.said(about["searched"], choices)
-    write(md, [*page(found, about, stamp), *filter(None, [note])])
+    write(md, [*page(found, about, stamp), *searches.block(about["searched"], choices)])

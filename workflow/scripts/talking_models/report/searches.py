@@ -1,54 +1,88 @@
-"""What a page says of the searches behind its rows: how many trials, and what lies at an end."""
+"""What a page says of the searches behind its rows: trials, validation, what lies at an end."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import yaml
 
+from talking_models.report.markdown import grid
 
-def said(searched: Mapping[str, Any], choices: Iterable[str | Path]) -> str:
-    """In words; "" if nothing was searched.
+SCORES = ("validation_rmse", "validation_error")  # of a choice, by task
+
+
+def block(searched: Mapping[str, Any], choices: Iterable[str | Path]) -> list[str]:
+    """A table of them; nothing if nothing was searched.
 
     Args:
-        searched: `rows`, names with their experiments as configured, and `like`, names with the
-            experiment whose settings they take, where they have no search of their own.
+        searched: `rows`, names with their experiments as configured; `like`, names with the
+            experiment whose settings they take, where they have no search of their own; `against`,
+            the experiment whose validation others' is held beside, or None.
         choices: files of choices, `<experiment>.yaml` or `<experiment>/choice.yaml`, also of those
             that a row takes the best of; of several splits, each has a folder.
     """
     folders: dict[Path, dict[str, Any]] = defaultdict(dict)
     for path in map(Path, choices):
-        made = path.parent if path.stem == "choice" else path.with_suffix("")
-        about = yaml.safe_load(path.read_text(encoding="utf-8"))["about"]
-        folders[made.parent][made.name] = about.get("search", {})
-    counts, ends, others, scores = defaultdict(dict), {}, defaultdict(list), []
+        # .../{split}/tuning/{experiment}/choice.yaml of this run, or {split}/{experiment}.yaml
+        split, made = path.parent, path.stem
+        if made == "choice":
+            split, made = path.parents[2], path.parent.name
+        folders[split][made] = yaml.safe_load(path.read_text(encoding="utf-8"))
+    lines, remarks = [], []
     for row, id in searched["rows"].items():
-        for found in folders.values():
-            taken = found.get(id, {})
-            tried = [found.get(member, {}) for member in taken.get("scores", [id])]
-            if all("complete" in search for search in tried):
-                counts[sum(s["complete"] for s in tried), sum(s["trials"] for s in tried)][row] = id
-                best = found[taken.get("best", id)]
-                score = f"{row} {best['score']:.4f} ({best['stderr']:.4f})"
-                if (line := best.get("bias_line")) is not None:  # a teacher's, see its search
-                    than = "better" if best["score"] < line else "**no better**"
-                    score += f" on users that it knows, {than} than the bias line's {line:.4f}"
-                scores.append(score)
-                bounds = best["at_bound"]
-                ends |= dict.fromkeys(f"{row}'s {key.partition('.')[2]}" for key in bounds)
-    if not counts:
-        return ""
+        for folder, found in folders.items():
+            searches = {each: content["about"].get("search", {}) for each, content in found.items()}
+            taken = searches.get(id, {})
+            tried = [searches.get(member, {}) for member in taken.get("scores", [id])]
+            if not all("complete" in search for search in tried):
+                continue
+            best = searches[taken.get("best", id)]
+            counts = (sum(search[key] for search in tried) for key in ("complete", "trials"))
+            name = row if len(folders) == 1 else f"{row}, {folder.name}"
+            apart = _apart(found, id, searched["against"])
+            ends = ", ".join(key.partition(".")[2] for key in best["at_bound"])
+            lines.append([name, ends or "none", " of ".join(map(str, counts)), *apart])
+            if (line := best.get("bias_line")) is not None:  # a teacher's, see its search
+                than = "better" if best["score"] < line else "**no better**"
+                remarks.append(
+                    f"{name}, on users that it knows: {best['score']:.4f}, {than} than the bias "
+                    f"line's {line:.4f}."
+                )
+    if not lines:
+        return []
+    head = ["Method", "At an end of its range", "Trials complete", "Validation score"]
+    if searched["against"]:
+        head.append(f"Minus that of {searched['against']}, ± standard error over tasks")
+    others = defaultdict(list)
     for row, other in searched["like"].items():
         others[other].append(row)
-    parts = [f"{c} of {n} trials complete ({', '.join(of)})" for (c, n), of in counts.items()]
-    parts = [
-        f"Searched: {'; '.join(parts)}. Validation scores of what was chosen, in brackets the "
-        f"standard error of the difference to the mean trial: {', '.join(scores)}."
-    ]
-    if ends:
-        parts.append(f"At an end of what was searched: {', '.join(ends)}.")
     if others:
         taken = (f"those of `{other}`: {', '.join(rows)}" for other, rows in others.items())
-        parts.append(f"Settings of others, but for what each row changes: {'; '.join(taken)}.")
-    return " ".join(parts)
+        remarks.append(f"Settings of others, but for what each row changes: {'; '.join(taken)}.")
+    rows = [line[: len(head)] for line in lines]
+    return ["## What was searched", grid(head, rows, words=2), *filter(None, [" ".join(remarks)])]
+
+
+def _apart(found: Mapping[str, Any], id: str, against: str | None) -> tuple[str, str]:
+    """The mean validation score of a choice over tasks, and its difference to another's; "" where
+    they have no task in common.
+    """
+    scores = {
+        each: pd.Series(
+            {
+                task: chosen[key]
+                for task, chosen in content["chosen"].items()
+                for key in SCORES
+                if key in chosen
+            },
+            dtype=float,
+        )
+        for each, content in found.items()
+    }
+    own, other = scores[id], scores.get(against, pd.Series(dtype=float))
+    apart = (own - other).dropna()
+    error = "" if len(apart) < 2 else f" ± {apart.sem():.4f}"
+    said = "" if apart.empty or id == against else f"{apart.mean():+.4f}{error}"
+    return "" if own.empty else f"{own.mean():.4f}", said

@@ -183,13 +183,13 @@ def run(
     first = on_first(scores, predictions, paper, about["metric"])
     beside = page.beside_paper(tidy(about, about["rows"], first, paper, published), remarks)
     write_csv(csv, cells)
-    notes = " ".join(filter(None, [page.notes(), searches.said(about["searched"], choices)]))
     more = [
         *strata.block(about, predictions, lines),
         *fidelity.block(about, predictions),
         *of_gradient(about, shares(histories, about["columns"], about["rows"].values())),
+        *searches.block(about["searched"], choices),
     ]
-    write(md, [f"# {about['title']}", stamp, *page.ours(), notes, *beside, *more])
+    write(md, [f"# {about['title']}", stamp, *page.ours(), page.notes(), *beside, *more])
 
 
 def of_gradient(about: Mapping[str, Any], found: pd.DataFrame) -> list[str]:
