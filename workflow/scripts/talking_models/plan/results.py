@@ -212,7 +212,7 @@ class Plan(Tables):
                 names = [f"{id}/{task}/seed{seed}" for seed in range(seeds)]
                 found["Data"] += [f"{place}/split_images"]
                 found["Teachers"] += [f"models/make_backbone/{backbone}"]
-                found["Teachers"] += [f"{place}/probe_teacher/{task}/{each}" for each in teachers]
+                found["Teachers"] += [f"{above}/probe_teacher/{task}/{each}" for each in teachers]
                 found[f"Students: {id}"] += [f"{place}/train_images/{name}" for name in names]
                 found["Evaluation"] += [f"{place}/evaluate_images/{name}" for name in names]
                 found["Reference lines"] += [f"{place}/evaluate_probes/{task}"]
