@@ -47,9 +47,8 @@ def space(tmp_path):
 
 
 def entry(page):
-    """The page's one configuration."""
-    (text,) = re.findall(r"^```yaml\n(.*?)^```$", page, re.DOTALL | re.MULTILINE)
-    return text
+    """The page's first configuration."""
+    return re.search(r"^```yaml\n(.*?)^```$", page, re.DOTALL | re.MULTILINE)[1]
 
 
 def test_a_method_metric_kind_of_data_and_kind_of_model_in_a_folder(space):

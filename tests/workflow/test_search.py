@@ -135,6 +135,13 @@ def test_one_experiment_is_searched_on_top_of_committed_choices(kept):
     }  # fmt: skip
     assert (tuning / "talk/choice.yaml").read_bytes() == expected
 
+    scored = journal(kept, "talk")
+    kept.replace("search.yaml", "{trials: 3, ", "{trials: 4, ")
+    said = kept.make(target, **OPTIONS)
+    assert [job.name for job in jobs(said)] == ["tune talk"]
+    assert journal(kept, "talk")[: len(scored)] == scored
+    assert len(journal(kept, "talk")) == len(scored) * 4 // 3, "scored again"
+
 
 def test_a_killed_search_goes_on_to_the_same_choice(searched, tmp_path):
     space = searched.copy(tmp_path / "repository", results=False)
