@@ -274,7 +274,7 @@ def test_the_teacher_of_a_share_has_learnt_from_all_rows():
     made = plan(at("splits.few", share))
     student = of(split="few-2")
     assert made.teachers(student) == ["results/ml/latest/all/teacher/models.safetensors"]
-    assert made.models_of("ml", of("teacher", split="few-2")) == made.teachers(student)
+    assert made.models_of("ml", ("drama",), of("teacher", split="few-2")) == made.teachers(student)
     assert made.seeds_on("few-2") == [1]
     assert made.seeds_on("latest") is None
     alone = plan(at("splits.few", share | {"eval": 0.2}))  # a share of no split that there is
@@ -322,10 +322,27 @@ def test_a_choice_says_what_it_was_made_on():
 
 def test_an_evaluation_reads_one_file_for_each_task_or_one_teachers():
     made = plan()
-    assert made.models_of("ml", of()) == [
+    assert made.models_of("ml", ("drama", "war"), of()) == [
         f"results/ml/latest/{task}/talk/models.safetensors" for task in ("drama", "war")
     ]
-    assert made.models_of("ml", of("teacher")) == made.teachers(of())
+    assert made.models_of("ml", ("war",), of("teacher")) == made.teachers(of())
+
+
+def test_what_nothing_shows_is_evaluated_by_another_job():
+    few = {"title": "F", "data": ["ml"], "split": "rolling", "tasks": 1, "rows": {"Talk": "talk"}}
+    rolling = at("splits.rolling", {"kind": "rolling", "windows": 2})
+    (all_of_it,) = plan(rolling).evaluations("ml")
+    assert all_of_it["tasks"] == ["drama", "war"]
+    assert {"latest", "rolling-1"} <= {*all_of_it["splits"]}
+    assert {"talk", "teacher"} <= {*all_of_it["experiments"]}
+
+    found = plan(rolling, at("tables.few", few)).evaluations("ml")
+    of_windows = [each for each in found if "rolling-2" in each["splits"]]
+    told = [(e["step"], e["tasks"]) for e in of_windows if "talk" in e["experiments"]]
+    assert told == [("evaluate", ["drama"]), ("evaluate_others", ["war"])]
+    told = [e["tasks"] for e in of_windows if "scratch" in e["experiments"]]
+    assert told == [["drama", "war"]]
+    assert [e["tasks"] for e in found if "latest" in e["splits"]] == [["drama", "war"]]
 
 
 # Tables

@@ -8,33 +8,32 @@
 #
 # These rules, and figures.smk's measure_cka, are the only ones with eval rows among their inputs.
 
-# Rules for each data set, as their tasks differ: one job for all tasks of an experiment.
-for data in RATINGS:
+# Rules for each data set, as their tasks differ: one job for all tasks of an experiment that are
+# shown somewhere.
+for data, number, of in [
+    (data, n, of) for data in RATINGS for n, of in enumerate(PLAN.evaluations(data))
+]:
 
     rule:
-        """Predict the eval rows of every task with one experiment's models."""
+        """Predict the eval rows of some tasks with one experiment's models."""
         name:
-            f"evaluate_{data}"
+            f"evaluate_{data}" + (f"_{number + 1}" if number else "")
         input:
-            models=lambda wildcards, data=data: PLAN.models_of(data, wildcards),
-            rows=expand(
-                f"{SLICES}/eval.parquet",
-                data=data,
-                task=CONFIG.tasks(data),
-                allow_missing=True,
-            ),
+            models=lambda wildcards, data=data, of=of: PLAN.models_of(data, of["tasks"], wildcards),
+            rows=expand(f"{SLICES}/eval.parquet", data=data, task=of["tasks"], allow_missing=True),
             item_table=f"data/{data}/items.parquet",
         output:
             **{
-                name: expand(
-                    f"{JOB}/{file}", data=data, task=CONFIG.tasks(data), allow_missing=True
-                )
+                name: expand(f"{JOB}/{file}", data=data, task=of["tasks"], allow_missing=True)
                 for name, file in EVIDENCE.items()
             },
         log:
-            f"{LOGS}/{data}/{{split}}/evaluate/{{experiment}}.log",
+            f"{LOGS}/{data}/{{split}}/{of['step']}/{{experiment}}.log",
         benchmark:
-            f"{BENCHMARKS}/{data}/{{split}}/evaluate/{{experiment}}.tsv"
+            f"{BENCHMARKS}/{data}/{{split}}/{of['step']}/{{experiment}}.tsv"
+        wildcard_constraints:
+            split=one_of(of["splits"]),
+            experiment=one_of(of["experiments"]),
         conda:
             "../../envs/movielens.yaml"
         container:
@@ -52,6 +51,9 @@ for data in RATINGS:
             ),
         script:
             "../scripts/evaluate.py"
+
+
+for data in RATINGS:
 
     rule:
         """Fit the reference lines of every task, and predict its eval rows."""

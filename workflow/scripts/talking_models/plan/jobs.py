@@ -253,10 +253,9 @@ class Jobs(Settings):
         draw = self.config.protocols[split].get("draw")
         return None if draw is None else [draw]
 
-    def models_of(self, data: str, wildcards: Any) -> list[str]:
+    def models_of(self, data: str, tasks: Iterable[str], wildcards: Any) -> list[str]:
         """The models of an experiment of ratings, one file for each task, or one teacher's."""
         id, split = wildcards.experiment, wildcards.split
         if self.config.is_teacher(id):
             return [self.teacher_file(id, data, split)]
-        tasks = self.config.tasks(data)
         return [self.path(data, split, task, id, "models.safetensors") for task in tasks]

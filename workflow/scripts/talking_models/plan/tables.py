@@ -74,6 +74,31 @@ class Tables(Jobs):
         ids = dict.fromkeys([*shown.named.values(), *filter(None, [shown.against])])
         return [(*column, id) for column in self.config.columns(shown) for id in ids]
 
+    def evaluations(self, data: str) -> list[dict[str, Any]]:
+        """Which tasks of ratings one job evaluates, with the experiments and the splits for which
+        it does: those that tables and curves show, and another job the rest, for who asks.
+        """
+        config, every = self.config, list(self.config.tasks(data))
+        shown: dict[tuple[str, str], set[str]] = defaultdict(set)
+        for each in (*config.tables.values(), *config.curves.values()):
+            for own, split, task, id in self.jobs(each):
+                if own == data:
+                    shown[split, id].add(task)
+        ids = [*config.experiments, *filter(config.is_teacher, config.models)]
+        alike: dict[tuple[Any, ...], list[str]] = defaultdict(list)  # splits, by what they show
+        for split in config.protocols:
+            own = [shown.get((split, id), every) for id in ids]
+            alike[tuple(tuple(t for t in every if t in tasks) for tasks in own)].append(split)
+        found = []
+        for of_each, splits in alike.items():
+            for some in dict.fromkeys(of_each):
+                own = [id for id, tasks in zip(ids, of_each, strict=True) if tasks == some]
+                where = {"splits": splits, "experiments": own}
+                found.append({**where, "step": "evaluate", "tasks": list(some)})
+                if rest := [task for task in every if task not in some]:
+                    found.append({**where, "step": "evaluate_others", "tasks": rest})
+        return found
+
     def evidence(
         self, file: str, jobs: Iterable[Job], shown: Table | Curve | None = None
     ) -> list[str]:
