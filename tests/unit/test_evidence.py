@@ -150,8 +150,8 @@ def test_the_penalty_is_the_best_one_on_the_val_rows():
     assert choose_penalty(fit, val) == min(scores, key=scores.get)
 
 
-def slices(folder, eval_rows):
-    rows = ratings(300)
+def slices(folder, eval_rows, change=lambda rows: rows):
+    rows = change(ratings(300))
     parts = {"fit": rows.iloc[:160], "val": rows.iloc[160:220], "eval": eval_rows}
     for name, part in parts.items():
         about = {"slice": name, "task": "War", "digest": ""}
@@ -160,32 +160,49 @@ def slices(folder, eval_rows):
 
 
 def run(folder, eval_rows):
+    """Lines of one task; the rows of all are its own, with the best for the worst."""
     files = {"predictions": folder / "predictions.parquet", "metrics": folder / "metrics.csv"}
-    about = {"data": "shop", "split": "latest"}
+    about, whole = {"data": "shop", "split": "latest"}, folder / "all"
+    own = slices(folder, eval_rows)
+    whole.mkdir()
+    other = slices(whole, eval_rows, of_all)
     references.run(
-        **slices(folder, eval_rows), **files, about=about, names=["rmse", "mae"], log=LOG
+        *([own[name]] for name in ("fit", "val", "eval")),
+        [other["fit"], other["val"]],
+        LOG,
+        **{name: [path] for name, path in files.items()},
+        about=about,
+        names=["rmse", "mae"],
     )
     return pd.read_parquet(files["predictions"]), pd.read_csv(files["metrics"])
 
 
-def test_both_lines_are_trained_on_fit_and_val_and_laid_out_as_a_students(tmp_path):
+def of_all(rows):
+    return rows.assign(rating=(6 - rows["rating"]).astype("float32"))
+
+
+def test_the_lines_are_trained_on_fit_and_val_and_laid_out_as_a_students(tmp_path):
     rows = ratings(300)
     train, eval_rows = rows.iloc[:220], rows.iloc[220:]
     frame, scores = run(tmp_path, eval_rows)
     assert list(frame) == [*PREDICTION_COLUMNS, "train_rows"]
     counts = [(train["user"] == user).sum() for user in frame["user"]]
     assert frame["train_rows"].tolist() == counts
-    assert list(dict.fromkeys(frame["experiment"])) == ["task-mean", "bias"]
+    assert list(dict.fromkeys(frame["experiment"])) == ["task-mean", "bias-all", "bias"]
     assert set(frame["seed"]) == {0}
     by_name = {name: part["prediction"].to_numpy() for name, part in frame.groupby("experiment")}
     assert by_name["task-mean"] == pytest.approx(train["rating"].astype(float).mean())
     penalty = choose_penalty(rows.iloc[:160], rows.iloc[160:220])
     expected = dense_ridge(train, eval_rows, penalty)
     np.testing.assert_allclose(by_name["bias"], expected, atol=1e-5)
+    turned = dense_ridge(
+        of_all(train), eval_rows, choose_penalty(*map(of_all, (rows[:160], rows[160:220])))
+    )
+    np.testing.assert_allclose(by_name["bias-all"], turned, atol=1e-5)
     error = eval_rows["rating"].to_numpy() - expected
     found = scores[scores["metric"] == "rmse"].set_index("experiment")
     assert found.loc["bias", "value"] == pytest.approx(np.sqrt((error**2).mean()))
-    assert list(found["n_eval"]) == [80, 80]
+    assert list(found["n_eval"]) == [80, 80, 80]
 
 
 def test_eval_rows_choose_nothing(tmp_path, caplog):
@@ -215,7 +232,7 @@ def test_the_penalty_is_chosen_without_the_eval_rows(tmp_path, monkeypatch):
     monkeypatch.setattr(references, "choose_penalty", chosen)
     rows = ratings(300)
     run(tmp_path, rows.iloc[220:])
-    assert sum(map(len, seen)) == 220
+    assert sum(map(len, seen)) == 2 * 220  # of the task, and of all
     latest = max(frame["time"].max() for frame in seen)
     assert latest < rows["time"].iloc[220]
 

@@ -266,7 +266,7 @@ def test_a_split_is_searched_with_less_and_serves_all_its_tasks():
     assert made.chosen(teacher) == ["results/ml/latest/tuning/teacher/chosen.yaml"]
     assert made.search_inputs(student)["teacher0"][0].startswith("results/ml/latest/tuning")
     files = [f"results/ml/latest/all/slices/{slice}.parquet" for slice in ("fit", "val")]
-    assert made.rows_of_search(student) == files
+    assert made.rows_of_all("ml", student.split) == files
 
 
 def test_the_teacher_of_a_share_has_learnt_from_all_rows():
@@ -375,7 +375,7 @@ def test_a_page_is_told_all_that_it_needs_of_a_table():
     assert (about["against"], about["metric"]) == ("talk", "rmse")
     assert about["columns"] == [["ml", "latest", "drama"], ["ml", "latest", "war"]]
     assert (about["names"], about["units"]) == ({"ml": "Films"}, {"ml": "stars"})
-    assert set(about["references"].values()) == {"task-mean", "bias"}
+    assert list(about["references"].values()) == ["task-mean", "bias-all", "bias"]
     assert about["untuned"] == []
 
 

@@ -69,6 +69,7 @@ for data in RATINGS:
                 )
                 for slice in SLICE_NAMES
             },
+            whole=lambda wildcards, data=data: PLAN.rows_of_all(data, wildcards.split),
         output:
             **{
                 name: expand(

@@ -88,7 +88,7 @@ rule tune:
     """Search the settings of one experiment on the folds of all tasks."""
     input:
         unpack(or_stop(PLAN.search_inputs)),
-        rows=PLAN.rows_of_search,
+        rows=lambda wildcards: PLAN.rows_of_all(wildcards.data, wildcards.split),
         item_table=f"{CANONICAL}/items.parquet",
     output:
         **{
@@ -160,7 +160,7 @@ use rule tune as tune_images with:
 rule train_fold_teachers:
     """Train a teacher on the fit rows of each fold, for the students' searches."""
     input:
-        rows=PLAN.rows_of_search,
+        rows=lambda wildcards: PLAN.rows_of_all(wildcards.data, wildcards.split),
         item_table=f"{CANONICAL}/items.parquet",
         chosen=lambda wildcards: PLAN.choice_in_run(*wildcards),
     output:

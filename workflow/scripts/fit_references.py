@@ -5,15 +5,15 @@ from talking_models.evidence.references import run
 
 log = start(snakemake)
 files, made, params = snakemake.input, snakemake.output, snakemake.params
-for *slices, predictions, metrics in zip(
-    files.fit, files.val, files.eval, made.predictions, made.metrics, strict=True
-):
-    run(
-        *slices,
-        log,
-        seed=params.seed,
-        about=params.about,
-        names=params.metrics,
-        predictions=predictions,
-        metrics=metrics,
-    )
+run(
+    files.fit,
+    files.val,
+    files.eval,
+    files.whole,
+    log,
+    predictions=made.predictions,
+    metrics=made.metrics,
+    seed=params.seed,
+    about=params.about,
+    names=params.metrics,
+)

@@ -40,7 +40,11 @@ from talking_models.strict import Precision, Strict, raise_all
 
 __all__ = ["Config", "ConfigError", "load", "read"]
 
-REFERENCES = {"Task mean": "task-mean", "User and item bias": "bias"}
+REFERENCES = {
+    "Task mean": "task-mean",
+    "User and item bias, all rows": "bias-all",
+    "User and item bias": "bias",
+}
 """Row names of the reference lines of ratings, with the ids that they have in the evidence."""
 
 

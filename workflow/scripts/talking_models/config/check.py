@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from talking_models.config.sections import Curve, Experiment, Table
     from talking_models.methods import Method
 
-PARTS = ("all", "references", "slices", "task-mean", "bias")
+PARTS = ("all", "references", "slices", "task-mean", "bias-all", "bias")
 PAGES = ("claims", "compute", "significance", "sizes")
 FOLDERS = ("benchmarks", "figures", "logs", "models", "pages", "provenance", "tables")
 RESERVED = {

@@ -174,9 +174,11 @@ class Jobs(Settings):
         here = self.path(data, self.of_all_rows(split), ALL, teacher, "models.safetensors")
         return self.config.models[teacher].file or here
 
-    def rows_of_search(self, wildcards: Any) -> list[str]:
-        """The training rows that folds are cut from; of a share, each fold draws its own."""
-        place = self.path(wildcards.data, self.of_all_rows(wildcards.split), ALL, "slices")
+    def rows_of_all(self, data: str, split: str) -> list[str]:
+        """The training rows of all tasks, which teachers have and folds are cut from; those that
+        a share is drawn from.
+        """
+        place = self.path(data, self.of_all_rows(split), ALL, "slices")
         return [f"{place}/{slice}.parquet" for slice in TRAIN_SLICES]
 
     def teachers(self, wildcards: Any) -> list[str]:

@@ -6,6 +6,7 @@ from typing import Any
 
 from talking_models.config import REFERENCES, Config
 from talking_models.config.sections import Curve, Table
+from talking_models.data.base import ALL
 from talking_models.plan.jobs import Jobs
 
 Job = tuple[str, str, str, str]  # data, split, task, experiment
@@ -170,7 +171,8 @@ class Tables(Jobs):
     def lines_of(self, table: Table) -> dict[str, str]:
         """The names of a table's reference lines, with their ids in the evidence."""
         if self.config.family(table.data[0]) == "ratings":
-            return REFERENCES
+            one = all(list(self.config.tasks(data)) == [ALL] for data in table.data)
+            return {row: id for row, id in REFERENCES.items() if not one or id != "bias-all"}
         probed = {id: model for data in table.data for id, model in self.probed(data).items()}
         return {f"Linear probe of {model}, untouched": id for id, model in probed.items()}
 
