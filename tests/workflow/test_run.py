@@ -9,6 +9,7 @@ import pytest
 import yaml
 from workspace import DATA, JOBS, ROOT, SPLIT, is_leftover
 
+from talking_models.config import REFERENCES
 from talking_models.methods import METHODS
 
 COLUMNS = (
@@ -90,7 +91,7 @@ def test_every_job_leaves_all_its_files_and_no_others(finished, folder):
 def test_predictions_have_exactly_the_promised_columns_and_rows(folder):
     for task, name in TASKS.items():
         rows = pd.read_parquet(folder / task / "slices/eval.parquet")
-        jobs = {**{id: [id] for id in (*STUDENTS, "teacher")}, "references": ["task-mean", "bias"]}
+        jobs = {**{id: [id] for id in (*STUDENTS, "teacher")}, "references": [*REFERENCES.values()]}
         for job, ids in jobs.items():
             frame = pd.read_parquet(folder / task / job / "predictions.parquet")
             known = ["train_rows"] if job == "references" else []
@@ -123,7 +124,7 @@ def test_metrics_are_those_of_the_predictions(folder):
                 np.sqrt(np.mean((part["target"] - part["prediction"]) ** 2)), rel=1e-12
             )
             checked += 1
-    assert checked == len(TASKS) * (SEEDS * (len(STUDENTS) + 1) + 2)
+    assert checked == len(TASKS) * (SEEDS * (len(STUDENTS) + 1) + len(REFERENCES))
 
 
 def test_the_table_has_one_row_per_method_and_task_in_order(finished, table):
