@@ -1,10 +1,7 @@
 """Tables from metrics made by hand: the tidy numbers, and the Markdown."""
 
-import io
 import json
 import re
-import subprocess
-from pathlib import Path
 from tempfile import NamedTemporaryFile
 
 import numpy as np
@@ -363,29 +360,3 @@ def test_a_page_says_which_examples_the_papers_numbers_count(tmp_path):
     assert "count" not in text
     _, text = run(tmp_path, files(tmp_path, SCORES), references={}, first={"ml": 2000, "x": 1})
     assert text.endswith(" Both count the first evaluation examples alone: 2,000 of MovieLens.\n")
-
-
-ROOT = Path(__file__).resolve().parents[2]
-
-
-def committed(path):
-    """A table as git has it: a run on another type of machine writes other last digits into it."""
-    show = ["git", "show", f":{path}"]
-    shown = subprocess.run(show, cwd=ROOT, check=True, capture_output=True, text=True)
-    return pd.read_csv(io.StringIO(shown.stdout))
-
-
-def test_the_readme_says_what_the_committed_table_says():
-    table = committed("results/tables/table3.csv")
-    means = table.groupby("row")[["mean", "paper_mean"]].mean()
-    readme = (ROOT / "README.md").read_text()
-    for method, row in means.iterrows():
-        assert f"| {method} | {row['mean']:.4f} | {row['paper_mean']:.4f} |" in readme
-
-
-def test_the_readme_shows_the_committed_verdicts():
-    claims = committed("results/claims.csv").drop_duplicates("claim")
-    readme = (ROOT / "README.md").read_text()
-    rows = [f"| {c.claim} | {c.text} | **{c.verdict}** |" for c in claims.itertuples()]
-    assert rows
-    assert [row for row in rows if row not in readme] == []
