@@ -71,7 +71,7 @@ wildcard_constraints:
     task=one_of(
         dict.fromkeys([ALL, *(task for data in CONFIG.data for task in CONFIG.tasks(data))])
     ),
-    experiment=one_of([*CONFIG.experiments, *filter(CONFIG.is_teacher, CONFIG.models)]),
+    experiment=one_of(CONFIG.trained),
     model=one_of(CONFIG.models),
     seed=r"\d+",
     table=one_of(CONFIG.tables),

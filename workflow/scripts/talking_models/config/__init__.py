@@ -215,6 +215,11 @@ class Config(Strict):
         """The kind of a model."""
         return MODELS.get(self.models[model].kind)
 
+    @property
+    def trained(self) -> list[str]:
+        """All that jobs train, by id: teachers that are trained here, and experiments."""
+        return [*filter(self.is_teacher, self.models), *self.experiments]
+
     def is_teacher(self, id: str) -> bool:
         """Whether an id is a model that is trained here, and no experiment."""
         return id in self.models and self.models[id].on is not None

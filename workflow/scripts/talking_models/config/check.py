@@ -192,7 +192,7 @@ def _data(config: Config) -> Iterator[Problem]:
 
 
 def _shown(config: Config) -> Iterator[Problem]:
-    rows = [*filter(config.is_teacher, config.models), *config.experiments]
+    rows = config.trained
     for section in ("tables", "curves"):
         for id, shown in getattr(config, section).items():
             path = (section, id)

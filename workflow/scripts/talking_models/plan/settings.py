@@ -207,9 +207,13 @@ class Settings:
         """A file of the search in this run that chooses for an experiment or teacher."""
         return self.path(data, self.source(split, experiment), "tuning", experiment, file)
 
+    def is_one_task(self, data: str) -> bool:
+        """Whether the only task of a data set is all of it."""
+        return [*self.config.tasks(data)] == [ALL]
+
     def _drawn_already(self, data: str, split: str) -> bool:
         """Whether the rows that folds are cut from are a share themselves, as of the one task."""
-        return self.of_all_rows(split) == split and [*self.config.tasks(data)] == [ALL]
+        return self.of_all_rows(split) == split and self.is_one_task(data)
 
     def search(self, wildcards: Any) -> dict[str, Any]:
         """How one experiment is searched on a split; an ablation keeps its steps."""

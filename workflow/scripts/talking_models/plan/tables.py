@@ -6,7 +6,6 @@ from typing import Any
 
 from talking_models.config import REFERENCES, Config
 from talking_models.config.sections import Curve, Table
-from talking_models.data.base import ALL
 from talking_models.plan.jobs import Jobs
 
 Job = tuple[str, str, str, str]  # data, split, task, experiment
@@ -85,7 +84,7 @@ class Tables(Jobs):
             for own, split, task, id in self.jobs(each):
                 if own == data:
                     shown[split, id].add(task)
-        ids = [*config.experiments, *filter(config.is_teacher, config.models)]
+        ids = config.trained
         alike: dict[tuple[Any, ...], list[str]] = defaultdict(list)  # splits, by what they show
         for split in config.protocols:
             own = [shown.get((split, id), every) for id in ids]
@@ -94,10 +93,11 @@ class Tables(Jobs):
         for of_each, splits in alike.items():
             for some in dict.fromkeys(of_each):
                 own = [id for id, tasks in zip(ids, of_each, strict=True) if tasks == some]
-                where = {"splits": splits, "experiments": own}
-                found.append({**where, "step": "evaluate", "tasks": list(some)})
-                if rest := [task for task in every if task not in some]:
-                    found.append({**where, "step": "evaluate_others", "tasks": rest})
+                rest = tuple(task for task in every if task not in some)
+                for step, tasks in (("evaluate", some), ("evaluate_others", rest)):
+                    mark = f"_{len(found) + 1}" if found else ""  # no two rules have one name
+                    one = {"mark": mark, "step": step, "tasks": list(tasks)}
+                    found += [one | {"splits": splits, "experiments": own}] if tasks else []
         return found
 
     def evidence(
@@ -171,7 +171,7 @@ class Tables(Jobs):
     def lines_of(self, table: Table) -> dict[str, str]:
         """The names of a table's reference lines, with their ids in the evidence."""
         if self.config.family(table.data[0]) == "ratings":
-            one = all(list(self.config.tasks(data)) == [ALL] for data in table.data)
+            one = all(map(self.is_one_task, table.data))
             return {row: id for row, id in REFERENCES.items() if not one or id != "bias-all"}
         probed = {id: model for data in table.data for id, model in self.probed(data).items()}
         return {f"Linear probe of {model}, untouched": id for id, model in probed.items()}

@@ -69,20 +69,19 @@ def _apart(found: Mapping[str, Any], id: str, against: str | None) -> tuple[str,
     """The mean validation score of a choice over tasks, and its difference to another's; "" where
     they have no task in common.
     """
-    scores = {
-        each: pd.Series(
-            {
-                task: chosen[key]
-                for task, chosen in content["chosen"].items()
-                for key in SCORES
-                if key in chosen
-            },
-            dtype=float,
-        )
-        for each, content in found.items()
-    }
-    own, other = scores[id], scores.get(against, pd.Series(dtype=float))
+    own, other = (_scores(found.get(each, {})) for each in (id, against))
     apart = (own - other).dropna()
     error = "" if len(apart) < 2 else f" ± {apart.sem():.4f}"
     said = "" if apart.empty or id == against else f"{apart.mean():+.4f}{error}"
     return "" if own.empty else f"{own.mean():.4f}", said
+
+
+def _scores(choice: Mapping[str, Any]) -> pd.Series:
+    """The validation score of each task."""
+    found = {
+        task: chosen[key]
+        for task, chosen in choice.get("chosen", {}).items()
+        for key in SCORES
+        if key in chosen
+    }
+    return pd.Series(found, dtype=float)
