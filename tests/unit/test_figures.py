@@ -500,8 +500,11 @@ def test_trials_are_those_of_the_rows_that_were_searched(tmp_path):
 
 @pytest.mark.parametrize("unit", ["points", None])
 def test_trials_are_in_the_unit_of_the_data(tmp_path, unit):
-    made = plan({"data": {"ml": {"unit": unit}}}, tuning="search")
+    rows = {"t": {"rows": {"Teacher": "teacher"}}}
+    made = plan({"data": {"ml": {"unit": unit}}, "tables": rows}, tuning="search")
     params = made.figure("trials")["params"]
+    assert "Teacher" in made.trials[1]
+    assert "Teacher" not in params["rows"]  # its score is of other rows
     assert params["unit"] == (unit or "")
     file = written(tmp_path / "trials.csv", TRIED.assign(experiment="scratch"))
     label = FIGURES.get("trials").draw([file], **params).axes[0].get_ylabel()

@@ -86,7 +86,11 @@ def test_verdicts_are_those_of_the_claims():
 def test_every_other_number_is_from_a_table():
     """Of the prose: what is not said here is not said there."""
     curves, again = (committed(f"results/tables/{name}.csv") for name in ("shares", "again"))
-    claims = committed("results/claims.csv").set_index(["claim", "quantity", "on"])["estimate"]
+    claims = (
+        committed("results/claims.csv")
+        .set_index(["claim", "quantity", "on"])["estimate"]
+        .sort_index()
+    )
     means = again.groupby("row")["mean"].mean()
     page = git("show", ":results/tables/table3.md").partition("## Ours")[0]
     bias = re.search(r"^\| _User and item bias_ \|.* (\S+) \|\n\nRMSE", page, re.M)[1]

@@ -10,11 +10,13 @@ class Trials(Figure):
     caption = """\
 The lowest validation score that the search of each method had found after so many trials, mean
 over tasks, folds and seeds. All methods have the same number of trials; those that diverged
-count. A line that still falls at its end says that the method had not converged in its budget."""
+count. Teachers are left out: their score is of other rows. A line that still falls at its end
+says that the method had not converged in its budget."""
 
     @classmethod
     def needs(cls, plan, id):
         trials, rows = plan.trials
+        rows = {row: id for row, id in rows.items() if not plan.config.is_teacher(id)}
         if not (trials and rows):
             return None
         units = {plan.config.data[data].unit or "" for data, _ in plan.places} - {""}

@@ -29,6 +29,8 @@ mark is filled where its interval leaves out zero. A gain should not hang on the
 
     @classmethod
     def draw(cls, predictions, rows, scratch, metric, splits):
+        from matplotlib.ticker import MaxNLocator
+
         from talking_models.evidence.intervals import collect, difference
         from talking_models.report.figures import style
 
@@ -52,6 +54,7 @@ mark is filled where its interval leaves out zero. A gain should not hang on the
             panel.set_yticks(range(len(rows)), list(rows))
             panel.grid(False, axis="y")
         panels[0].set_ylim(len(rows) - 0.4, -0.6)
+        panels[0].xaxis.set_major_locator(MaxNLocator(4, steps=[1, 2, 5, 10]))
         metric = evidence.metric
         side = "right" if metric.maximize else "left"
         drawn.supxlabel(
