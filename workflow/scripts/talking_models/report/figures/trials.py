@@ -9,9 +9,10 @@ class Trials(Figure):
     title = "Validation score by number of trials"
     caption = """\
 The lowest validation score that the search of each method had found after so many trials, mean
-over tasks, folds and seeds. All methods have the same number of trials; those that diverged
-count. Teachers are left out: their score is of other rows. A line that still falls at its end
-says that the method had not converged in its budget."""
+over tasks, folds and seeds; trials that diverged count. The search of training from scratch, which
+chooses how all methods train, and grids of a few values have numbers of their own. Teachers are
+left out: their score is of other rows. A line that still falls at its end says that the method had
+not converged in its budget."""
 
     @classmethod
     def needs(cls, plan, id):
