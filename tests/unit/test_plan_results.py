@@ -1,0 +1,204 @@
+"""What rules ask of a configuration for tables, figures, and pages."""
+
+from pathlib import Path
+
+import pytest
+from configs import at, curve, table
+from plans import ROWS, SEEN, of, plan
+
+from talking_models.config import ConfigError
+
+# Tables
+
+
+def test_a_table_reads_the_evidence_of_its_rows_and_of_what_it_is_compared_with():
+    made = plan(table(rows={"Scratch": "scratch"}), {"tables": {"seen": SEEN}})
+    made = plan({"tables": {"t": {"rows": {"Teacher": None, "Talk": None}}, "seen": SEEN}})
+    assert made.table_files("metrics.csv", "t") == [
+        f"results/ml/latest/{task}/{id}/metrics.csv"
+        for task in ("drama", "war")
+        for id in ("scratch", "talk")
+    ]
+    assert made.table_files("metrics.csv", "seen") == [
+        f"results/digits/given/all/see/seed{seed}/metrics.csv" for seed in (0, 1)
+    ]
+    assert made.references("metrics.csv", "t", "seen") == [
+        *(f"results/ml/latest/{task}/references/metrics.csv" for task in ("drama", "war")),
+        "results/digits/given/all/references/metrics.csv",
+    ]
+    assert made.probed("digits") == {"probe-vit": "vit", "probe-vit-student": "vit-student"}
+    assert made.about("seen")["references"] == {
+        f"Linear probe of {model}, untouched": f"probe-{model}" for model in ("vit", "vit-student")
+    }
+
+
+def test_a_page_is_told_all_that_it_needs_of_a_table():
+    about = plan(at("data.ml", {"name": "Films", "unit": "stars"})).about("t")
+    assert about["rows"] == ROWS["rows"]
+    assert (about["against"], about["metric"]) == ("talk", "rmse")
+    assert about["columns"] == [["ml", "latest", "drama"], ["ml", "latest", "war"]]
+    assert (about["names"], about["units"]) == ({"ml": "Films"}, {"ml": "stars"})
+    assert list(about["references"].values()) == ["task-mean", "bias-all", "bias"]
+    assert about["untuned"] == []
+
+
+def test_an_untuned_row_beside_tuned_ones_is_marked(tmp_path):
+    made = plan({"tuned": str(tmp_path)}, tuning="committed")
+    assert made.about("t")["untuned"] == []
+    made.choice = lambda data, split, id: object() if id == "talk" else None
+    assert made.about("t")["untuned"] == ["Scratch", "Teacher"]
+
+
+@pytest.mark.parametrize(
+    ("over", "words"),
+    [
+        (
+            {},
+            "ml: 2 tasks, 2 seeds, evaluated on the latest 10% of all ratings. Settings are those",
+        ),
+        ({"trial": True}, "**This is a trial of the workflow and no result.**"),
+        ({"tuning": "search"}, "by a search in this run"),
+        (at("splits.latest.share", 0.5), "all ratings, 50% of the training rows."),
+        (at("splits.latest", {"kind": "per_user"}), "the latest 10% of each user's ratings"),
+        ({"seeds": 1, **at("data.ml.tasks.names", ["War"])}, "1 task, 1 seed, "),
+    ],
+)
+def test_the_stamp_tells_what_numbers_were_made_from(over, words):
+    assert words in plan(over).stamp("t")
+
+
+def test_the_stamp_of_images_tells_of_random_weights():
+    seen = {"tables": {"seen": SEEN}}
+    assert "random" not in plan(seen).stamp("seen")
+    assert "random weights" in plan(seen, at("models.vit.weights", "random")).stamp("seen")
+
+
+def test_tables_that_are_not_in_all_are_left_out_until_they_are_asked_for():
+    made = plan({"tables": {"seen": {**SEEN, "in_all": False}}})
+    assert (made.tables_of_all, made.compared) == (["t"], ["t"])
+    assert "results/tables/t.md" in made.results
+    assert "results/tables/seen.md" not in made.results
+    assert "seen" not in made.pages
+    assert made.markdown("seen") == "results/tables/seen.md"
+
+
+def test_a_run_makes_tables_statistics_figures_and_costs():
+    made = plan()
+    assert set(made.results) >= {
+        "results/tables/t.md", "results/tables/significance.md", "results/tables/sizes.md",
+        "results/tables/compute.md", "results/metrics.json", "results/figures/forest.png",
+    }  # fmt: skip
+    assert "results/claims.md" not in made.results
+    assert set(made.measured) < set(made.results)
+    assert made.pages == ["t", "significance", "sizes", "compute"]
+    assert (made.shows("t"), made.shows("sizes")[:4]) == ("T", "What")
+
+
+# The paper
+
+
+def test_claims_are_judged_by_tables_with_published_numbers(tmp_path):
+    facts = tmp_path / "facts.yaml"
+    facts.write_text("first: {digits: 100}\n")
+    seen = {**SEEN, "paper": "seen.csv"}
+    made = plan({"tables": {"seen": seen}, "claims": "claims.yaml", "paper": str(facts)})
+    assert (made.published, made.judged) == (["seen"], ["seen"])
+    assert made.paper_files("t", "seen") == ["seen.csv", str(facts)]
+    assert "results/claims.md" in made.results
+    assert made.metrics == ["rmse", "accuracy"]
+    assert plan().judged == []
+
+
+# Figures and sizes
+
+
+def test_figures_are_about_the_first_table_with_a_student_from_scratch():
+    made = plan()
+    assert made.main is made.config.tables["t"]
+    assert made.scratch_row == "scratch"
+    assert made.students == {"Scratch": "scratch", "Talk": "talk"}
+    assert made.places == [("ml", "latest")]
+    none = plan({"tables": {"t": None}})
+    assert (none.main, none.scratch_row, none.students) == (None, None, {})
+    assert (none.figures, none.sized, none.trials) == ({}, {}, ([], {}))
+    assert none.results  # and nothing fails
+
+
+def test_a_curve_is_a_figure_of_its_own():
+    made = plan(curve(of="talk", over={"rounds": [0, 2]}, against="scratch"))
+    drawn = made.figure("c")
+    assert (drawn["name"], drawn["title"]) == ("curve", "C")
+    assert made.config.curves["c"].points == {"0": "c-0", "2": "c-2"}
+    inputs = [file for files in drawn["inputs"].values() for file in files]
+    assert [file for file in inputs if "/war/c-2/" in file]
+    assert "talking_models.report.figures.curve" in drawn["code"]
+    assert {"results/figures/c.png", "results/figures/c.svg"} <= set(made.figure_files)
+    assert set(made.figure("forest")) == {"name", "inputs", "params", "caption", "title", "code"}
+
+
+def test_a_curve_has_no_figures_name():
+    made = plan({"curves": {"forest": {"title": "C", "data": ["ml"], "points": {"1": "talk"}}}})
+    with pytest.raises(ConfigError, match=r"curves\.forest: a figure has this name"):
+        _ = made.figures
+
+
+def test_students_are_compared_with_their_teacher_or_the_others():
+    made = plan()
+    teacher = ["results/ml/latest/all/teacher/models.safetensors"]
+    assert made.cka_teacher("ml", of()) == made.cka_teacher("ml", of("scratch")) == teacher
+
+
+def test_trials_are_those_of_the_run_or_of_the_committed_search(tmp_path):
+    files, rows = plan(tuning="search").trials
+    place = "results/ml/latest/tuning"
+    assert files == [f"{place}/{id}/trials.csv" for id in ("teacher", "scratch", "talk")]
+    assert rows == ROWS["rows"]
+    (tmp_path / "ml").mkdir()
+    (tmp_path / "ml" / "trials.csv").write_text("")
+    committed = plan({"tuned": str(tmp_path)}, tuning="committed")
+    assert committed.trials[0] == [str(tmp_path / "ml" / "trials.csv")]
+
+
+def test_each_model_of_the_main_table_is_sized_once():
+    made = plan()
+    assert made.sized == {
+        "results/ml/latest/drama/scratch/models.safetensors": (
+            "student", ("ml", "latest", "drama", "scratch"),
+        ),
+        "results/ml/latest/all/teacher/models.safetensors": (
+            "teacher", ("ml", "latest", "all", "teacher"),
+        ),
+    }  # fmt: skip
+    assert made.sizes_step == "movielens"
+    rows = {"Scratch": "alone", "See": "see"}
+    alone = at("experiments.alone", {"method": "scratch", "student": "vit-student"})
+    made = plan({"tables": {"t": None, "seen": {**SEEN, "rows": rows}}}, alone)
+    assert made.sizes_step == "vision-cpu"
+    assert list(made.sized.items()) == [
+        ("results/digits/given/all/alone/seed0/models.safetensors",
+         ("vit-student", ("digits", "given", "all", "alone"))),
+        ("results/models/vit.safetensors",
+         ("vit", ("digits", "given", "all", "vit"))),
+    ]  # fmt: skip
+
+
+def test_costs_are_those_of_the_steps_that_the_run_takes():
+    steps = plan({"tables": {"seen": SEEN}}, tuning="search").steps
+    place = "results/benchmarks/ml/latest"
+    assert list(steps)[:3] == ["Data", "Tuning", "Teachers"]
+    assert f"{place}/train/teacher/all.tsv" in steps["Teachers"]
+    assert steps["Students: talk"] == [f"{place}/train/talk/{t}.tsv" for t in ("drama", "war")]
+    assert steps["Students: see"] == [
+        f"results/benchmarks/digits/given/train_images/see/all/seed{seed}.tsv" for seed in (0, 1)
+    ]
+    assert steps["Tuning"] == [
+        f"{place}/tune/{id}.tsv" for id in ("teacher", "scratch", "talk")
+    ]  # fmt: skip
+    assert "Tuning" not in plan().steps
+    assert steps["Statistics"] == ["results/benchmarks/test_significance.tsv"]
+
+
+def test_results_are_where_the_configuration_says():
+    made = plan({"results": "./elsewhere/"})
+    files = [*made.results, *made.teachers(of()), *made.table_files("metrics.csv", "t")]
+    assert all(Path(file).is_relative_to("elsewhere") for file in files)
