@@ -308,7 +308,10 @@ def without(given, name):
     return {key: value for key, value in given.items() if key != name}
 
 
-ABOUT = GAINS | {"title": "When it pays", "searched": {"rows": {}, "like": {}, "against": None}}
+ABOUT = GAINS | {
+    "title": "When it pays",
+    "searched": {"rows": {}, "like": {}, "against": None, "serves": []},
+}
 
 
 def drawn_shares(folder):

@@ -77,7 +77,9 @@ def test_verdicts_are_those_of_the_claims():
     texts = claims.groupby("claim")["text"].first()
     columns = ["the paper's protocol", *(on for on in verdicts if on.endswith("windows"))]
     rows = table("Claim")
-    assert [row[0] for row in rows] == list(verdicts.index)
+    run = verdicts[verdicts.ne("not run").any(axis=1)]
+    assert [row[0] for row in rows] == list(run.index)
+    assert set(verdicts.index.difference(run.index).str[0]) == {"4", "5"}  # said below the table
     for claim, text, *cells in rows:
         assert text == texts[claim]
         assert [plain(cell) for cell in cells] == list(verdicts.loc[claim, columns].fillna(""))

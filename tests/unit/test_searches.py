@@ -17,8 +17,9 @@ def done(complete=24, bounds=(), score=1.0):
     return {"trials": 24, "complete": complete, "at_bound": list(bounds), "score": score}
 
 
-def searched(rows, like=(), against=None):
-    return {"rows": rows, "like": dict(like), "against": against}
+def shown(rows, files, like=(), against=None, serves=None):
+    about = {"rows": rows, "like": dict(like), "against": against}
+    return block({**about, "serves": serves or [""] * len(files)}, files)
 
 
 def test_each_row_has_its_trials_its_validation_and_what_lies_at_an_end(tmp_path):
@@ -30,7 +31,7 @@ def test_each_row_has_its_trials_its_validation_and_what_lies_at_an_end(tmp_path
         choice(tmp_path / "two.yaml", (1.0, 1.1), **done(23, ["settings.w1"])),
     ]
     rows = {"LD": "ld", "FD": "fd", "TD": "td", "By hand": "hand", "No L_MC": "odd"}
-    title, table, note = block(searched(rows, {"No L_MC": "td"}, "td"), files)
+    title, table, note = shown(rows, files, {"No L_MC": "td"}, "td")
     assert title == "## What was searched"
     head, _, *lines = table.split("\n")
     assert head.endswith("| Minus that of td, ± standard error over tasks |")
@@ -48,21 +49,22 @@ def test_searches_of_two_splits_are_both_shown(tmp_path):
         choice(tmp_path / "ml/share-10-1/ld.yaml", (1.2,), **done(12)),
         choice(tmp_path / "ml/share-10-1/scratch.yaml", (1.3,), **done()),
     ]
-    _, table = block(searched({"LD": "ld"}, against="scratch"), files)
+    serves = ["100%", "5%, 10%", "5%, 10%"]
+    _, table = shown({"LD": "ld"}, files, against="scratch", serves=serves)
     assert table.split("\n")[2:] == [
-        "| LD, latest | none | 24 of 24 | 1.0000 |  |",
-        "| LD, share-10-1 | none | 12 of 24 | 1.2000 | -0.1000 |",
+        "| LD (100%) | none | 24 of 24 | 1.0000 |  |",
+        "| LD (5%, 10%) | none | 12 of 24 | 1.2000 | -0.1000 |",
     ]
 
 
 @pytest.mark.parametrize(("line", "than"), [(1.024, "better"), (1.02, "**no better**")])
 def test_a_teacher_that_is_no_better_than_the_bias_line_says_so(tmp_path, line, than):
     file = choice(tmp_path / "teacher.yaml", (1.0230,), **done(score=1.0230), bias_line=line)
-    *_, note = block(searched({"Teacher": "teacher"}), [file])
+    *_, note = shown({"Teacher": "teacher"}, [file])
     words = f"Teacher, on users that it knows: 1.0230, {than} than the bias line's {line:.4f}."
     assert note == words
 
 
 def test_nothing_is_said_of_what_was_not_searched(tmp_path):
-    assert block(searched({"By hand": "hand"}), []) == []
-    assert block(searched({"TD": "td"}), [choice(tmp_path / "td.yaml", trials=8)]) == []
+    assert shown({"By hand": "hand"}, []) == []
+    assert shown({"TD": "td"}, [choice(tmp_path / "td.yaml", trials=8)]) == []

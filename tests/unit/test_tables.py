@@ -61,7 +61,7 @@ ABOUT = {
     "names": {"ml": "MovieLens"},
     "units": {"ml": "stars"},
     "untuned": [],
-    "searched": {"rows": {}, "like": {}, "against": None},
+    "searched": {"rows": {}, "like": {}, "against": None, "serves": []},
 }
 
 

@@ -128,28 +128,41 @@ class Tables(Jobs):
             found |= dict.fromkeys(self.evidence("history.csv", jobs, shown))
         return list(found)
 
-    def choices_of(self, id: str) -> list[str]:
-        """The files that say what searches chose for the rows of a table, or lines of a curve."""
-        shown = {**self.asked.tables, **self.asked.curves}[id]
-        found = [
-            file
-            for data, split, _ in self.config.columns(shown)
-            for each in self.searched(id)["rows"].values()
-            for file in self.choice_files(data, split, each)
-        ]
-        return list(dict.fromkeys(found))
+    def choices_of(self, id: str) -> dict[str, str]:
+        """The files that say what searches chose for the rows of a table, or lines of a curve, with
+        the data sets and the values of the curve that each serves; "" where all serve the same.
+        """
+        config, shown = self.config, {**self.asked.tables, **self.asked.curves}[id]
+        splits = getattr(shown, "splits", {})
+        values = {part: value for value, split in splits.items() for part in config.parts(split)}
+        serves: dict[str, dict[str, None]] = defaultdict(dict)
+        for data, split, _ in config.columns(shown):
+            names = {config.data[data].name or data: None} if len(shown.data) > 1 else {}
+            for each in self._rows(id).values():
+                for file in self.choice_files(data, split, each):
+                    serves[file] |= names | ({values[split]: None} if values else {})
+        found = {file: ", ".join(words) for file, words in serves.items()}
+        return found if len({*found.values()}) > 1 else dict.fromkeys(found, "")
 
     def searched(self, id: str) -> dict[str, Any]:
         """What the rows of a table, or lines of a curve, are called and were searched as, see
-        `report.searches`; what they are compared with is among them.
+        `report.searches`.
+        """
+        against, rows = {**self.asked.tables, **self.asked.curves}[id].against, self._rows(id)
+        entries = {row: self.config.experiment(made) for row, made in rows.items()}
+        like = {row: e.like for row, e in entries.items() if e.like and not e.choose}
+        serves = list(self.choices_of(id).values())
+        return {"rows": rows, "like": like, "against": against, "serves": serves}
+
+    def _rows(self, id: str) -> dict[str, str]:
+        """Rows or lines with their experiments as asked for; what they are compared with is among
+        them.
         """
         shown = {**self.asked.tables, **self.asked.curves}[id]
         rows = dict(shown.named)
         if shown.against not in (None, *rows.values()):
             rows = {shown.against: shown.against, **rows}
-        entries = {row: self.config.experiment(made) for row, made in rows.items()}
-        like = {row: e.like for row, e in entries.items() if e.like and not e.choose}
-        return {"rows": rows, "like": like, "against": shown.against}
+        return rows
 
     def references(self, file: str, *tables: str) -> list[str]:
         """One file of the reference lines of tables' columns."""

@@ -19,17 +19,20 @@ def block(searched: Mapping[str, Any], choices: Iterable[str | Path]) -> list[st
     Args:
         searched: `rows`, names with their experiments as configured; `like`, names with the
             experiment whose settings they take, where they have no search of their own; `against`,
-            the experiment whose validation others' is held beside, or None.
+            the experiment whose validation others' is held beside, or None; `serves`, what each
+            of the choices serves where they differ, else "".
         choices: files of choices, `<experiment>.yaml` or `<experiment>/choice.yaml`, also of those
             that a row takes the best of; of several splits, each has a folder.
     """
     folders: dict[Path, dict[str, Any]] = defaultdict(dict)
-    for path in map(Path, choices):
+    serves = {}
+    for path, served in zip(map(Path, choices), searched["serves"], strict=True):
         # .../{split}/tuning/{experiment}/choice.yaml of this run, or {split}/{experiment}.yaml
         split, made = path.parent, path.stem
         if made == "choice":
             split, made = path.parents[2], path.parent.name
         folders[split][made] = yaml.safe_load(path.read_text(encoding="utf-8"))
+        serves[split, made] = f" ({served})" if served else ""
     lines, remarks = [], []
     for row, id in searched["rows"].items():
         for folder, found in folders.items():
@@ -40,7 +43,7 @@ def block(searched: Mapping[str, Any], choices: Iterable[str | Path]) -> list[st
                 continue
             best = searches[taken.get("best", id)]
             counts = (sum(search[key] for search in tried) for key in ("complete", "trials"))
-            name = row if len(folders) == 1 else f"{row}, {folder.name}"
+            name = row + serves[folder, id]
             apart = _apart(found, id, searched["against"])
             ends = ", ".join(key.partition(".")[2] for key in best["at_bound"])
             lines.append([name, ends or "none", " of ".join(map(str, counts)), *apart])
