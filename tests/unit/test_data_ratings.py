@@ -130,6 +130,76 @@ def test_categories_as_lists_and_as_flags(tmp_path, good):
     check(*read(**{**good, "items": items, "columns": columns}))
 
 
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ('["Caf\\u00e9", "a \\"b\\" c"]', ["Café", 'a "b" c']),
+        ("[\"Mum's\", 'War']", ["Mum's", "War"]),
+        ("['War' 'Drama']", ["Drama", "War"]),  # NumPy's
+        ("('War',)", ["War"]),
+        ("{'War', 'Drama'}", ["Drama", "War"]),
+        ("[18, 7]", ["18", "7"]),
+        (" War | Drama |", ["Drama", "War"]),
+        ("(a) b|c", ["(a) b", "c"]),
+        ("nan", []),
+        ("NaN", []),
+    ],
+)
+def test_categories_as_other_programs_write_them(tmp_path, good, text, names):
+    table = pd.DataFrame(ITEMS, columns=["sku", "title", "categories"])
+    table["categories"] = [text, "Drama", ""]
+    table.to_csv(tmp_path / "i.csv", index=False)
+    _, items = read(**{**good, "items": str(tmp_path / "i.csv")})
+    assert list(items["categories"]) == [names, ["Drama"], []]
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["[War, Drama]", '["War", "Dra', "[{'id': 18, 'name': 'War'}]", '["War", null]', "[1.5]", "["],
+)
+def test_a_text_that_is_no_list_of_names_is_named(tmp_path, good, text):
+    table = pd.DataFrame(ITEMS, columns=["sku", "title", "categories"])
+    table["categories"] = ["Drama", text, ""]
+    table.to_csv(tmp_path / "i.csv", index=False)
+    with pytest.raises(SourceError, match=r"i\.csv: column categories, row 3") as error:
+        read(**{**good, "items": str(tmp_path / "i.csv")})
+    assert error.value.expected == "names as `a|b`, or a list of names"
+    assert error.value.found == repr(text)
+
+
+@pytest.mark.parametrize(
+    ("values", "names"),
+    [
+        ([7, 18, 18], [["7"], ["18"], ["18"]]),
+        (pd.array([7, None, 18], dtype="Int64"), [["7"], [], ["18"]]),
+        ([[7], [18, 7], []], [["7"], ["18", "7"], []]),
+        (pd.Categorical(["War", "a|b", "War"]), [["War"], ["a", "b"], ["War"]]),
+        ([["War", None], [], []], None),
+        ([[{"name": "War"}], [], []], None),
+        ([{"name": "War"}] * 3, None),
+        ([[["War"]], [["Drama"]], []], None),
+        ([1.5, 2.5, 3.5], None),
+    ],
+)
+def test_categories_of_any_type_in_parquet(tmp_path, good, values, names):
+    table = pd.DataFrame(ITEMS, columns=["sku", "title", "categories"])
+    table.assign(categories=values).to_parquet(tmp_path / "i.parquet")
+    given = {**good, "items": str(tmp_path / "i.parquet")}
+    if names is not None:
+        assert list(read(**given)[1]["categories"]) == names
+        return
+    with pytest.raises(SourceError, match=r"i\.parquet: column categories, row 1"):
+        read(**given)
+
+
+@pytest.mark.parametrize("said", [["War"], ["War", "War"]])
+def test_a_list_of_one_flag_is_flags(tmp_path, good, said):
+    rows = [("s1", 1), ("s2", 0), ("s3", 1)]
+    items = write(tmp_path / "i.csv", lines(rows, header="sku,War"))
+    _, found = read(**{**good, "items": items, "columns": NAMES | {"categories": said}})
+    assert list(found["categories"]) == [["War"], [], ["War"]]
+
+
 def test_no_items_and_tasks_by_a_column(tmp_path):
     rows = [(*row, kind) for row, kind in zip(ROWS, "xyxy", strict=True)]
     path = write(tmp_path / "r.csv", lines(rows, header="uid,sku,stars,when,shop"))

@@ -7,19 +7,22 @@ import csv
 import difflib
 import gzip
 import io
+import json
 import re
 import zipfile
+from ast import literal_eval
 from collections.abc import Mapping, Sequence
 from itertools import chain
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pyarrow
 from pyarrow import csv as arrow_csv
 
 from talking_models.data.base import ALL, CATEGORY
-from talking_models.data.canonical import canonicalise, check
+from talking_models.data.canonical import MISSING, canonicalise, check
 from talking_models.errors import SourceError, explained
 
 RATINGS, ITEMS = ("user", "item", "rating", "time"), ("item", "title", "categories")
@@ -35,7 +38,8 @@ KNOWN = {
 SEPARATORS = (",", "::", "\t", ";", "|")
 SAMPLE = 20  # lines looked at to find the separator
 MILLISECONDS = 10**11  # a time of that many seconds lies beyond the year 5000
-NONE = ("", "(no genres listed)")
+NONE = (*MISSING, "(no genres listed)")
+PART = r"(\"(?:[^\"\\]|\\.)*\")|('(?:[^'\\]|\\.)*')|(\d+)"  # of a list that is text
 ON, OFF = ("1", "1.0", "True"), ("0", "0.0", "False", "")
 
 
@@ -80,16 +84,22 @@ def _items(path: str, settings: Mapping[str, Any]) -> tuple[pd.DataFrame, dict[s
     for key in ITEMS[1:]:
         if said[key] is not None or _known(table, key, ITEMS) is not None:
             several = said[key] if isinstance(said[key], list) else [said[key]]
-            found[key] = [_column(table, path, key, each, ITEMS) for each in several]
+            named = (_column(table, path, key, each, ITEMS) for each in several)
+            found[key] = list(dict.fromkeys(named))
     flags = found.get("categories", [])
-    if len(flags) > 1:
-        on = table[flags].astype(str)
+    on = table[flags].astype(str)
+    listed = isinstance(said["categories"], list)
+    if len(flags) > 1 or (listed and on.isin([*ON, *OFF]).all(axis=None)):
         for name in flags:
             check(on[name], ~on[name].isin([*ON, *OFF]), path, "0 or 1")
         names = on.columns.astype(str)
         chosen = [names[row].tolist() for row in on.isin(ON).to_numpy()]
+    elif flags:
+        own = table[flags[0]]
+        chosen = pd.Series([_names(value) for value in own], own.index, dtype=object)
+        check(own, chosen.isna(), path, "names as `a|b`, or a list of names")
     else:
-        chosen = [_names(value) for value in table[flags[0]]] if flags else [[]] * len(table)
+        chosen = [[]] * len(table)
     title = table[found["title"][0]] if "title" in found else ""
     columns = {"item": table[found["item"]], "title": title}
     return pd.DataFrame(columns, table.index).assign(categories=chosen), found
@@ -137,16 +147,28 @@ def _times(values: pd.Series, path: str, unit: str | None) -> pd.Series:
     return found
 
 
-def _names(value: Any) -> list[str]:
-    """The categories of an item: of `a|b`, of `["a", "b"]`, of a list, of nothing."""
-    if value is None or isinstance(value, float):
-        return []
-    if not isinstance(value, str):
-        return [str(name) for name in value]
-    text = value.strip()
-    if text.startswith("["):
-        return [a or b for a, b in re.findall(r"\"([^\"]*)\"|'([^']*)'", text)]
-    return [name for name in map(str.strip, text.split("|")) if name not in NONE]
+def _names(value: Any) -> list[str] | None:
+    """The categories of an item: of `a|b`, of `["a", "b"]`, of a list, of nothing; else None."""
+    if isinstance(value, str):
+        text = value.strip()
+        if not re.match(r"\[|[({]\s*['\"]", text):
+            return [name for name in map(str.strip, text.split("|")) if name not in NONE]
+        # lists as JSON, Python and NumPy write them: between their parts nothing may be left
+        if text[-1] not in "])}" or re.sub(PART, "", text[1:-1]).strip(", \n"):
+            return None
+        try:
+            return [
+                json.loads(double) if double else literal_eval(single) if single else number
+                for double, single, number in re.findall(PART, text)
+            ]
+        except (SyntaxError, ValueError):
+            return None
+    if not isinstance(value, list | np.ndarray):
+        if pd.isna(value):
+            return []
+        value = [value]
+    named = all(isinstance(name, str | int | np.integer) for name in value)
+    return [str(name) for name in value] if named else None
 
 
 # Files
