@@ -118,6 +118,53 @@ def test_times_in_milliseconds_and_dates(tmp_path, times):
     check(read(ratings=write(tmp_path / "r.csv", lines(rows)))[0])
 
 
+DAYS = [20200131, 20200201, 20200202, 20201231]
+SECONDS = [1580428800, 1580515200, 1580601600, 1609372800]
+
+
+@pytest.mark.parametrize("given", [int, str])
+@pytest.mark.parametrize("unit", [None, "iso"])
+def test_days_without_marks_are_dates(tmp_path, given, unit):
+    table = pd.DataFrame(ROWS, columns=NAMES.values()).assign(when=list(map(given, DAYS)))
+    table["stars"] = table["stars"].astype(float)
+    table.to_parquet(tmp_path / "r.parquet")
+    found = read(ratings=str(tmp_path / "r.parquet"), columns=NAMES, time_unit=unit)[0]
+    assert list(found["time"]) == SECONDS
+    if unit is None:
+        found = read(ratings=str(tmp_path / "r.parquet"), columns=NAMES, time_unit="s")[0]
+        assert list(found["time"]) == DAYS
+
+
+@pytest.mark.parametrize(
+    ("times", "row", "said"),
+    [
+        ([16 * 10**14, 17 * 10**14], 2, "before the year 4147"),  # microseconds
+        ([16 * 10**17, 17 * 10**17], 2, "before the year 4147"),
+        ([1600000000000, 1600000000, 1600000001000], 3, "milliseconds, as most are"),
+        ([1600000000, 1600000001, 1600000001000], 4, "before the year 4147"),
+        ([20200131, 20201301, "x"], 4, "seconds, milliseconds or ISO 8601"),
+        ([pd.Timedelta("1D"), pd.Timedelta("2D")], 1, "seconds, milliseconds or ISO 8601"),
+    ],
+)
+def test_a_time_in_other_units_is_named_as_it_is_written(tmp_path, times, row, said):
+    table = pd.DataFrame({"user": range(len(times)), "item": 1, "rating": 3, "time": times})
+    path, value = tmp_path / "r.csv", repr(str(times[row - 2]))
+    if isinstance(times[0], int):
+        table.to_csv(path, index=False)
+    else:
+        table.to_parquet(path)
+        value = repr(times[0])
+    with pytest.raises(SourceError, match=rf"r\.csv: column time, row {row}\n") as error:
+        read(ratings=str(path))
+    assert said in error.value.expected
+    assert error.value.found.startswith(value)
+
+
+def test_milliseconds_that_are_said_may_be_of_any_year(tmp_path):
+    path = write(tmp_path / "r.csv", lines([("a", "x", 3, 1600000000000), ("b", "x", 3, 86400000)]))
+    assert list(read(ratings=path, time_unit="ms")[0]["time"]) == [86400, 1600000000]
+
+
 def test_categories_as_lists_and_as_flags(tmp_path, good):
     some = ("\"['War', 'Drama']\"", "[]"), ('"[""War"", ""Drama""]"', "(no genres listed)")
     for text, none in some:

@@ -22,7 +22,7 @@ import pyarrow
 from pyarrow import csv as arrow_csv
 
 from talking_models.data.base import ALL, CATEGORY
-from talking_models.data.canonical import MISSING, canonicalise, check
+from talking_models.data.canonical import LATEST, MISSING, canonicalise, check
 from talking_models.errors import SourceError, explained
 
 RATINGS, ITEMS = ("user", "item", "rating", "time"), ("item", "title", "categories")
@@ -135,16 +135,33 @@ def _known(table: pd.DataFrame, key: str, order: Sequence[str]) -> Any:
 
 def _times(values: pd.Series, path: str, unit: str | None) -> pd.Series:
     """Times in seconds, or as dates; from seconds, milliseconds or dates."""
+    expected = "a time in seconds, milliseconds or ISO 8601"
     dates = values.dtype.kind == "M" or unit == "iso"
     if not dates:
-        found = pd.to_numeric(values, errors="coerce")
-        dates = unit is None and found.notna().mean() <= 0.5
+        spans = values.dtype.kind == "m"  # pandas would count their nanoseconds
+        found = pd.to_numeric(values.astype(str) if spans else values, errors="coerce")
+        dates = unit is None and (found.notna().mean() <= 0.5 or _are_days(found))
     if dates:
-        found = pd.to_datetime(values, errors="coerce", utc=True, format="ISO8601")
-    elif unit == "ms" or (unit is None and found.abs().median() >= MILLISECONDS):
-        found //= 1000
-    check(values, found.isna(), path, "a time in seconds, milliseconds or ISO 8601")
+        text = values.astype(str) if values.dtype.kind in "iu" else values
+        found = pd.to_datetime(text, errors="coerce", utc=True, format="ISO8601")
+        check(values, found.isna(), path, expected)
+        return found
+    size, late = found.abs(), LATEST
+    if unit == "ms" or (unit is None and size.median() >= MILLISECONDS):
+        found, late = found // 1000, LATEST * 1000
+        if unit is None:
+            small, words = size < MILLISECONDS, "milliseconds, as most are; or say `time_unit`"
+            check(values, small, path, words)
+    check(values, found.isna() | (size > late), path, f"{expected}, before the year 4147")
     return found
+
+
+def _are_days(numbers: pd.Series) -> bool:
+    """Whether all are days as 20240131 writes them, which nobody means as seconds of 1970."""
+    if not numbers.between(1900_01_01, 2100_12_31).all():
+        return False
+    months, days = numbers // 100 % 100, numbers % 100
+    return bool((months.isin(range(1, 13)) & days.isin(range(1, 32))).all())
 
 
 def _names(value: Any) -> list[str] | None:
