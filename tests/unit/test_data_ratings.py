@@ -1,5 +1,6 @@
 """A user's own ratings, in every form that is understood, and what bad ones are told."""
 
+import bz2
 import gzip
 import zipfile
 from pathlib import Path
@@ -239,6 +240,36 @@ def test_categories_of_any_type_in_parquet(tmp_path, good, values, names):
         read(**given)
 
 
+def packed(tmp_path, **columns):
+    table = pd.DataFrame(ROWS, columns=["user", "item", "rating", "time"])
+    table.assign(**columns).to_parquet(tmp_path / "r.parquet")
+    return str(tmp_path / "r.parquet")
+
+
+def test_parquet_with_an_index_bytes_and_a_bad_column_that_is_not_used(tmp_path):
+    table = pd.DataFrame(ROWS, columns=["user", "item", "rating", "time"])
+    table["item"], table["picture"] = table["item"].str.encode("utf-8"), b"\xff\0"
+    table.set_index(["user", "item"]).to_parquet(tmp_path / "r.parquet")
+    check(read(ratings=str(tmp_path / "r.parquet"))[0])
+
+
+@pytest.mark.parametrize("column", ["user", "item", "rating", "time", "task"])
+@pytest.mark.parametrize(
+    ("values", "row", "expected"),
+    [
+        ([[1], [2], [3], [4]], 1, "a value for itself, no list"),
+        ([{"id": 1}] * 4, 1, "a value for itself, no list"),
+        ([b"A-17", b"\xff", b"b2", b"\xfe"], 2, "text in UTF-8"),
+    ],
+)
+def test_lists_and_bytes_in_parquet_are_named(tmp_path, column, values, row, expected):
+    path = packed(tmp_path, **{column: values})
+    by = {"tasks": {"by": "task"}} if column == "task" else {}
+    with pytest.raises(SourceError, match=rf"r\.parquet: column {column}, row {row}\n") as error:
+        read(ratings=path, **by)
+    assert error.value.expected == expected
+
+
 @pytest.mark.parametrize("said", [["War"], ["War", "War"]])
 def test_a_list_of_one_flag_is_flags(tmp_path, good, said):
     rows = [("s1", 1), ("s2", 0), ("s3", 1)]
@@ -330,6 +361,21 @@ def test_a_missing_column_names_the_nearest(good):
     assert "columns: {rating: ...}" in str(caught.value)
 
 
+def test_a_task_column_that_is_missing_says_where_to_name_it(good):
+    with pytest.raises(SourceError, match=r"no column for tasks\.by") as error:
+        read(ratings=good["ratings"], columns=NAMES, tasks={"by": "shop"})
+    assert (error.value.found, error.value.advice) == (
+        "uid, sku, stars, when", "name one of them: `tasks: {by: ...}`"
+    )  # fmt: skip
+
+
+def test_a_separator_that_is_not_there_is_what_to_change(good):
+    with pytest.raises(SourceError, match="no column for user") as error:
+        read(**good, separator="\\t")
+    assert error.value.advice == "say the `separator` of its fields"
+    assert "'uid,sku,stars,when'" in error.value.found
+
+
 def test_an_item_without_a_listing(tmp_path, good):
     items = write(tmp_path / "few.csv", lines(ITEMS[:2], header="sku,title,categories"))
     with pytest.raises(SourceError, match="1 rated items that are not listed, the first is s3"):
@@ -345,6 +391,12 @@ def test_an_item_without_a_listing(tmp_path, good):
         (b"PK\x03\x04cut", "cannot be read"),
         (b"PAR1cut", "is no table"),
         (b"1,2,3,4\n1,2\n1,2,3,4,5\n", "is no table"),
+        ("user,item,rating,time\na,x,3,5\n".encode("utf-16"), "in another encoding"),
+        (b"SQLite format 3\0" + bytes(80), "no text"),
+        (b"\xd0\xcf\x11\xe0" + bytes(80), "no text"),
+        (bz2.compress(b"user,item,rating,time\na,x,3,5\n" * 9), "no text"),
+        (gzip.compress(gzip.compress(b"user,item,rating,time\na,x,3,5\n")), "no text"),
+        (b"user item rating time\na x 3 5\n", "begins with 'user item rating time'"),
     ],
 )
 def test_a_file_that_is_no_table(tmp_path, content, said):

@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pyarrow
+from pandas.api.types import infer_dtype, is_list_like
 from pyarrow import csv as arrow_csv
 
 from talking_models.data.base import ALL, CATEGORY
@@ -55,9 +56,12 @@ def look(settings: Mapping[str, Any]) -> tuple[pd.DataFrame, pd.DataFrame, dict[
         advice = "say which is which in `columns`"
         raise SourceError(f"{path}: a column is taken twice", "four columns", str(taken), advice)
     rows = table[list(taken.values())].set_axis(list(taken), axis=1)
+    for key in taken:
+        rows[key] = _values(rows[key], path)
     rows["time"] = _times(rows["time"], path, settings["time_unit"])
     if by not in (ALL, CATEGORY):
-        rows["task"] = table[_column(table, path, "tasks.by", by, RATINGS)].astype(str)
+        own = table[_column(table, path, "tasks.by", by, RATINGS)]
+        rows["task"] = _values(own, path).astype(str)
     items = pd.DataFrame({"item": rows["item"].drop_duplicates(), "title": ""})
     items["categories"] = [[] for _ in items.index]
     if settings["items"]:
@@ -100,9 +104,21 @@ def _items(path: str, settings: Mapping[str, Any]) -> tuple[pd.DataFrame, dict[s
         check(own, chosen.isna(), path, "names as `a|b`, or a list of names")
     else:
         chosen = [[]] * len(table)
-    title = table[found["title"][0]] if "title" in found else ""
-    columns = {"item": table[found["item"]], "title": title}
+    title = _values(table[found["title"][0]], path) if "title" in found else ""
+    columns = {"item": _values(table[found["item"]], path), "title": title}
     return pd.DataFrame(columns, table.index).assign(categories=chosen), found
+
+
+def _values(values: pd.Series, path: str) -> pd.Series:
+    """A column of numbers, dates or text, which Parquet can have as bytes."""
+    kind = infer_dtype(values) if values.dtype == object else None
+    if kind == "bytes":
+        text = values.str.decode("utf-8", "replace")
+        check(values, text.str.contains("\ufffd", na=False), path, "text in UTF-8")
+        return text
+    if kind == "mixed":
+        check(values, values.map(is_list_like), path, "a value for itself, no list")
+    return values
 
 
 def _column(table: pd.DataFrame, path: str, key: str, said: Any, order: Sequence[str]) -> Any:
@@ -115,11 +131,18 @@ def _column(table: pd.DataFrame, path: str, key: str, said: Any, order: Sequence
     if said is None and (found := _known(table, key, order)) is not None:
         return found
     near = difflib.get_close_matches(str(said or key), map(str, there), n=1, cutoff=0.4)
+    found = ", ".join(map(str, there)) + (f"; nearest: {near[0]}" if near else "")
+    advice = f"say its name: `columns: {{{key}: ...}}`"
+    if len(there) == 1:
+        found = f"one column alone, {there[0]}; it begins with {table.iloc[0, 0]!r}"
+        advice = "say the `separator` of its fields"
+    elif key == "tasks.by":
+        advice = "name one of them: `tasks: {by: ...}`"
     raise SourceError(
         f"{path} has no column for {key}",
         f"one of {', '.join(KNOWN[key])}" if said is None else repr(said),
-        ", ".join(map(str, there)) + (f"; nearest: {near[0]}" if near else ""),
-        f"say its name: `columns: {{{key}: ...}}`",
+        found,
+        advice,
     )
 
 
@@ -198,6 +221,8 @@ def read_table(path: str, settings: Mapping[str, Any]) -> pd.DataFrame:
     with explained(f"{path} is no table", "the same fields in each line", advice):
         if data.startswith(b"PAR1"):
             table = pd.read_parquet(io.BytesIO(data))
+            if any(table.index.names):  # pandas keeps columns there
+                table = table.reset_index()
             table.index = range(1, len(table) + 1)
         else:
             table = _text_table(data, settings)
@@ -232,6 +257,8 @@ def _text_table(data: bytes, settings: Mapping[str, Any]) -> pd.DataFrame:
     lines = [line for line in text[:100_000].splitlines() if line.strip()][:SAMPLE]
     if not lines:
         raise ValueError("no line in it")
+    if "\0" in text:  # of files that are no text, and of UTF-16
+        raise ValueError(f"NUL signs: no text, or in another encoding; it begins {data[:24]!r}")
     separator = settings["separator"] or max(SEPARATORS, key=lambda mark: _fields(lines, mark))
     first, *others = (_parted(line, separator) for line in lines)
     places = [str(place) for place in range(len(first))]
