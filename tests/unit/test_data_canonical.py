@@ -116,6 +116,10 @@ BAD = {
     "no user": ("user", float("nan"), "column user, row 2", "an id", "nan"),
     "None for an item": ("item", None, "column item, row 2", "an id", "nan"),
     "an empty user": ("user", " ", "column user, row 2", "an id", "' '"),
+    "no user of SQL": ("user", "NULL", "column user, row 2", "an id", "'NULL'"),
+    "no item of SQL": ("item", "\\N", "column item, row 2", "an id", "\\\\N"),
+    "no item of R": ("item", "NA", "column item, row 2", "an id", "'NA'"),
+    "a spreadsheet's id": ("user", "1.23E+11", "column user, row 2", "an id", "'1.23E+11'"),
     "an endless user": ("user", float("inf"), "column user, row 2", "an id", "inf"),
     "no rating": ("rating", float("nan"), "column rating, row 2", "a number", "nan"),
     "an endless rating": ("rating", -float("inf"), "column rating, row 2", "a number", "-inf"),
@@ -215,7 +219,10 @@ def test_titles_may_be_missing_and_blank_categories_are_none():
     ("change", "message"),
     [
         (lambda r, m: (pd.concat([r, r[1:2]]), m), "user 1 rated item 20 more than once"),
-        (lambda r, m: (r, pd.concat([m, m[:1]])), "item 20 is listed twice"),
+        (
+            lambda r, m: (r, pd.concat([m, m[:1]])),
+            r"toys, row 0\n.*\n  found: item 20 is listed twice",
+        ),
         (lambda r, m: (r, m[1:]), "1 rated items that are not listed, the first is 20"),
         (lambda r, m: (r.drop(columns="time"), m), "the columns time\n.*user, item, rating"),
         (lambda r, m: (r, m.drop(columns="title")), "the columns title\n.*item, categories"),

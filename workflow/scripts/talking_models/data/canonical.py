@@ -23,7 +23,7 @@ log = logging.getLogger(__name__)
 
 ORDER = ["time", "user", "item"]
 LATEST = 1 << 36  # seconds: the year 4147; what is later was counted in smaller units
-MISSING = ("", "NaN", "nan", "None", "<NA>")
+MISSING = ("", "NaN", "nan", "None", "<NA>", "NULL", "null", "NA", "N/A", "#N/A", "\\N")
 """What other programs write for an id that they have not."""
 SMALLEST = {"user": "int32", "item": "int32", "rating": "float32", "time": "int64"}
 """Types that `content_digest` hashes where they hold the values."""
@@ -89,8 +89,8 @@ def canonicalise(
             ],
         }
     )
-    for again in items["item"][items["item"].duplicated()]:
-        raise _error(what, "each item listed once", f"item {again} is listed twice")
+    for row, again in items["item"][items["item"].duplicated()].items():
+        raise _error(f"{what}, row {row}", "each item listed once", f"item {again} is listed twice")
     absent = ratings["item"][~ratings["item"].isin(items["item"])]
     for row, item in absent.items():
         found = f"{absent.nunique()} rated items that are not listed, the first is {item}"
@@ -140,7 +140,8 @@ def _ids(values: pd.Series, what: str, text: bool) -> pd.Series:
         return values.astype("int64")
     found = values.astype(str).str.strip()
     bad = found.isin(MISSING)
-    if found.str.fullmatch(r"-?\d+(\.\d+)?").all():  # numbers, and so a fraction is no id
+    # numbers, and so a fraction is no id, nor is what a spreadsheet rounded (1.23E+11)
+    if found.str.fullmatch(r"-?\d+(\.\d+([Ee][+-]?\d+)?)?").all():
         bad |= found.str.contains(".", regex=False)
     check(values, bad, what, "an id")
     return found
