@@ -124,6 +124,13 @@ BAD = {
     "no rating": ("rating", float("nan"), "column rating, row 2", "a number", "nan"),
     "an endless rating": ("rating", -float("inf"), "column rating, row 2", "a number", "-inf"),
     "a rating that float32 has not": ("rating", 1e39, "column rating, row 2", "a number", "1e+39"),
+    "a rating whose square float32 has not": (
+        "rating",
+        1e30,
+        "column rating, row 2",
+        "from -1e+15 to 1e+15",
+        "1e+30",
+    ),
     "a comma": ("rating", "3,5", "column rating, row 2", "a point, not a comma", "'3,5'"),
     "a word": ("rating", "good", "column rating, row 2", "a number", "'good'"),
     "no time": ("time", float("nan"), "column time, row 2", "a number", "nan"),

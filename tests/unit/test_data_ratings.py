@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+import yaml
 
 from talking_models.data import new
 from talking_models.data.ratings import Ratings, RatingsSettings
@@ -455,6 +456,25 @@ def test_new_says_what_it_found_and_writes_a_configuration_that_is_valid(tmp_pat
     assert config.data["shop"].columns.user == "userId"
     assert new.main(command) == 1, "it would replace a file of the user's"
     assert "is there" in capsys.readouterr().err
+
+
+def test_new_takes_tasks_that_a_run_can_have(tmp_path):
+    """Each with a name of its own in paths, and rows in each slice."""
+    rows = [(f"u{i % 40}", i // 40, 1 + i % 5, 1600000000 + 60 * i) for i in range(480)]
+    ratings = write(tmp_path / "r.csv", lines(rows, header="user,item,rating,time"))
+    kinds = ["Sci-Fi|\u2615|All|Tools", "Sci Fi|\u2615|All"]
+    listed = [(i, "Late|Tools" if i == 11 else kinds[i % 2]) for i in range(12)]
+    items = write(tmp_path / "i.csv", lines(listed, header="item,genres"))
+    _, text = new.describe(ratings, items, "my", "my.yaml")
+    assert yaml.safe_load(text)["data"]["my"]["tasks"]["names"] == ["Sci-Fi", "Tools"]
+
+
+def test_new_tells_of_too_few_ratings_and_of_a_name_that_is_none(tmp_path, capsys):
+    path = write(tmp_path / "r.csv", lines(ROWS[:1], header="user,item,rating,time"))
+    assert new.main([path, "--out", str(tmp_path / "x.yaml")]) == 1
+    assert f"{path}: 1 ratings are too few" in capsys.readouterr().err
+    assert new.main([path, "--name", "!!!"]) == 1
+    assert "'!!!' cannot name" in capsys.readouterr().err
 
 
 def test_new_tells_of_a_bad_file(tmp_path, capsys):

@@ -22,6 +22,7 @@ from talking_models.errors import SourceError
 log = logging.getLogger(__name__)
 
 ORDER = ["time", "user", "item"]
+LARGEST = 1e15  # of ratings: float32 holds the sum of their squares
 LATEST = 1 << 36  # seconds: the year 4147; what is later was counted in smaller units
 MISSING = ("", "NaN", "nan", "None", "<NA>", "NULL", "null", "NA", "N/A", "#N/A", "\\N")
 """What other programs write for an id that they have not."""
@@ -64,7 +65,7 @@ def canonicalise(
     table = {
         "user": _ids(ratings["user"], what, _is_text(ratings["user"])),
         "item": _ids(ratings["item"], what, text),
-        "rating": _numbers(ratings["rating"], what),
+        "rating": _numbers(ratings["rating"], what, LARGEST),
         "time": _seconds(ratings["time"], what),
     }
     if "task" in ratings:
@@ -147,12 +148,13 @@ def _ids(values: pd.Series, what: str, text: bool) -> pd.Series:
     return found
 
 
-def _numbers(values: pd.Series, what: str) -> pd.Series:
-    """Values as float64, finite as float32."""
+def _numbers(values: pd.Series, what: str, largest: float) -> pd.Series:
+    """Values as float64, of a size of `largest` at most."""
     found = pd.to_numeric(values, errors="coerce").astype("float64")
-    bad = ~(found.abs() <= np.finfo("float32").max)
+    bad = found.isna()
     comma = values[bad].astype(str).str.fullmatch(r"\s*-?\d+,\d+\s*").any()
     check(values, bad, what, "a number" + (" with a point, not a comma" if comma else ""))
+    check(values, found.abs() > largest, what, f"a number from {-largest:g} to {largest:g}")
     return found
 
 
@@ -164,7 +166,7 @@ def _seconds(values: pd.Series, what: str) -> pd.Series:
         if values.dt.tz is not None:
             values = values.dt.tz_convert(None)
         return values.dt.floor("s").astype("datetime64[s]").astype("int64")
-    found = np.floor(_numbers(values, what))
+    found = np.floor(_numbers(values, what, np.finfo("float32").max))
     late = found.abs() > LATEST
     check(values, late, what, "seconds since 1970; these look like milliseconds")
     return found.astype("int64")

@@ -128,7 +128,10 @@ def task_names(
     if len(counted) > len(first):
         raise ValueError(f"{what} has {len(first)} tasks, not {len(counted)}: {first}")
     found = {ALL: ALL, **dict(zip(counted, first, strict=False))}
-    return {id: found.get(id) or known_name(name, sizes) for id, name in tasks.items()}
+    try:
+        return {id: found.get(id) or known_name(name, sizes) for id, name in tasks.items()}
+    except ValueError as error:
+        raise ValueError(f"{what}: {error}") from None
 
 
 def split_ratings(
@@ -146,7 +149,11 @@ def split_ratings(
     items, ratings = parquet.read_items(items_path), parquet.read_ratings(ratings_path)
     ratings = ratings.sort_values(ORDER, kind="stable", ignore_index=True)
     about = {"digest": content_digest(ratings, items)}
-    slices = {name: ratings.iloc[places] for name, places in cuts(ratings, protocol).items()}
+    try:
+        places = cuts(ratings, protocol)
+    except ValueError as error:
+        raise ValueError(f"{ratings_path}: {error}") from None
+    slices = {name: ratings.iloc[of] for name, of in places.items()}
     eval, train = slices["eval"], pd.concat([slices["fit"], slices["val"]])
     log.info("Train ends at time %d, eval begins at %d", train["time"].max(), eval["time"].min())
     cold = eval["user"][~eval["user"].isin(train["user"])]
@@ -166,7 +173,7 @@ def split_ratings(
             if slice != "eval" and (id != ALL or len(tasks) == 1):
                 part = part[drawn(len(part), protocol["share"], protocol.get("draw", 0))]
             if part.empty:
-                what = f"the task {name!r} has no rows in the {slice} slice"
+                what = f"{ratings_path}: the task {name!r} has no rows in the {slice} slice"
                 raise ValueError(f"{what}: leave it out")
             parquet.write(part, parts[id, slice], about | {"slice": slice, "task": name})
             counts.append(f"{slice} {len(part)}")
