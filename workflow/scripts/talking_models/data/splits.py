@@ -29,6 +29,7 @@ from talking_models.io import write_yaml
 log = logging.getLogger(__name__)
 
 ROLL = Fraction(1, 2)  # of the rows, the last ones, are eval rows of some window
+ADVICE = "correct the set, or take another"
 LABELS, IMAGES = 2_000, 100
 """Examples of each slice that are looked at before anything is trained, from all over it."""
 
@@ -197,6 +198,7 @@ def split_images(
         "val": (val, range(len(opened[val]))) if val else (train, range(cut, n)),
         "eval": (eval, range(len(opened[eval]))),
     }
+    seen: dict[str, set[int]] = {}
     for (name, (part, rows)), path in zip(ranges.items(), outputs, strict=True):
         found = {"data": settings, "task": ALL, "slice": name, "part": part, "classes": classes}
         found["rows"] = [rows.start, rows.stop]
@@ -205,12 +207,16 @@ def split_images(
             found |= {"rows": places.tolist(), "listed": True}
         if not rows or not found["rows"]:
             raise ValueError(f"the slice {name} of {opened[part].name} has no example")
-        _look(opened[part], name, rows)
+        seen[name] = _look(opened[part], name, rows)
+        if name == "eval" and cut <= LABELS and (strange := seen[name] - seen["fit"] - seen["val"]):
+            what = f"{opened[eval].name} has classes of which {opened[train].name} has no image"
+            names = ", ".join(classes[label] for label in sorted(strange))
+            raise SourceError(what, "images of each class to learn from", names, ADVICE)
         write_yaml(path, found)
 
 
-def _look(pictures: Pictures, slice: str, rows: range) -> None:
-    """Read images and labels from all over a slice; those of fit must be of several classes."""
+def _look(pictures: Pictures, slice: str, rows: range) -> set[int]:
+    """Read images and labels from all over a slice: these. Those of fit must be of two classes."""
     some, more = (
         np.linspace(rows.start, rows.stop - 1, min(n, len(rows))).astype(int)
         for n in (IMAGES, LABELS)
@@ -219,5 +225,6 @@ def _look(pictures: Pictures, slice: str, rows: range) -> None:
     labels = {label for _, label in pictures.checked(more)}
     if slice == "fit" and len(labels) < 2:
         what = f"{pictures.name}: rows {rows.start} to {rows.stop - 1} are all of one class"
-        wanted, advice = "two classes at least to tell apart", "correct the set, or take another"
-        raise SourceError(what, wanted, pictures.classes[labels.pop()], advice)
+        wanted = "two classes at least to tell apart"
+        raise SourceError(what, wanted, pictures.classes[labels.pop()], ADVICE)
+    return labels
