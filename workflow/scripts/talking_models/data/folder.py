@@ -50,14 +50,14 @@ class Part(Pictures):
             raise _error(what, wanted, ", ".join(sorted(strange)))
         cut, found, elsewhere = int(settings["eval"] * 2**64), [], set()
         for label, name in enumerate(self.classes):
-            for file in _pictures(place / name):
+            for file in pictures(place / name):
                 digest = sha256(f"{name}/{file.name}".encode()).digest()
                 drawn = int.from_bytes(digest[:8], "big")
                 if divided or (drawn < cut) == (part != TRAIN):
                     found.append((drawn, file, label))
                 else:
                     elsewhere.add(label)
-            if divided and any(_pictures(train / name)):
+            if divided and any(pictures(train / name)):
                 elsewhere.add(label)
         self.examples = [(file, label) for _, file, label in sorted(found)]
         if not found and (divided or not elsewhere):
@@ -107,7 +107,7 @@ class Folder(DataKind):
         return Parts(TRAIN, vals[0] if vals else None, held_out[0])
 
 
-def _pictures(place: Path) -> Iterator[Path]:
+def pictures(place: Path) -> Iterator[Path]:
     """The pictures below a place; a link to a folder, which Python does not follow, is an error."""
     for file in place.rglob("*"):
         if file.suffix.lower() in ENDINGS:

@@ -100,7 +100,7 @@ def _items(path: str, settings: Mapping[str, Any]) -> tuple[pd.DataFrame, dict[s
         chosen = [names[row].tolist() for row in on.isin(ON).to_numpy()]
     elif flags:
         own = table[flags[0]]
-        chosen = pd.Series([_names(value) for value in own], own.index, dtype=object)
+        chosen = pd.Series([categories_of(value) for value in own], own.index, dtype=object)
         check(own, chosen.isna(), path, "names as `a|b`, or a list of names")
     else:
         chosen = [[]] * len(table)
@@ -187,7 +187,7 @@ def _are_days(numbers: pd.Series) -> bool:
     return bool((months.isin(range(1, 13)) & days.isin(range(1, 32))).all())
 
 
-def _names(value: Any) -> list[str] | None:
+def categories_of(value: Any) -> list[str] | None:
     """The categories of an item: of `a|b`, of `["a", "b"]`, of a list, of nothing; else None."""
     if isinstance(value, str):
         text = value.strip()
