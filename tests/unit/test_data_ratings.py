@@ -79,6 +79,18 @@ def test_text_in_many_forms(tmp_path, separator, header, end):
     check(read(ratings=path)[0])
 
 
+def test_a_quote_between_colons_is_a_sign_like_others(tmp_path, good):
+    text = 's1::"Great" Café::War|Drama\n\ns2::"B::Drama\ns3::5" disk::\n'
+    given = {**good, "items": write(tmp_path / "i.dat", text)}
+    ratings, items = read(**given)
+    check(ratings)
+    assert list(items["title"]) == ['"Great" Café', '"B', '5" disk']
+    assert list(items["categories"]) == [["Drama", "War"], ["Drama"], []]
+    given["items"] = write(tmp_path / "i.dat", text.replace("s3::", "::"))
+    with pytest.raises(SourceError, match="column item, row 4"):
+        read(**given)
+
+
 def test_packed_parquet_and_latin(tmp_path, good):
     text = Path(good["ratings"]).read_bytes()
     (tmp_path / "r.csv.gz").write_bytes(gzip.compress(text))

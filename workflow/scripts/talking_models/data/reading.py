@@ -269,12 +269,15 @@ def _text_table(data: bytes, settings: Mapping[str, Any]) -> pd.DataFrame:
             or any(_plain(name) in known for name in first for known in KNOWN.values())
             or (not any(map(_is_number, first)) and any(map(_is_number, chain(*others))))
         )
-    if len(separator) > 1:
+    quoted = len(separator) == 1  # `::` stands in no field, and a quote is one like other signs
+    if not quoted:
         text, separator = text.replace(separator, "\x1f"), "\x1f"
     table = arrow_csv.read_csv(
         io.BytesIO(text.encode()),
         arrow_csv.ReadOptions(column_names=places, skip_rows_after_names=int(head)),
-        arrow_csv.ParseOptions(delimiter=separator, newlines_in_values=True),
+        arrow_csv.ParseOptions(
+            delimiter=separator, quote_char=quoted and '"', newlines_in_values=quoted
+        ),
         arrow_csv.ConvertOptions(column_types=dict.fromkeys(places, pyarrow.string())),
     ).to_pandas()
     names = [str(name).strip().split(":")[0] or f"#{n}" for n, name in enumerate(first)]
@@ -282,16 +285,17 @@ def _text_table(data: bytes, settings: Mapping[str, Any]) -> pd.DataFrame:
         raise ValueError(f"two columns have one name: {', '.join(names)}")
     named = head and not all(name.isdigit() for name in names)
     table.columns = names if named else range(len(names))
-    table.index = _lines(text, separator, len(table), head)
+    table.index = _lines(text, separator, quoted, len(table), head)
     return table
 
 
-def _lines(text: str, separator: str, rows: int, head: bool) -> Sequence[int]:
+def _lines(text: str, separator: str, quoted: bool, rows: int, head: bool) -> Sequence[int]:
     """The line of each row; a row can have several, and a line none."""
     simple = range(1 + head, 1 + head + rows)
     if text.count("\n") + (not text.endswith("\n")) == rows + head:
         return simple
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator)
+    quoting = csv.QUOTE_MINIMAL if quoted else csv.QUOTE_NONE
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, quoting=quoting)
     found = [reader.line_num for row in reader if len(row) > 1 or "".join(row).strip()][head:]
     return found if len(found) == rows else simple
 
