@@ -340,6 +340,10 @@ def test_a_value_that_does_not_belong_is_named(tmp_path, row, said):
         assert text in message
 
 
+def test_of_a_long_value_the_start_is_shown(tmp_path):
+    assert len(bad(tmp_path, ("b2", "s1", "x" * 100_000, 5))) < 600
+
+
 def test_lines_are_counted_as_an_editor_does(tmp_path):
     text = 'uid,sku,stars,when\n\nb1,s1,3,5\n"b\n2",s1,4,5\n\nb3,s1,good,5\n'
     with pytest.raises(SourceError, match="column rating, row 7"):
@@ -406,6 +410,9 @@ def test_an_item_without_a_listing(tmp_path, good):
         (b"1,2,3,4\n1,2\n1,2,3,4,5\n", "is no table"),
         ("user,item,rating,time\na,x,3,5\n".encode("utf-16"), "in another encoding"),
         (b"SQLite format 3\0" + bytes(80), "no text"),
+        (b'[{"user": 1, "item": 2}, {"user": 1, "item": 3}]', "JSON, HTML or the like"),
+        (b'{"user": 1, "item": 2}\n{"user": 1, "item": 3}\n', "JSON, HTML or the like"),
+        (b"\n<!DOCTYPE html>\n<p>404, not found\n", "JSON, HTML or the like"),
         (b"\xd0\xcf\x11\xe0" + bytes(80), "no text"),
         (bz2.compress(b"user,item,rating,time\na,x,3,5\n" * 9), "no text"),
         (gzip.compress(gzip.compress(b"user,item,rating,time\na,x,3,5\n")), "no text"),

@@ -23,6 +23,7 @@ log = logging.getLogger(__name__)
 
 ORDER = ["time", "user", "item"]
 LARGEST = 1e15  # of ratings: float32 holds the sum of their squares
+SHOWN = 200  # signs of a bad value
 LATEST = 1 << 36  # seconds: the year 4147; what is later was counted in smaller units
 MISSING = ("", "NaN", "nan", "None", "<NA>", "NULL", "null", "NA", "N/A", "#N/A", "\\N")
 """What other programs write for an id that they have not."""
@@ -110,6 +111,7 @@ def check(values: pd.Series, bad: pd.Series, what: str, expected: str) -> None:
     """A `SourceError` that names a column's first bad value, if there is one."""
     if bad.any():
         found, more = repr(values[bad].tolist()[0]), int(bad.sum()) - 1
+        found = found if len(found) <= SHOWN else f"{found[:SHOWN]}..."
         found += f", and {more} more such values" if more else ""
         row = values.index[bad][0]
         raise _error(f"{what}: column {values.name}, row {row}", expected, found)

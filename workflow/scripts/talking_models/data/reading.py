@@ -134,7 +134,7 @@ def _column(table: pd.DataFrame, path: str, key: str, said: Any, order: Sequence
     found = ", ".join(map(str, there)) + (f"; nearest: {near[0]}" if near else "")
     advice = f"say its name: `columns: {{{key}: ...}}`"
     if len(there) == 1:
-        found = f"one column alone, {there[0]}; it begins with {table.iloc[0, 0]!r}"
+        found = f"one column alone, {there[0]}; it begins with {str(table.iloc[0, 0])[:60]!r}"
         advice = "say the `separator` of its fields"
     elif key == "tasks.by":
         advice = "name one of them: `tasks: {by: ...}`"
@@ -259,6 +259,8 @@ def _text_table(data: bytes, settings: Mapping[str, Any]) -> pd.DataFrame:
         raise ValueError("no line in it")
     if "\0" in text:  # of files that are no text, and of UTF-16
         raise ValueError(f"NUL signs: no text, or in another encoding; it begins {data[:24]!r}")
+    if re.match(r"\s*(\[?\s*\{|<)", text):
+        raise ValueError(f"JSON, HTML or the like, no lines of fields; it begins {text[:24]!r}")
     separator = settings["separator"] or max(SEPARATORS, key=lambda mark: _fields(lines, mark))
     first, *others = (_parted(line, separator) for line in lines)
     places = [str(place) for place in range(len(first))]
