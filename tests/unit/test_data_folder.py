@@ -103,6 +103,18 @@ def test_train_can_be_the_name_of_a_class(tmp_path):
         ({".": 3}, "no classes to tell apart"),
         ({"train/cat": 3, "test/cat": 3}, "train has no classes to tell apart"),
         ({"train/a": 1, "train/b": 1, "test/c": 1}, "test has classes that .*/train lacks"),
+        (
+            {"train/a": 9, "train/b": 9, "train/c": 0, "test/a": 1, "test/c": 1},
+            "part test has classes of which train has no picture\n.*\n  found: c",
+        ),
+        ({"a": 40, "b": 1, "c": 40}, "part test has classes of which .*\n.*\n  found: b"),
+        ({"a": 0, "b": 0}, "part train has no picture in a class folder\n.*\n  found: no file"),
+        (
+            {"train/a": 9, "train/b": 9, "test": 2},
+            "part test has no picture .*\n.*\n.*: 0.png, 1.png",
+        ),
+        ({"Train/a": 9, "Train/b": 9, "Test/a": 2}, "pets/Train has folders, as a part has"),
+        ({"training/a": 9, "testing/a": 2}, "pets/training has folders, as a part has"),
     ],
 )
 def test_folders_without_classes_to_tell_apart_are_errors(counts, message, tmp_path):
@@ -132,6 +144,27 @@ def test_what_computers_leave_is_no_image(tmp_path):
     train, test = (Folder.open(entry(root), part) for part in ("train", "test"))
     assert train.classes == ["cat", "dog"]
     assert len(train) + len(test) == 6
+
+
+def test_files_of_other_kinds_alone_are_listed(tmp_path):
+    root = made(tmp_path / "pets", {"cat": 0, "dog": 0})
+    (root / "cat/1.heic").write_bytes(b"picture")
+    with pytest.raises(SourceError, match="part train has no picture in a class folder") as error:
+        cut(entry(root), tmp_path / "slices")
+    assert error.value.found == "cat/1.heic"
+    assert ".jpeg, .jfif" in error.value.expected
+
+
+def test_links_to_pictures_and_classes_are_followed_and_others_are_errors(tmp_path):
+    root = made(tmp_path / "pets", {"train/cat": 9, "train/dog": 9, "test/cat": 3})
+    more = made(tmp_path / "more", {"owl": 5})
+    (root / "train/owl").symlink_to(more / "owl")
+    (root / "train/cat/owl.png").symlink_to(more / "owl/0.png")
+    train = Folder.open(entry(root), "train")
+    assert (train.classes, len(train)) == (["cat", "dog", "owl"], 24)
+    (root / "train/dog/more").symlink_to(more)
+    with pytest.raises(SourceError, match="train/dog/more is a link to a folder"):
+        Folder.open(entry(root), "train")
 
 
 @pytest.mark.parametrize("ending", ["png", "jpeg", "webp", "bmp", "gif", "tiff", "PNG"])

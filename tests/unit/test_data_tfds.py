@@ -106,6 +106,18 @@ def test_a_part_that_is_not_there_is_an_error_that_lists_those_there_are(there, 
     assert "delete" not in str(error.value)
 
 
+def test_a_part_without_images_is_as_one_that_is_not_there(folder):
+    write_tfds(folder, "pets", {"train": 20, "test": 0, "validation": 4}, CLASSES)
+    assert TFDS.parts(entry("pets")) == ("train", None, "validation")
+    with pytest.raises(SourceError, match="pets has no part 'test'") as error:
+        TFDS.parts(entry("pets", eval="test"))
+    assert error.value.expected == "one of train, validation"
+    write_tfds(folder, "none", {}, CLASSES)
+    with pytest.raises(SourceError, match="none has no part 'train'") as error:
+        TFDS.parts(entry("none"))
+    assert error.value.expected == "a part with images"
+
+
 @pytest.mark.parametrize("keys", [{"eval": "train"}, {"val": "x", "eval": "x"}, {"val": "train"}])
 def test_a_part_is_used_once(keys):
     with pytest.raises(ValidationError, match="train, val and eval are different parts"):
@@ -140,6 +152,19 @@ def test_one_class_only_is_an_error(classes, folder):
     with pytest.raises(SourceError, match="same, part train: rows 0 to 17 are all of one") as error:
         cut(entry("same"), folder / "slices")
     assert error.value.found == "cat"
+
+
+def test_a_class_of_eval_that_train_has_no_image_of_is_an_error(folder):
+    def label(part, row):
+        return 2 if part == "test" or row == 39 else row % 2
+
+    write_tfds(folder, "few", {"train": 39, "test": 8}, CLASSES, label=label)
+    said = "few, part test has classes of which few, part train has no image"
+    with pytest.raises(SourceError, match=said) as error:
+        cut(entry("few"), folder / "slices")
+    assert error.value.found == "owl"
+    write_tfds(folder, "last", {"train": 40, "test": 8}, CLASSES, label=label)
+    cut(entry("last"), folder / "slices")  # the last of train, which val has
 
 
 # Pictures

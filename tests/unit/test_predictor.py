@@ -105,6 +105,48 @@ def test_a_file_of_pairs_by_the_command(trained, tmp_path, capsys):
     assert predictor.main([str(path), str(tmp_path / "none.csv"), str(out)]) == 1
 
 
+def test_a_file_of_pairs_is_read_as_one_of_ratings(trained, tmp_path):
+    path, checkpoint = trained
+    given = known(checkpoint)[["user", "item"]].head(3)
+    expected = talking_models.load(path).predict(given)["prediction"]
+    files = [tmp_path / name for name in ("a.csv", "b.csv", "c.parquet")]
+    given.assign(note="é").to_csv(files[0], index=False, sep=";", encoding="latin-1")
+    given.to_csv(files[1], index=False, encoding="utf-8-sig", sep="\t")
+    given.to_parquet(files[2])
+    for file in files:
+        assert predictor.main([str(path), str(file), str(tmp_path / "out.csv")]) == 0
+        found = pd.read_csv(tmp_path / "out.csv")["prediction"]
+        np.testing.assert_allclose(found, expected, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("user,item\n1,2,3,4\n", "pairs.csv is no table"),
+        ("", "pairs.csv is no table"),
+        ("user,item\n1,\n", "a missing id in the column item, row 1"),
+        ("user,item\nNULL,3\n", "a missing id in the column user, row 1"),
+        ("user,item,categories\n1,777,[War\n", "'[War', no names"),
+    ],
+)
+def test_a_file_of_no_pairs_is_named(trained, tmp_path, capsys, text, said):
+    (tmp_path / "pairs.csv").write_text(text)
+    given = [str(trained[0]), str(tmp_path / "pairs.csv"), str(tmp_path / "out.csv")]
+    assert predictor.main(given) == 1
+    assert said in capsys.readouterr().err
+
+
+def test_title_and_categories_in_a_file_say_what_they_say_in_python(trained, tmp_path):
+    path, checkpoint = trained
+    user, out = checkpoint.vocabulary.users[0], tmp_path / "out.csv"
+    said = pd.DataFrame({"user": [user, user], "item": [777, 778], "title": ["Night Train", None]})
+    lists = said.assign(categories=[["Drama", "War"], []])
+    expected = talking_models.load(path).predict(lists)["prediction"]
+    said.assign(categories=["Drama|War", None]).to_csv(tmp_path / "pairs.csv", index=False)
+    assert predictor.main([str(path), str(tmp_path / "pairs.csv"), str(out)]) == 0
+    np.testing.assert_allclose(pd.read_csv(out)["prediction"], expected, atol=1e-6)
+
+
 def test_ids_are_text_as_it_is_written_where_the_training_had_text(tmp_path):
     rows, _, items = toys.movielens()
     rows, items = (frame.assign(item=frame["item"].map("{:03d}".format)) for frame in (rows, items))
@@ -154,6 +196,10 @@ def test_pictures_of_any_mode_get_a_class_and_its_probability(student, tmp_path)
 
 def test_a_folder_of_pictures_by_the_command(student, tmp_path, capsys):
     folder, out = pictures(tmp_path / "p"), tmp_path / "out.csv"
+    assert predictor.main([str(student), str(folder), str(out)]) == 0
+    assert len(pd.read_csv(out)) == 3
+    (folder / ".DS_Store").write_bytes(b"junk")
+    (folder / "notes.txt").write_bytes(b"none")
     assert predictor.main([str(student), str(folder), str(out)]) == 0
     assert len(pd.read_csv(out)) == 3
     whole = (folder / "0.png").read_bytes()

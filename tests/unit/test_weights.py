@@ -5,6 +5,7 @@ import re
 import shlex
 import subprocess
 import sys
+import zipfile
 from argparse import Namespace
 from pathlib import Path
 from types import SimpleNamespace
@@ -127,6 +128,10 @@ def test_arrays_of_numpy_are_converted(tmp_path, weights):
         (lambda raw: b"<!DOCTYPE html>\n<p>404", "is no file of weights.*<!DOCTYPE html>"),
         (lambda raw: b"\x89HDF\r\n\x1a\n" + bytes(99), "is no file of weights.*HDF"),
         (lambda raw: b"PK\x03\x04" + bytes(99), "is a cut archive of PyTorch or NumPy"),
+        (
+            lambda raw: b"\x08\x08\x12\x07pytorch" + bytes(99),
+            "is no file of weights.*of PyTorch or",
+        ),
     ],
 )
 def test_a_file_that_is_none_says_what_it_is(tmp_path, weights, content, said):
@@ -169,6 +174,36 @@ def test_a_file_of_pytorch_that_holds_more_or_less_than_weights_is_refused(tmp_p
     with pytest.raises(WeightsError, match=r"w\.npz has an array that is no tensor"):
         convert(tmp_path / "w.npz", output)
     assert not output.exists()
+
+
+def test_a_folder_and_an_archive_of_other_files_say_what_to_name(tmp_path, weights):
+    (tmp_path / "vit").mkdir()
+    save_file(weights, tmp_path / "vit/model.safetensors")
+    with zipfile.ZipFile(tmp_path / "vit.zip", "w") as archive:
+        archive.write(tmp_path / "vit/model.safetensors", "vit/model.safetensors")
+    for path, said in (
+        (tmp_path / "vit", "is a folder: name the file of weights in it"),
+        (tmp_path / "vit.zip", "is an archive of vit/model.safetensors: unpack it"),
+    ):
+        with pytest.raises(WeightsError, match=f"{path} {said}"):
+            pretrained(net_of(), path)
+        with pytest.raises(WeightsError, match=f"{path} {said}"):
+            convert(path, tmp_path / "o.safetensors")
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_tensors_that_safetensors_has_not_are_named(tmp_path):
+    sparse, small = torch.eye(3).to_sparse(), torch.zeros(3)
+    quantized = torch.quantize_per_tensor(torch.zeros(3), 1.0, 0, torch.qint8)
+    torch.save({"a": sparse, "b": small, "c": quantized}, tmp_path / "w.pth")
+    with pytest.raises(WeightsError, match=r"w\.pth has quantized or sparse tensors: a, c$"):
+        convert(tmp_path / "w.pth", tmp_path / "o.safetensors")
+
+
+def test_arrays_of_another_byte_order_are_converted(tmp_path, weights):
+    arrays = {name: tensor.numpy().astype(">f4") for name, tensor in weights.items()}
+    np.savez(tmp_path / "w.npz", **arrays)
+    assert same(pretrained(net_of(), converted(tmp_path / "w.npz")), weights)
 
 
 def test_weights_that_share_memory_are_converted(tmp_path):
@@ -287,6 +322,45 @@ def refused(tmp_path, weights, said, **options):
     with pytest.raises(WeightsError, match=said) as error:
         pretrained(net_of(**options), path)
     assert str(error.value).startswith(f"{path} does not fit the model: ")
+
+
+@pytest.mark.parametrize("kind", [torch.float16, torch.bfloat16, torch.float64])
+def test_weights_of_another_precision_are_read(tmp_path, weights, kind):
+    theirs = {name: tensor.to(kind) for name, tensor in weights.items()}
+    save_file(theirs, tmp_path / "w.safetensors")
+    found = pretrained(net_of(), tmp_path / "w.safetensors")
+    assert same(found, {name: tensor.float() for name, tensor in theirs.items()})
+
+
+@pytest.mark.parametrize("kind", [torch.int8, torch.int64, torch.bool, torch.complex64])
+def test_weights_that_are_no_fractions_are_named(tmp_path, weights, kind):
+    changed = weights["blocks.1.mlp.fc1.weight"].to(kind)
+    said = rf"the model: blocks\.1\.mlp\.fc1\.weight is {kind}, not torch\.float32$"
+    refused(tmp_path, weights | {"blocks.1.mlp.fc1.weight": changed}, said)
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf"), 1e39])
+def test_weights_that_are_no_numbers_are_named(tmp_path, weights, value):
+    """1e39 is one of float64, and none of float32."""
+    bias = weights["norm.bias"].double()
+    bias[3] = value
+    said = r"the model: norm\.bias has values that are NaN or infinite$"
+    refused(tmp_path, weights | {"norm.bias": bias}, said)
+
+
+def test_names_of_another_library_are_listed_beside_those_that_are_missing(tmp_path, weights):
+    theirs = {re.sub(r"^blocks\.", "layers-", name): tensor for name, tensor in weights.items()}
+    said = (
+        r"missing: blocks\.0\.norm1\.weight, .* and 43 more; "
+        r"unexpected: layers-0\.attn\.proj\.bias, .* and 43 more$"
+    )
+    refused(tmp_path, theirs, said)
+
+
+def test_weights_with_register_tokens_say_what_to_set(tmp_path, weights):
+    registers = net_of(reg_tokens=4).state_dict()
+    refused(tmp_path, registers, "it has 4 register tokens: set reg_tokens to 4 in the options")
+    assert same(pretrained(net_of(reg_tokens=4), tmp_path / "w.safetensors"), registers)
 
 
 def test_weights_of_a_distilled_transformer_say_so(tmp_path, weights):

@@ -14,8 +14,12 @@ import pandas as pd
 import torch
 from PIL import Image
 
+from talking_models.data.canonical import MISSING
 from talking_models.data.features import encode
+from talking_models.data.folder import pictures
 from talking_models.data.images import rgb
+from talking_models.data.ratings import RatingsSettings
+from talking_models.data.reading import categories_of, read_table
 from talking_models.errors import SourceError, explained
 from talking_models.io import write_csv
 from talking_models.models import checkpoint
@@ -36,8 +40,8 @@ class RatingPredictor:
 
         Args:
             given: columns user and item, ids as in the training data; a user or an item that was
-                not in it is an unknown one. Of such an item, `title` (text) and `categories` (a
-                list of names) say more, if they are there.
+                not in it is an unknown one. Of such an item, `title` (text) and `categories`
+                (as files of items have them) say more, if they are there.
 
         Returns:
             `given` with the columns prediction, in the ratings' unit and not clipped to their
@@ -62,6 +66,12 @@ class RatingPredictor:
         new = rows[~rows["item"].isin(known["item"])].drop_duplicates("item")
         said = {"title": "", "categories": pd.Series([[] for _ in new.index], new.index)}
         new = new.assign(**{name: new.get(name, value) for name, value in said.items()})
+        new["title"] = new["title"].astype(object).fillna("").astype(str)
+        own = [categories_of(value) for value in new["categories"]]
+        if None in own:
+            value = new["categories"].iloc[own.index(None)]
+            raise _refused(f"{value!r}, no names as `a|b` or a list, in the column categories")
+        new["categories"] = pd.Series(own, new.index, dtype=object)
         return pd.concat([known, new[list(known)]]).sort_values("item", ignore_index=True)
 
 
@@ -76,13 +86,14 @@ def _refused(found: str) -> SourceError:
 
 def _ids(ids: pd.Series, text: bool) -> pd.Series:
     """Ids as text or as whole numbers, as the training had them."""
-    numbers = pd.to_numeric(ids, errors="coerce")
-    wrong = ids.isna() if text else numbers % 1 != 0  # so is that of no number
+    numbers, found = pd.to_numeric(ids, errors="coerce"), ids.astype(str).str.strip()
+    missing = ids.isna() | found.isin(MISSING)
+    wrong = missing if text else numbers % 1 != 0  # so is that of no number
     if wrong.any():
         row = int(wrong.idxmax())
-        what = "a missing id" if pd.isna(ids[row]) else f"{ids[row]!r}, no whole number,"
+        what = "a missing id" if missing[row] else f"{ids[row]!r}, no whole number,"
         raise _refused(f"{what} in the column {ids.name}, row {row + 1}")
-    return ids.astype(str) if text else numbers.astype("int64")
+    return found if text else numbers.astype("int64")
 
 
 class ImagePredictor:
@@ -131,9 +142,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     try:
         if options.given.is_dir():
-            given = sorted(path for path in options.given.rglob("*") if path.is_file())
-        else:  # ids as written: 007 is not 7
-            given = pd.read_csv(options.given, dtype={"user": str, "item": str})
+            given = sorted(pictures(options.given))
+        else:
+            path = str(options.given)
+            settings = RatingsSettings(kind="ratings", ratings=path).model_dump(mode="json")
+            given = read_table(path, settings)
         write_csv(options.out, load(options.models).predict(given))
     except (SourceError, ValueError, OSError) as error:
         print(error, file=sys.stderr)

@@ -22,8 +22,10 @@ from talking_models.errors import SourceError
 log = logging.getLogger(__name__)
 
 ORDER = ["time", "user", "item"]
+LARGEST = 1e15  # of ratings: float32 holds the sum of their squares
+SHOWN = 200  # signs of a bad value
 LATEST = 1 << 36  # seconds: the year 4147; what is later was counted in smaller units
-MISSING = ("", "NaN", "nan", "None", "<NA>")
+MISSING = ("", "NaN", "nan", "None", "<NA>", "NULL", "null", "NA", "N/A", "#N/A", "\\N")
 """What other programs write for an id that they have not."""
 SMALLEST = {"user": "int32", "item": "int32", "rating": "float32", "time": "int64"}
 """Types that `content_digest` hashes where they hold the values."""
@@ -64,7 +66,7 @@ def canonicalise(
     table = {
         "user": _ids(ratings["user"], what, _is_text(ratings["user"])),
         "item": _ids(ratings["item"], what, text),
-        "rating": _numbers(ratings["rating"], what),
+        "rating": _numbers(ratings["rating"], what, LARGEST),
         "time": _seconds(ratings["time"], what),
     }
     if "task" in ratings:
@@ -89,8 +91,8 @@ def canonicalise(
             ],
         }
     )
-    for again in items["item"][items["item"].duplicated()]:
-        raise _error(what, "each item listed once", f"item {again} is listed twice")
+    for row, again in items["item"][items["item"].duplicated()].items():
+        raise _error(f"{what}, row {row}", "each item listed once", f"item {again} is listed twice")
     absent = ratings["item"][~ratings["item"].isin(items["item"])]
     for row, item in absent.items():
         found = f"{absent.nunique()} rated items that are not listed, the first is {item}"
@@ -109,6 +111,7 @@ def check(values: pd.Series, bad: pd.Series, what: str, expected: str) -> None:
     """A `SourceError` that names a column's first bad value, if there is one."""
     if bad.any():
         found, more = repr(values[bad].tolist()[0]), int(bad.sum()) - 1
+        found = found if len(found) <= SHOWN else f"{found[:SHOWN]}..."
         found += f", and {more} more such values" if more else ""
         row = values.index[bad][0]
         raise _error(f"{what}: column {values.name}, row {row}", expected, found)
@@ -140,18 +143,20 @@ def _ids(values: pd.Series, what: str, text: bool) -> pd.Series:
         return values.astype("int64")
     found = values.astype(str).str.strip()
     bad = found.isin(MISSING)
-    if found.str.fullmatch(r"-?\d+(\.\d+)?").all():  # numbers, and so a fraction is no id
+    # numbers, and so a fraction is no id, nor is what a spreadsheet rounded (1.23E+11)
+    if found.str.fullmatch(r"-?\d+(\.\d+([Ee][+-]?\d+)?)?").all():
         bad |= found.str.contains(".", regex=False)
     check(values, bad, what, "an id")
     return found
 
 
-def _numbers(values: pd.Series, what: str) -> pd.Series:
-    """Values as float64, finite as float32."""
+def _numbers(values: pd.Series, what: str, largest: float) -> pd.Series:
+    """Values as float64, of a size of `largest` at most."""
     found = pd.to_numeric(values, errors="coerce").astype("float64")
-    bad = ~(found.abs() <= np.finfo("float32").max)
+    bad = found.isna()
     comma = values[bad].astype(str).str.fullmatch(r"\s*-?\d+,\d+\s*").any()
     check(values, bad, what, "a number" + (" with a point, not a comma" if comma else ""))
+    check(values, found.abs() > largest, what, f"a number from {-largest:g} to {largest:g}")
     return found
 
 
@@ -163,7 +168,7 @@ def _seconds(values: pd.Series, what: str) -> pd.Series:
         if values.dt.tz is not None:
             values = values.dt.tz_convert(None)
         return values.dt.floor("s").astype("datetime64[s]").astype("int64")
-    found = np.floor(_numbers(values, what))
+    found = np.floor(_numbers(values, what, np.finfo("float32").max))
     late = found.abs() > LATEST
     check(values, late, what, "seconds since 1970; these look like milliseconds")
     return found.astype("int64")

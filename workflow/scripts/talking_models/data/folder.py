@@ -4,6 +4,7 @@ pets/cat/1.jpg, pets/dog/7.png          cut by the files' names
 pets/train/cat/1.jpg, pets/test/...     as the folders say; `val` if it is there
 """
 
+from collections.abc import Iterator
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,8 @@ from talking_models.data.base import DataKind, DataSettings, Parts
 from talking_models.data.images import Pictures
 from talking_models.errors import SourceError
 
-ENDINGS = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff")
+ENDINGS = (".png", ".jpg", ".jpeg", ".jfif", ".webp", ".bmp", ".gif", ".tif", ".tiff")
+SEEN = 6  # files that are no pictures, in a message
 TRAIN, VALS, TESTS = "train", ("val", "validation", "valid"), ("test", "eval")
 
 
@@ -46,15 +48,27 @@ class Part(Pictures):
         if strange := set(_folders(place)) - set(self.classes):
             what, wanted = f"{place} has classes that {train} lacks", ", ".join(self.classes)
             raise _error(what, wanted, ", ".join(sorted(strange)))
-        cut, found = int(settings["eval"] * 2**64), []
+        cut, found, elsewhere = int(settings["eval"] * 2**64), [], set()
         for label, name in enumerate(self.classes):
-            for file in (place / name).rglob("*"):
+            for file in pictures(place / name):
                 digest = sha256(f"{name}/{file.name}".encode()).digest()
                 drawn = int.from_bytes(digest[:8], "big")
-                mine = divided or (drawn < cut) == (part != TRAIN)
-                if mine and file.suffix.lower() in ENDINGS and file.name[0] != ".":
+                if divided or (drawn < cut) == (part != TRAIN):
                     found.append((drawn, file, label))
+                else:
+                    elsewhere.add(label)
+            if divided and any(pictures(train / name)):
+                elsewhere.add(label)
         self.examples = [(file, label) for _, file, label in sorted(found)]
+        if not found and (divided or not elsewhere):
+            there = sorted(str(p.relative_to(place)) for p in place.rglob("*") if p.is_file())
+            wanted = f"files in class folders that end in {', '.join(ENDINGS)}"
+            seen = ", ".join(there[:SEEN]) or "no file"
+            raise _error(f"{self.name} has no picture in a class folder", wanted, seen)
+        if part != TRAIN and (lacking := {label for _, label in self.examples} - elsewhere):
+            what = f"{self.name} has classes of which {TRAIN} has no picture"
+            names = ", ".join(self.classes[label] for label in sorted(lacking))
+            raise _error(what, "pictures of each class to learn from", names)
 
 
 class Folder(DataKind):
@@ -75,8 +89,13 @@ class Folder(DataKind):
         """See `DataKind.parts`."""
         root = Path(settings["path"])
         if not root.is_dir():
-            raise _error(f"there is no folder {root}", "a folder of class folders", "nothing")
+            found = "a file" if root.exists() else "nothing"
+            raise _error(f"there is no folder {root}", "a folder of class folders", found)
         if not _divided(root):
+            for name in _folders(root):
+                if name.lower() in ("train", "training") and _folders(root / name):
+                    what = f"{root}/{name} has folders, as a part has, and no class"
+                    raise _error(what, f"{TRAIN} and {TESTS[0]}, so written", name)
             return Parts(TRAIN, None, TESTS[0])
         there = _folders(root)
         held_out = [name for name in (*TESTS, *VALS) if name in there]
@@ -86,6 +105,18 @@ class Folder(DataKind):
             raise _error(what, wanted, ", ".join(there))
         vals = [name for name in held_out[1:] if name in VALS]
         return Parts(TRAIN, vals[0] if vals else None, held_out[0])
+
+
+def pictures(place: Path) -> Iterator[Path]:
+    """The pictures below a place; a link to a folder, which Python does not follow, is an error."""
+    for file in place.rglob("*"):
+        if file.suffix.lower() in ENDINGS:
+            if file.name[0] != ".":
+                yield file
+        elif file.is_symlink() and file.is_dir():
+            raise _error(
+                f"{file} is a link to a folder", "links to pictures or classes alone", "it"
+            )
 
 
 def _folders(place: Path) -> list[str]:

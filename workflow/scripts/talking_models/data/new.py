@@ -6,6 +6,7 @@ python -m talking_models.data.new RATINGS [ITEMS] [--name my] [--out config/my.y
 import argparse
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import pandas as pd
@@ -46,11 +47,19 @@ def describe(ratings: str, items: str | None, name: str, out: str) -> tuple[list
     settings = RatingsSettings(**given).model_dump(mode="json")
     rows, listed, taken = look(settings)
     again = len(read_table(ratings, settings)) - len(rows)
-    late = rows.iloc[cuts(rows, {"kind": "latest", "eval": 0.1, "val": 0.1})["eval"]]
+    try:
+        parts = cuts(rows, {"kind": "latest", "eval": 0.1, "val": 0.1})
+    except ValueError as error:
+        raise ValueError(f"{ratings}: {error}") from None
+    fit, val, late = (rows.iloc[places] for places in parts.values())
     train = rows.drop(index=late.index)
-    of, eval_of = (members(CATEGORY, listed, part) for part in (train, late))
-    sizes = {name: int(own.sum()) for name, own in of.items() if eval_of[name].any()}
-    tasks = densest(sizes)[:DENSEST]
+    of, *others = (members(CATEGORY, listed, part) for part in (train, fit, val, late))
+    sizes = {k: int(own.sum()) for k, own in of.items() if all(other[k].any() for other in others)}
+    ids: dict[str, str] = {}
+    for task in densest(sizes):
+        with suppress(ValueError):  # nothing of it can stand in a path
+            ids.setdefault(slug(task), task)
+    tasks = list(ids.values())[:DENSEST]
     listing = ", ".join(f"{name} ({sizes[name]:,})" for name in tasks)
     first, last = (pd.Timestamp(rows["time"].iloc[row], unit="s").date() for row in (0, -1))
     unseen = 1 - late["user"].isin(train["user"]).mean()
@@ -95,13 +104,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--name", default="my", help="the data set's id, and its table's")
     parser.add_argument("--out", help="the file to write (config/NAME.yaml)")
     options = parser.parse_args(arguments)
-    name = slug(options.name)
-    out = options.out or f"config/{name}.yaml"
     try:
+        name = slug(options.name)
+        out = options.out or f"config/{name}.yaml"
         if Path(out).exists():
             raise FileExistsError(f"{out} is there: remove it, or name another (--out)")
         found, text = describe(options.ratings, options.items, name, out)
-    except (SourceError, FileExistsError) as error:
+    except (SourceError, ValueError, FileExistsError) as error:
         print(error, file=sys.stderr)
         return 1
     write_text(out, text)

@@ -7,19 +7,23 @@ import csv
 import difflib
 import gzip
 import io
+import json
 import re
 import zipfile
+from ast import literal_eval
 from collections.abc import Mapping, Sequence
 from itertools import chain
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pyarrow
+from pandas.api.types import infer_dtype, is_list_like
 from pyarrow import csv as arrow_csv
 
 from talking_models.data.base import ALL, CATEGORY
-from talking_models.data.canonical import canonicalise, check
+from talking_models.data.canonical import LATEST, MISSING, canonicalise, check
 from talking_models.errors import SourceError, explained
 
 RATINGS, ITEMS = ("user", "item", "rating", "time"), ("item", "title", "categories")
@@ -35,7 +39,8 @@ KNOWN = {
 SEPARATORS = (",", "::", "\t", ";", "|")
 SAMPLE = 20  # lines looked at to find the separator
 MILLISECONDS = 10**11  # a time of that many seconds lies beyond the year 5000
-NONE = ("", "(no genres listed)")
+NONE = (*MISSING, "(no genres listed)")
+PART = r"(\"(?:[^\"\\]|\\.)*\")|('(?:[^'\\]|\\.)*')|(\d+)"  # of a list that is text
 ON, OFF = ("1", "1.0", "True"), ("0", "0.0", "False", "")
 
 
@@ -51,9 +56,12 @@ def look(settings: Mapping[str, Any]) -> tuple[pd.DataFrame, pd.DataFrame, dict[
         advice = "say which is which in `columns`"
         raise SourceError(f"{path}: a column is taken twice", "four columns", str(taken), advice)
     rows = table[list(taken.values())].set_axis(list(taken), axis=1)
+    for key in taken:
+        rows[key] = _values(rows[key], path)
     rows["time"] = _times(rows["time"], path, settings["time_unit"])
     if by not in (ALL, CATEGORY):
-        rows["task"] = table[_column(table, path, "tasks.by", by, RATINGS)].astype(str)
+        own = table[_column(table, path, "tasks.by", by, RATINGS)]
+        rows["task"] = _values(own, path).astype(str)
     items = pd.DataFrame({"item": rows["item"].drop_duplicates(), "title": ""})
     items["categories"] = [[] for _ in items.index]
     if settings["items"]:
@@ -80,19 +88,37 @@ def _items(path: str, settings: Mapping[str, Any]) -> tuple[pd.DataFrame, dict[s
     for key in ITEMS[1:]:
         if said[key] is not None or _known(table, key, ITEMS) is not None:
             several = said[key] if isinstance(said[key], list) else [said[key]]
-            found[key] = [_column(table, path, key, each, ITEMS) for each in several]
+            named = (_column(table, path, key, each, ITEMS) for each in several)
+            found[key] = list(dict.fromkeys(named))
     flags = found.get("categories", [])
-    if len(flags) > 1:
-        on = table[flags].astype(str)
+    on = table[flags].astype(str)
+    listed = isinstance(said["categories"], list)
+    if len(flags) > 1 or (listed and on.isin([*ON, *OFF]).all(axis=None)):
         for name in flags:
             check(on[name], ~on[name].isin([*ON, *OFF]), path, "0 or 1")
         names = on.columns.astype(str)
         chosen = [names[row].tolist() for row in on.isin(ON).to_numpy()]
+    elif flags:
+        own = table[flags[0]]
+        chosen = pd.Series([categories_of(value) for value in own], own.index, dtype=object)
+        check(own, chosen.isna(), path, "names as `a|b`, or a list of names")
     else:
-        chosen = [_names(value) for value in table[flags[0]]] if flags else [[]] * len(table)
-    title = table[found["title"][0]] if "title" in found else ""
-    columns = {"item": table[found["item"]], "title": title}
+        chosen = [[]] * len(table)
+    title = _values(table[found["title"][0]], path) if "title" in found else ""
+    columns = {"item": _values(table[found["item"]], path), "title": title}
     return pd.DataFrame(columns, table.index).assign(categories=chosen), found
+
+
+def _values(values: pd.Series, path: str) -> pd.Series:
+    """A column of numbers, dates or text, which Parquet can have as bytes."""
+    kind = infer_dtype(values) if values.dtype == object else None
+    if kind == "bytes":
+        text = values.str.decode("utf-8", "replace")
+        check(values, text.str.contains("\ufffd", na=False), path, "text in UTF-8")
+        return text
+    if kind == "mixed":
+        check(values, values.map(is_list_like), path, "a value for itself, no list")
+    return values
 
 
 def _column(table: pd.DataFrame, path: str, key: str, said: Any, order: Sequence[str]) -> Any:
@@ -105,11 +131,18 @@ def _column(table: pd.DataFrame, path: str, key: str, said: Any, order: Sequence
     if said is None and (found := _known(table, key, order)) is not None:
         return found
     near = difflib.get_close_matches(str(said or key), map(str, there), n=1, cutoff=0.4)
+    found = ", ".join(map(str, there)) + (f"; nearest: {near[0]}" if near else "")
+    advice = f"say its name: `columns: {{{key}: ...}}`"
+    if len(there) == 1:
+        found = f"one column alone, {there[0]}; it begins with {str(table.iloc[0, 0])[:60]!r}"
+        advice = "say the `separator` of its fields"
+    elif key == "tasks.by":
+        advice = "name one of them: `tasks: {by: ...}`"
     raise SourceError(
         f"{path} has no column for {key}",
         f"one of {', '.join(KNOWN[key])}" if said is None else repr(said),
-        ", ".join(map(str, there)) + (f"; nearest: {near[0]}" if near else ""),
-        f"say its name: `columns: {{{key}: ...}}`",
+        found,
+        advice,
     )
 
 
@@ -125,28 +158,57 @@ def _known(table: pd.DataFrame, key: str, order: Sequence[str]) -> Any:
 
 def _times(values: pd.Series, path: str, unit: str | None) -> pd.Series:
     """Times in seconds, or as dates; from seconds, milliseconds or dates."""
+    expected = "a time in seconds, milliseconds or ISO 8601"
     dates = values.dtype.kind == "M" or unit == "iso"
     if not dates:
-        found = pd.to_numeric(values, errors="coerce")
-        dates = unit is None and found.notna().mean() <= 0.5
+        spans = values.dtype.kind == "m"  # pandas would count their nanoseconds
+        found = pd.to_numeric(values.astype(str) if spans else values, errors="coerce")
+        dates = unit is None and (found.notna().mean() <= 0.5 or _are_days(found))
     if dates:
-        found = pd.to_datetime(values, errors="coerce", utc=True, format="ISO8601")
-    elif unit == "ms" or (unit is None and found.abs().median() >= MILLISECONDS):
-        found //= 1000
-    check(values, found.isna(), path, "a time in seconds, milliseconds or ISO 8601")
+        text = values.astype(str) if values.dtype.kind in "iu" else values
+        found = pd.to_datetime(text, errors="coerce", utc=True, format="ISO8601")
+        check(values, found.isna(), path, expected)
+        return found
+    size, late = found.abs(), LATEST
+    if unit == "ms" or (unit is None and size.median() >= MILLISECONDS):
+        found, late = found // 1000, LATEST * 1000
+        if unit is None:
+            small, words = size < MILLISECONDS, "milliseconds, as most are; or say `time_unit`"
+            check(values, small, path, words)
+    check(values, found.isna() | (size > late), path, f"{expected}, before the year 4147")
     return found
 
 
-def _names(value: Any) -> list[str]:
-    """The categories of an item: of `a|b`, of `["a", "b"]`, of a list, of nothing."""
-    if value is None or isinstance(value, float):
-        return []
-    if not isinstance(value, str):
-        return [str(name) for name in value]
-    text = value.strip()
-    if text.startswith("["):
-        return [a or b for a, b in re.findall(r"\"([^\"]*)\"|'([^']*)'", text)]
-    return [name for name in map(str.strip, text.split("|")) if name not in NONE]
+def _are_days(numbers: pd.Series) -> bool:
+    """Whether all are days as 20240131 writes them, which nobody means as seconds of 1970."""
+    if not numbers.between(1900_01_01, 2100_12_31).all():
+        return False
+    months, days = numbers // 100 % 100, numbers % 100
+    return bool((months.isin(range(1, 13)) & days.isin(range(1, 32))).all())
+
+
+def categories_of(value: Any) -> list[str] | None:
+    """The categories of an item: of `a|b`, of `["a", "b"]`, of a list, of nothing; else None."""
+    if isinstance(value, str):
+        text = value.strip()
+        if not re.match(r"\[|[({]\s*['\"]", text):
+            return [name for name in map(str.strip, text.split("|")) if name not in NONE]
+        # lists as JSON, Python and NumPy write them: between their parts nothing may be left
+        if text[-1] not in "])}" or re.sub(PART, "", text[1:-1]).strip(", \n"):
+            return None
+        try:
+            return [
+                json.loads(double) if double else literal_eval(single) if single else number
+                for double, single, number in re.findall(PART, text)
+            ]
+        except (SyntaxError, ValueError):
+            return None
+    if not isinstance(value, list | np.ndarray):
+        if pd.isna(value):
+            return []
+        value = [value]
+    named = all(isinstance(name, str | int | np.integer) for name in value)
+    return [str(name) for name in value] if named else None
 
 
 # Files
@@ -159,6 +221,8 @@ def read_table(path: str, settings: Mapping[str, Any]) -> pd.DataFrame:
     with explained(f"{path} is no table", "the same fields in each line", advice):
         if data.startswith(b"PAR1"):
             table = pd.read_parquet(io.BytesIO(data))
+            if any(table.index.names):  # pandas keeps columns there
+                table = table.reset_index()
             table.index = range(1, len(table) + 1)
         else:
             table = _text_table(data, settings)
@@ -193,6 +257,10 @@ def _text_table(data: bytes, settings: Mapping[str, Any]) -> pd.DataFrame:
     lines = [line for line in text[:100_000].splitlines() if line.strip()][:SAMPLE]
     if not lines:
         raise ValueError("no line in it")
+    if "\0" in text:  # of files that are no text, and of UTF-16
+        raise ValueError(f"NUL signs: no text, or in another encoding; it begins {data[:24]!r}")
+    if re.match(r"\s*(\[?\s*\{|<)", text):
+        raise ValueError(f"JSON, HTML or the like, no lines of fields; it begins {text[:24]!r}")
     separator = settings["separator"] or max(SEPARATORS, key=lambda mark: _fields(lines, mark))
     first, *others = (_parted(line, separator) for line in lines)
     places = [str(place) for place in range(len(first))]
@@ -203,12 +271,15 @@ def _text_table(data: bytes, settings: Mapping[str, Any]) -> pd.DataFrame:
             or any(_plain(name) in known for name in first for known in KNOWN.values())
             or (not any(map(_is_number, first)) and any(map(_is_number, chain(*others))))
         )
-    if len(separator) > 1:
+    quoted = len(separator) == 1  # `::` stands in no field, and a quote is one like other signs
+    if not quoted:
         text, separator = text.replace(separator, "\x1f"), "\x1f"
     table = arrow_csv.read_csv(
         io.BytesIO(text.encode()),
         arrow_csv.ReadOptions(column_names=places, skip_rows_after_names=int(head)),
-        arrow_csv.ParseOptions(delimiter=separator, newlines_in_values=True),
+        arrow_csv.ParseOptions(
+            delimiter=separator, quote_char=quoted and '"', newlines_in_values=quoted
+        ),
         arrow_csv.ConvertOptions(column_types=dict.fromkeys(places, pyarrow.string())),
     ).to_pandas()
     names = [str(name).strip().split(":")[0] or f"#{n}" for n, name in enumerate(first)]
@@ -216,16 +287,17 @@ def _text_table(data: bytes, settings: Mapping[str, Any]) -> pd.DataFrame:
         raise ValueError(f"two columns have one name: {', '.join(names)}")
     named = head and not all(name.isdigit() for name in names)
     table.columns = names if named else range(len(names))
-    table.index = _lines(text, separator, len(table), head)
+    table.index = _lines(text, separator, quoted, len(table), head)
     return table
 
 
-def _lines(text: str, separator: str, rows: int, head: bool) -> Sequence[int]:
+def _lines(text: str, separator: str, quoted: bool, rows: int, head: bool) -> Sequence[int]:
     """The line of each row; a row can have several, and a line none."""
     simple = range(1 + head, 1 + head + rows)
     if text.count("\n") + (not text.endswith("\n")) == rows + head:
         return simple
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator)
+    quoting = csv.QUOTE_MINIMAL if quoted else csv.QUOTE_NONE
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, quoting=quoting)
     found = [reader.line_num for row in reader if len(row) > 1 or "".join(row).strip()][head:]
     return found if len(found) == rows else simple
 

@@ -29,6 +29,7 @@ from talking_models.io import write_yaml
 log = logging.getLogger(__name__)
 
 ROLL = Fraction(1, 2)  # of the rows, the last ones, are eval rows of some window
+ADVICE = "correct the set, or take another"
 LABELS, IMAGES = 2_000, 100
 """Examples of each slice that are looked at before anything is trained, from all over it."""
 
@@ -128,7 +129,10 @@ def task_names(
     if len(counted) > len(first):
         raise ValueError(f"{what} has {len(first)} tasks, not {len(counted)}: {first}")
     found = {ALL: ALL, **dict(zip(counted, first, strict=False))}
-    return {id: found.get(id) or known_name(name, sizes) for id, name in tasks.items()}
+    try:
+        return {id: found.get(id) or known_name(name, sizes) for id, name in tasks.items()}
+    except ValueError as error:
+        raise ValueError(f"{what}: {error}") from None
 
 
 def split_ratings(
@@ -146,7 +150,11 @@ def split_ratings(
     items, ratings = parquet.read_items(items_path), parquet.read_ratings(ratings_path)
     ratings = ratings.sort_values(ORDER, kind="stable", ignore_index=True)
     about = {"digest": content_digest(ratings, items)}
-    slices = {name: ratings.iloc[places] for name, places in cuts(ratings, protocol).items()}
+    try:
+        places = cuts(ratings, protocol)
+    except ValueError as error:
+        raise ValueError(f"{ratings_path}: {error}") from None
+    slices = {name: ratings.iloc[of] for name, of in places.items()}
     eval, train = slices["eval"], pd.concat([slices["fit"], slices["val"]])
     log.info("Train ends at time %d, eval begins at %d", train["time"].max(), eval["time"].min())
     cold = eval["user"][~eval["user"].isin(train["user"])]
@@ -166,7 +174,7 @@ def split_ratings(
             if slice != "eval" and (id != ALL or len(tasks) == 1):
                 part = part[drawn(len(part), protocol["share"], protocol.get("draw", 0))]
             if part.empty:
-                what = f"the task {name!r} has no rows in the {slice} slice"
+                what = f"{ratings_path}: the task {name!r} has no rows in the {slice} slice"
                 raise ValueError(f"{what}: leave it out")
             parquet.write(part, parts[id, slice], about | {"slice": slice, "task": name})
             counts.append(f"{slice} {len(part)}")
@@ -190,6 +198,7 @@ def split_images(
         "val": (val, range(len(opened[val]))) if val else (train, range(cut, n)),
         "eval": (eval, range(len(opened[eval]))),
     }
+    seen: dict[str, set[int]] = {}
     for (name, (part, rows)), path in zip(ranges.items(), outputs, strict=True):
         found = {"data": settings, "task": ALL, "slice": name, "part": part, "classes": classes}
         found["rows"] = [rows.start, rows.stop]
@@ -198,12 +207,16 @@ def split_images(
             found |= {"rows": places.tolist(), "listed": True}
         if not rows or not found["rows"]:
             raise ValueError(f"the slice {name} of {opened[part].name} has no example")
-        _look(opened[part], name, rows)
+        seen[name] = _look(opened[part], name, rows)
+        if name == "eval" and cut <= LABELS and (strange := seen[name] - seen["fit"] - seen["val"]):
+            what = f"{opened[eval].name} has classes of which {opened[train].name} has no image"
+            names = ", ".join(classes[label] for label in sorted(strange))
+            raise SourceError(what, "images of each class to learn from", names, ADVICE)
         write_yaml(path, found)
 
 
-def _look(pictures: Pictures, slice: str, rows: range) -> None:
-    """Read images and labels from all over a slice; those of fit must be of several classes."""
+def _look(pictures: Pictures, slice: str, rows: range) -> set[int]:
+    """Read images and labels from all over a slice: these. Those of fit must be of two classes."""
     some, more = (
         np.linspace(rows.start, rows.stop - 1, min(n, len(rows))).astype(int)
         for n in (IMAGES, LABELS)
@@ -212,5 +225,6 @@ def _look(pictures: Pictures, slice: str, rows: range) -> None:
     labels = {label for _, label in pictures.checked(more)}
     if slice == "fit" and len(labels) < 2:
         what = f"{pictures.name}: rows {rows.start} to {rows.stop - 1} are all of one class"
-        wanted, advice = "two classes at least to tell apart", "correct the set, or take another"
-        raise SourceError(what, wanted, pictures.classes[labels.pop()], advice)
+        wanted = "two classes at least to tell apart"
+        raise SourceError(what, wanted, pictures.classes[labels.pop()], ADVICE)
+    return labels

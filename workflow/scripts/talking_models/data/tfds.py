@@ -114,7 +114,8 @@ class TFDS(DataKind):
         """See `DataKind.parts`."""
         folder = prepared(settings["set"])
         with reading(folder):
-            there = [split["name"] for split in _info(folder)["splits"]]
+            splits = _info(folder)["splits"]
+            there = [part["name"] for part in splits if any(map(int, part["shardLengths"]))]
         train, val, eval = (settings[key] for key in Parts._fields)
         free = [part for part in EVAL if part in there and part not in (train, val)]
         wanted = Parts(train, val, eval or (*free, EVAL[0])[0])
@@ -124,7 +125,8 @@ class TFDS(DataKind):
                 advice = f"set `{key}` of the data set to one of them"
                 if len(there) < 2:
                     advice = "take another set: this one has no images to evaluate"
-                raise SourceError(what, f"one of {', '.join(there)}", part, advice)
+                expected = f"one of {', '.join(there)}" if there else "a part with images"
+                raise SourceError(what, expected, part, advice)
         return wanted
 
 

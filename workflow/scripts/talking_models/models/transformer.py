@@ -30,6 +30,12 @@ def adapted(net: VisionTransformer, weights: Mapping[str, Tensor]) -> dict[str, 
             "it is of a distilled transformer, with a second token (dist_token, head_dist): take "
             "the weights of the same size without distillation"
         )
+    registers = [t for n, t in weights.items() if n in ("reg_token", "register_tokens")]
+    if registers and getattr(net, "reg_token", None) is None:
+        number = registers[0].shape[1]
+        raise ValueError(
+            f"it has {number} register tokens: set reg_tokens to {number} in the options"
+        )
     averaged, averages = ("fc_norm.weight" in names for names in (weights, net.state_dict()))
     if averaged and not averages:
         raise ValueError(

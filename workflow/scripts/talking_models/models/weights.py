@@ -81,6 +81,8 @@ def download(name: str, path: str | Path) -> None:
 
 def form_of(path: str | Path) -> str:
     """What a file is, by its content: one of the three forms, or else in words with what to do."""
+    if Path(path).is_dir():
+        return "a folder: name the file of weights in it"
     with open(path, "rb") as file:
         head = file.read(64)
     if head[8:9] == b"{":
@@ -92,6 +94,7 @@ def form_of(path: str | Path) -> str:
             return TORCH
         if names and all(name.endswith(".npy") for name in names):
             return NUMPY
+        return f"an archive of {_listed(names)}: unpack it, and name the file of weights in it"
     if head.startswith(b"\x80"):  # a pickle, as PyTorch wrote before it took to archives
         return TORCH
     if len(head) < 9 or head.startswith(b"PK"):
@@ -99,7 +102,10 @@ def form_of(path: str | Path) -> str:
         return f"{what}: download it again"
     if head.startswith(b"version https://git-lfs"):
         return "a pointer of git-lfs, not what it points to: run `git lfs pull`, or download it"
-    return f"no file of weights, as it begins with {head[:24]!r}: is it what you meant to download?"
+    return (
+        f"no file of weights, as it begins with {head[:24]!r}: is it what you meant to download? "
+        "safetensors files are read, and made of those of PyTorch or NumPy"
+    )
 
 
 def read_weights(path: str | Path) -> dict[str, Tensor]:
@@ -133,6 +139,8 @@ def convert(path: str | Path, output: str | Path) -> int:
         more = " already: take it as it is" if form == SAFETENSORS else ""
         raise WeightsError(f"{path} is {form}{more}")
     weights = _state_dict(path) if form == TORCH else _arrays(path)
+    if odd := [n for n, t in weights.items() if t.is_quantized or t.layout != torch.strided]:
+        raise WeightsError(f"{path} has quantized or sparse tensors: {_listed(odd)}")
     with atomic(output) as temporary:
         save_file({name: t.contiguous().clone() for name, t in weights.items()}, temporary)
     return len(weights)
@@ -166,7 +174,9 @@ def _state_dict(path: str | Path) -> dict[str, Tensor]:
 def _arrays(path: str | Path) -> dict[str, Tensor]:
     try:
         with np.load(path, allow_pickle=False) as file:
-            return {name: torch.from_numpy(file[name]) for name in file.files}
+            arrays = {name: file[name] for name in file.files}
+            native = {n: a.astype(a.dtype.newbyteorder("="), copy=False) for n, a in arrays.items()}
+            return {name: torch.from_numpy(array) for name, array in native.items()}
     except (ValueError, TypeError, OSError, zipfile.BadZipFile) as error:
         raise WeightsError(f"{path} has an array that is no tensor, or is cut: {error}") from None
 
@@ -238,15 +248,31 @@ def pretrained(net: nn.Module, path: str | Path) -> nn.Module:
 def load(net: nn.Module, weights: Mapping[str, Tensor], source: str | Path) -> Any:
     """`net` with `weights`, every one of which must fit; raises `WeightsError`."""
     own = net.state_dict()
-    problems = [f"missing: {name}" for name in own if name not in weights]
-    problems += [f"unexpected: {name}" for name in weights if name not in own]
-    problems += [
-        f"{name} is {tuple(weights[name].shape)}, not {tuple(tensor.shape)}"
-        for name, tensor in own.items()
-        if name in weights and weights[name].shape != tensor.shape
+    names = {
+        "missing": [name for name in own if name not in weights],
+        "unexpected": [name for name in weights if name not in own],
+    }
+    problems = [f"{word}: {_listed(found)}" for word, found in names.items() if found]
+    both = [(name, weights[name], tensor) for name, tensor in own.items() if name in weights]
+    misfits = [
+        f"{name} is {tuple(found.shape)}, not {tuple(tensor.shape)}"
+        for name, found, tensor in both
+        if found.shape != tensor.shape
     ]
-    if problems:
-        raise WeightsError(f"{source} does not fit the model: {_listed(problems, '; ')}")
+    # 8-bit weights need scales that nothing here knows
+    misfits += [
+        f"{name} is {found.dtype}, not {tensor.dtype}"
+        for name, found, tensor in both
+        if found.is_floating_point() != tensor.is_floating_point()
+    ]
+    misfits += [
+        f"{name} has values that are NaN or infinite"
+        for name, found, _ in both
+        if not torch.isfinite(found).all()
+    ]
+    if problems or misfits:
+        problems += [_listed(misfits, "; ")] if misfits else []
+        raise WeightsError(f"{source} does not fit the model: {'; '.join(problems)}")
     net.load_state_dict(weights)
     return net
 
