@@ -16,10 +16,11 @@ from PIL import Image
 
 from talking_models.data.canonical import MISSING
 from talking_models.data.features import encode
+from talking_models.data.fields import categories_of
 from talking_models.data.folder import pictures
 from talking_models.data.images import rgb
 from talking_models.data.ratings import RatingsSettings
-from talking_models.data.reading import categories_of, read_table
+from talking_models.data.reading import read_table
 from talking_models.errors import SourceError, explained
 from talking_models.io import write_csv
 from talking_models.models import checkpoint

@@ -7,23 +7,20 @@ import csv
 import difflib
 import gzip
 import io
-import json
 import re
 import zipfile
-from ast import literal_eval
 from collections.abc import Mapping, Sequence
 from itertools import chain
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import pyarrow
-from pandas.api.types import infer_dtype, is_list_like
 from pyarrow import csv as arrow_csv
 
 from talking_models.data.base import ALL, CATEGORY
-from talking_models.data.canonical import LATEST, MISSING, canonicalise, check
+from talking_models.data.canonical import canonicalise, check
+from talking_models.data.fields import categories_of, times, values_of
 from talking_models.errors import SourceError, explained
 
 RATINGS, ITEMS = ("user", "item", "rating", "time"), ("item", "title", "categories")
@@ -38,9 +35,6 @@ KNOWN = {
 }
 SEPARATORS = (",", "::", "\t", ";", "|")
 SAMPLE = 20  # lines looked at to find the separator
-MILLISECONDS = 10**11  # a time of that many seconds lies beyond the year 5000
-NONE = (*MISSING, "(no genres listed)")
-PART = r"(\"(?:[^\"\\]|\\.)*\")|('(?:[^'\\]|\\.)*')|(\d+)"  # of a list that is text
 ON, OFF = ("1", "1.0", "True"), ("0", "0.0", "False", "")
 
 
@@ -57,11 +51,11 @@ def look(settings: Mapping[str, Any]) -> tuple[pd.DataFrame, pd.DataFrame, dict[
         raise SourceError(f"{path}: a column is taken twice", "four columns", str(taken), advice)
     rows = table[list(taken.values())].set_axis(list(taken), axis=1)
     for key in taken:
-        rows[key] = _values(rows[key], path)
-    rows["time"] = _times(rows["time"], path, settings["time_unit"])
+        rows[key] = values_of(rows[key], path)
+    rows["time"] = times(rows["time"], path, settings["time_unit"])
     if by not in (ALL, CATEGORY):
         own = table[_column(table, path, "tasks.by", by, RATINGS)]
-        rows["task"] = _values(own, path).astype(str)
+        rows["task"] = values_of(own, path).astype(str)
     items = pd.DataFrame({"item": rows["item"].drop_duplicates(), "title": ""})
     items["categories"] = [[] for _ in items.index]
     if settings["items"]:
@@ -104,21 +98,9 @@ def _items(path: str, settings: Mapping[str, Any]) -> tuple[pd.DataFrame, dict[s
         check(own, chosen.isna(), path, "names as `a|b`, or a list of names")
     else:
         chosen = [[]] * len(table)
-    title = _values(table[found["title"][0]], path) if "title" in found else ""
-    columns = {"item": _values(table[found["item"]], path), "title": title}
+    title = values_of(table[found["title"][0]], path) if "title" in found else ""
+    columns = {"item": values_of(table[found["item"]], path), "title": title}
     return pd.DataFrame(columns, table.index).assign(categories=chosen), found
-
-
-def _values(values: pd.Series, path: str) -> pd.Series:
-    """A column of numbers, dates or text, which Parquet can have as bytes."""
-    kind = infer_dtype(values) if values.dtype == object else None
-    if kind == "bytes":
-        text = values.str.decode("utf-8", "replace")
-        check(values, text.str.contains("\ufffd", na=False), path, "text in UTF-8")
-        return text
-    if kind == "mixed":
-        check(values, values.map(is_list_like), path, "a value for itself, no list")
-    return values
 
 
 def _column(table: pd.DataFrame, path: str, key: str, said: Any, order: Sequence[str]) -> Any:
@@ -154,61 +136,6 @@ def _known(table: pd.DataFrame, key: str, order: Sequence[str]) -> Any:
     by_name = {_plain(name): name for name in reversed(table.columns)}
     words = (*KNOWN[key], *(["id"] if order is ITEMS and key == "item" else []))
     return next((by_name[name] for name in words if name in by_name), None)
-
-
-def _times(values: pd.Series, path: str, unit: str | None) -> pd.Series:
-    """Times in seconds, or as dates; from seconds, milliseconds or dates."""
-    expected = "a time in seconds, milliseconds or ISO 8601"
-    dates = values.dtype.kind == "M" or unit == "iso"
-    if not dates:
-        spans = values.dtype.kind == "m"  # pandas would count their nanoseconds
-        found = pd.to_numeric(values.astype(str) if spans else values, errors="coerce")
-        dates = unit is None and (found.notna().mean() <= 0.5 or _are_days(found))
-    if dates:
-        text = values.astype(str) if values.dtype.kind in "iu" else values
-        found = pd.to_datetime(text, errors="coerce", utc=True, format="ISO8601")
-        check(values, found.isna(), path, expected)
-        return found
-    size, late = found.abs(), LATEST
-    if unit == "ms" or (unit is None and size.median() >= MILLISECONDS):
-        found, late = found // 1000, LATEST * 1000
-        if unit is None:
-            small, words = size < MILLISECONDS, "milliseconds, as most are; or say `time_unit`"
-            check(values, small, path, words)
-    check(values, found.isna() | (size > late), path, f"{expected}, before the year 4147")
-    return found
-
-
-def _are_days(numbers: pd.Series) -> bool:
-    """Whether all are days as 20240131 writes them, which nobody means as seconds of 1970."""
-    if not numbers.between(1900_01_01, 2100_12_31).all():
-        return False
-    months, days = numbers // 100 % 100, numbers % 100
-    return bool((months.isin(range(1, 13)) & days.isin(range(1, 32))).all())
-
-
-def categories_of(value: Any) -> list[str] | None:
-    """The categories of an item: of `a|b`, of `["a", "b"]`, of a list, of nothing; else None."""
-    if isinstance(value, str):
-        text = value.strip()
-        if not re.match(r"\[|[({]\s*['\"]", text):
-            return [name for name in map(str.strip, text.split("|")) if name not in NONE]
-        # lists as JSON, Python and NumPy write them: between their parts nothing may be left
-        if text[-1] not in "])}" or re.sub(PART, "", text[1:-1]).strip(", \n"):
-            return None
-        try:
-            return [
-                json.loads(double) if double else literal_eval(single) if single else number
-                for double, single, number in re.findall(PART, text)
-            ]
-        except (SyntaxError, ValueError):
-            return None
-    if not isinstance(value, list | np.ndarray):
-        if pd.isna(value):
-            return []
-        value = [value]
-    named = all(isinstance(name, str | int | np.integer) for name in value)
-    return [str(name) for name in value] if named else None
 
 
 # Files
