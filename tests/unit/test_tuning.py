@@ -45,9 +45,18 @@ def test_a_fold_validates_on_what_follows_its_fit_rows():
     # a cut by user: val rows are among those of fit, in time
     train = pd.DataFrame({"time": [*range(0, 100, 3), *range(1, 100, 3), *range(2, 100, 3)]})
     for fold in range(3):
-        fit, val = fold_rows(train, 3, fold)
+        fit, val = fold_rows(train, 3, fold, per_user=False)
         assert fit["time"].tolist() == list(range(70 + 10 * fold))
         assert val["time"].tolist() == list(range(70 + 10 * fold, 80 + 10 * fold))
+
+
+def test_folds_of_a_cut_by_user_are_cut_by_user():
+    # one user comes when the other has gone
+    train = pd.DataFrame({"user": [1] * 20 + [2] * 10, "time": [*range(20), *range(50, 60)]})
+    for fold in range(3):
+        fit, val = fold_rows(train.sample(frac=1, random_state=0), 3, fold, per_user=True)
+        assert sorted(fit["time"]) == [*range(14 + 2 * fold), *range(50, 57 + fold)]
+        assert sorted(val["time"]) == [14 + 2 * fold, 15 + 2 * fold, 57 + fold]
 
 
 @pytest.mark.parametrize(("n", "count"), [(5, 3), (1000, 10)])
@@ -521,7 +530,7 @@ def test_a_search_from_files_to_a_choice_and_on_to_more_trials(tmp_path, monkeyp
     given = files(tmp_path)
     whole = fit_config("scratch", hidden=TEACHER, steps=6)
     places = [tmp_path / f"fold{fold}" for fold in range(2)]
-    train_fold_teachers(**given, config=whole, folds=2, outputs=places, log=LOG)
+    train_fold_teachers(**given, config=whole, folds=2, per_user=False, outputs=places, log=LOG)
     assert [Checkpoint.load(place).seeds for place in places] == [[0], [0]]
     base = fit_config("ld", {"weight": 0.5}) | {"teacher_seed": "paired"}
     configs = dict.fromkeys(("drama", "all"), base)

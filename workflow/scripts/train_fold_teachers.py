@@ -11,6 +11,7 @@ train_fold_teachers(
     items=snakemake.input.item_table,
     config=with_chosen(params.config, [snakemake.input.chosen], "all", params.own),
     folds=params.folds,
+    per_user=params.per_user,
     outputs=snakemake.output,
     log=log,
 )

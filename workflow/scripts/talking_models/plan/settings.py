@@ -224,6 +224,8 @@ class Settings:
         search |= split.search.model_dump(exclude={"tasks"}, exclude_none=True)
         steps, trials = search.pop("teacher_steps"), search.pop("training_trials")
         search["warm"] = config.is_teacher(experiment)
+        if protocol[wildcards.split]["kind"] == "per_user":
+            search["per_user"] = True
         if config.alone(experiment):
             search["trials"] = trials
         if config.is_teacher(experiment):

@@ -24,9 +24,17 @@ QUIET = logging.getLogger("talking_models.tuning.trial")  # of the hundreds of t
 QUIET.setLevel(logging.WARNING)
 
 
-def fold_rows(train: pd.DataFrame, count: int, fold: int) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Fit and validation rows of a fold of all tasks, whose cuts they and a teacher share."""
+def fold_rows(
+    train: pd.DataFrame, count: int, fold: int, per_user: bool
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Fit and validation rows of a fold of all tasks, whose cuts they and a teacher share: those of
+    time, or as the split's, of how many of a user's rows come before.
+    """
     train = train.sort_values("time", kind="stable")  # a cut by user has val rows among fit's
+    if per_user:
+        user = train.groupby("user")["user"]
+        before = (user.cumcount() + 0.5) / user.transform("size")
+        train = train.loc[before.sort_values(kind="stable").index]
     fit, val = folds(len(train), count)[fold]
     return train.iloc[:fit].reset_index(drop=True), train.iloc[fit:val].reset_index(drop=True)
 
@@ -49,7 +57,7 @@ class FoldScores:
         self.items, self.configs, self.search, self.teachers = items, configs, search, teachers
         self.rows = {}
         for fold in range(search["folds"]):
-            parts = fold_rows(train, search["folds"], fold)
+            parts = fold_rows(train, search["folds"], fold, search.get("per_user", False))
             of = [members(by, items, part) if set(tasks) != {ALL} else {} for part in parts]
             for id, name in tasks.items():
                 own = [
@@ -90,6 +98,7 @@ def train_fold_teachers(
     items: str | Path,
     config: dict[str, Any],
     folds: int,
+    per_user: bool,
     outputs: Sequence[str | Path],
     log: logging.Logger,
 ) -> None:
@@ -97,5 +106,5 @@ def train_fold_teachers(
     one_thread()
     train, item_table = read_rows(rows), read_items(items)
     for fold, path in enumerate(outputs):
-        own, _ = fold_rows(train, folds, fold)
+        own, _ = fold_rows(train, folds, fold, per_user)
         fit(own, item_table, config | {"seeds": 1}, {}, log)[0].save(path)

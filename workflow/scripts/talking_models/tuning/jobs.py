@@ -73,7 +73,7 @@ def search(
         trials, spaces: changes to try, see `space.trials`, and what they were drawn from.
         search: `folds`, `seeds`, `precision`, `steps` (the most that a choice can have), `every`.
             With `steps` and `every` None, steps are not chosen: those of the configs stay. Of a
-            `share` of the rows, also that, and its `draw`. `warm`:
+            `share` of the rows, also that, and its `draw`. `per_user`: see `fold_rows`. `warm`:
             whether users count alone who have rows to train on, as of a teacher, which cannot tell
             a student of others more than it sees itself.
         teachers: checkpoints by the teacher's id, one per fold.
