@@ -111,7 +111,7 @@ def in_repository(paths):
 
 def choice_inputs(shown):
     """What searches chose for a table or curve; a committed choice is the repository's own."""
-    found = PLAN.choices_of(shown)
+    found = list(PLAN.choices_of(shown))  # of a mapping Snakemake takes no input
     return in_repository(found) if CONFIG.tuning == "committed" else found
 
 
