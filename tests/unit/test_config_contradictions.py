@@ -257,6 +257,17 @@ def test_peers_of_images_start_from_the_students_weights():
     assert config({"models": models, "experiments": {"both": peer}})
 
 
+def test_a_draw_has_a_teacher_of_its_seed():
+    """Only where it is wanted: `--config seeds=2` leaves other tables as they are."""
+    over = at("splits.few", {"kind": "latest", "share": 0.1, "draws": 3}) | {"seeds": 2}
+    with pytest.raises(ConfigError, match=r"splits.few: draws 3, .* of ml have seeds 2: draw"):
+        job(over, "talk", split="few-1")
+    assert job(over, "scratch", split="few-3")["first_seed"] == 2  # nobody teaches
+    assert job(over, "talk")
+    for enough in ({"seeds": 3}, {"teacher_seed": "first"}):
+        assert job(over | enough, "talk", split="few-3")["seeds"] == 1
+
+
 def test_trials_have_steps_for_what_they_try():
     over = {
         **at("experiments.talk.settings.student_steps", 100),

@@ -46,6 +46,7 @@ class Settings:
         choices = self._choices(data, split, task, experiment)
         config = self.config.training_job(experiment, data, choices)
         if "draw" in self.config.protocols[split]:
+            self._check_draws(experiment, data, split)
             config |= {"seeds": 1, "first_seed": self.config.protocols[split]["draw"]}
         if wrong := of_job(self.config, experiment, config):
             self.remark(f"{experiment} on {task} of {data}, as it was tuned: {wrong}")
@@ -64,6 +65,19 @@ class Settings:
             raise ConfigError(
                 f"experiments.{experiment}, with {where}: {wrong}: change one of them, or switch "
                 "off (`~`) the experiment and its rows in tables"
+            )
+
+    def _check_draws(self, experiment: str, data: str, split: str) -> None:
+        """Refuse draws for which a teacher has no model of their seed."""
+        config, whole = self.config, self.config.wholes[split]
+        draws, seeds = config.splits[whole].draws, config.seeds_of(data)
+        paired = (config.experiment(experiment).teacher_seed or config.teacher_seed) == "paired"
+        here = any(map(config.is_teacher, config.teachers_of(experiment)))
+        if here and paired and draws > seeds:
+            raise ConfigError(
+                f"splits.{whole}: draws {draws}, each for one seed, but the teachers of {data} "
+                f"have seeds {seeds}: draw as often (splits.{whole}.draws), raise seeds, or set "
+                "teacher_seed to first"
             )
 
     def check_trial(self, wildcards: Any) -> None:
