@@ -151,6 +151,100 @@ def test_what_contradicts_itself_is_refused_with_both_keys_and_values(raw, probl
     assert line(raw) == problem
 
 
+def settings(of="talk", **keys):
+    return at(f"experiments.{of}.settings", keys)
+
+
+def experiment(**keys):
+    return {"experiments": {"new": keys}}
+
+
+@pytest.mark.parametrize(
+    ("raw", "problem"),
+    [
+        (settings(rounds=0, w1=0.5), "talk.settings.w1: found 0.5 (a number); no effect beside ro"),
+        (settings(rounds=0, noise=0.1), "talk.settings.noise: found 0.1 (a number); no effect bes"),
+        (settings(rounds=2, w1=0.0), "talk.settings.rounds: found 2 (an integer); no effect besi"),
+        (settings(target="original"), "talk.settings.target: found 'original' (text); no effect "),
+        (settings(w2=0.0, sc_mode="both"), "talk.settings.sc_mode: found 'both' (text); no effec"),
+        (
+            settings(w2=0.0, w3=0.0, consistency_until_step=9),
+            "talk.settings.consistency_until_step: found 9 (an integer); no effect beside w2 0.0",
+        ),
+        (settings("see", rounds=0, noise=0.1), "see.settings.noise: found 0.1 (a number); no eff"),
+        (
+            experiment(method="hybrid", settings={"phi": 0.5}),
+            "new.settings.phi: found 0.5 (a number); no effect beside gate off",
+        ),
+        (
+            experiment(method="ld", settings={"temperature": 2.0}),
+            "new.settings.temperature: found 2.0 (a number); no effect on ratings",
+        ),
+        (
+            experiment(method="group", settings={"replies": "mean"}),
+            "new.settings.replies: found 'mean' (text); no effect beside one teacher or peer",
+        ),
+        (
+            experiment(method="td", like="talk", settings={"rounds": 0}, choose={"w1": [0.5]}),
+            "new.choose.w1[0]: found 0.5 (a number); no effect beside rounds 0",
+        ),
+        (
+            experiment(method="td", like="talk", search_seed=2),
+            "new.search_seed: found 2 (an integer); no effect beside like talk",
+        ),
+        (
+            experiment(method="ld", weights={"teacher": 0.5}),
+            "new.weights: no effect, as teacher is alone: weights are of several",
+        ),
+        (
+            at("experiments.scratch.teacher_seed", "first"),
+            "scratch.teacher_seed: found 'first' (text); there is no teacher",
+        ),
+        (
+            experiment(method="group", peers=["teacher"]),
+            "new.peers[0]: found 'teacher' (text); it is among the teachers",
+        ),
+        (
+            at("experiments.see.training", {"optimiser": "adamw", "momentum": 0.5}),
+            "see.training: momentum 0.5 of optimiser adamw has no effect",
+        ),
+    ],
+)  # fmt: skip
+def test_what_an_experiment_says_in_vain_is_refused(raw, problem):
+    assert line(raw).startswith(f"experiments.{problem}")
+
+
+def test_of_a_curve_over_it_too():
+    over = settings(rounds=0) | curve(of="talk", over={"w1": [0.03, 0.5]})
+    problem = "curves.c.over.w1[1]: found 0.5 (a number); no effect beside rounds 0"
+    assert line(over) == problem
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        settings(rounds=0, w1=0.03, noise=0.0),  # as it is anyway
+        settings(noise=0.1) | curve(of="talk", over={"rounds": [0, 1]}),
+        settings(noise=0.1) | experiment(method="td", like="talk", settings={"rounds": 0}),
+        settings(noise=0.1) | experiment(method="td", like="talk", settings={"w1": 0.0}),
+        experiment(method="dist", student="vit-student", teachers=["vit"], settings={"inter": 2}),
+    ],
+)
+def test_what_is_switched_off_by_an_ablation_is_no_contradiction(raw):
+    assert config(merge(raw, {}))
+
+
+def test_claims_are_of_a_published_table():
+    over = table(claims_of="t")
+    assert line(over).startswith("tables.t.claims_of: found 't' (text); no effect, as this table")
+    assert config(table(claims_of="t", paper="t.csv"))
+
+
+def test_tuned_settings_are_those_of_ratings_or_of_images():
+    said = "data.ml.tuned_as: found 'digits' (text); settings of images are none of ratings"
+    assert line(at("data.ml.tuned_as", "digits")) == said
+
+
 def test_a_model_is_of_one_that_is_of_no_other():
     """So nothing goes in circles."""
     assert message({"models": {"vit": {"of": "vit-student"}}}).splitlines()[1:] == [
