@@ -252,12 +252,13 @@ class Config(Strict):
     def own(self, id: str) -> dict[str, Any]:
         """What an experiment itself says of `training` and `settings`.
 
-        Where no search chooses (`tuning: none`), the first value of `choose` serves.
+        Where no search chooses (`tuning: none`), the first value of `choose` serves, unless
+        `settings` has one.
         """
         found = self.experiment(id)
         choose = found.choose if self.tuning == "none" else {}
         first = {key: values[0] for key, values in choose.items()}
-        return {"training": found.training, "settings": found.settings | first}
+        return {"training": found.training, "settings": first | found.settings}
 
     def starts_from(self, id: str) -> list[str]:
         """The experiments whose tuned settings one takes: those it is like, and its own."""

@@ -208,7 +208,7 @@ class Experiment(Strict):
         description="Instead of a search: the settings of whichever of these experiments, of the "
         "same method, validation finds best.",
     )
-    choose: dict[str, list[Any]] = Field(
+    choose: dict[str, Annotated[list[Any], Field(min_length=1)]] = Field(
         {},
         description="With `like`: settings with a few values each, of which validation chooses.",
     )
