@@ -76,7 +76,7 @@ wildcard_constraints:
     seed=r"\d+",
     table=one_of(CONFIG.tables),
     page=one_of(dict.fromkeys([*CONFIG.tables, *PLAN.pages])),
-    figure="[a-z0-9-]+",
+    figure=one_of(PLAN.figures),
     curve=one_of(id for id, curve in CONFIG.curves.items() if curve.splits),
 
 

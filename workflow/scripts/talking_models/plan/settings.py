@@ -42,6 +42,7 @@ class Settings:
         return config | ({"seed": int(w.seed)} if hasattr(w, "seed") else {})
 
     def _effective(self, data: str, split: str, task: str, experiment: str) -> dict[str, Any]:
+        self._check_place(experiment, data, split)
         self._check(experiment, data)
         choices = self._choices(data, split, task, experiment)
         config = self.config.training_job(experiment, data, choices)
@@ -67,6 +68,17 @@ class Settings:
                 "off (`~`) the experiment and its rows in tables"
             )
 
+    def _check_place(self, experiment: str, data: str, split: str) -> None:
+        """Refuse a job that no table shows, and that there cannot be: a target may name any."""
+        config, family = self.config, self.config.family(data)
+        student = config.experiment(experiment).student
+        if config.model_kind(student).family != family:
+            raise ConfigError(
+                f"{experiment} on {data}: it trains {student}, which is not for {family}"
+            )
+        if (config.protocols[split]["kind"] == "given") != (family == "images"):
+            raise ConfigError(f"data set {data} of {family} cannot be cut by {split}")
+
     def _check_draws(self, experiment: str, data: str, split: str) -> None:
         """Refuse draws for which a teacher has no model of their seed."""
         config, whole = self.config, self.config.wholes[split]
@@ -82,6 +94,7 @@ class Settings:
 
     def check_trial(self, wildcards: Any) -> None:
         """`ConfigError` if the settings of a search's trials contradict each other."""
+        self._check_place(wildcards.experiment, wildcards.data, wildcards.split)
         search = self.search(wildcards)
         steps = search["steps"] or search.get("image_steps")
         self._check(wildcards.experiment, wildcards.data, steps)
