@@ -234,8 +234,8 @@ def _shown(config: Config) -> Iterator[Problem]:
                 yield from _names((*path, "splits", value), split, known, "no such split")
             of = getattr(shown, "claims_of", None)
             yield from _names((*path, "claims_of"), of, config.tables, "no such table")
-            if of in config.tables and not config.tables[of].paper:
-                text = "no effect, as this table has no `paper`, and so no claims"
+            if of == id:
+                text = "no effect: claims of its own are judged on its own rows"
                 yield against((*path, "claims_of"), of, text)
             of = getattr(shown, "of", None)
             yield from _names((*path, "of"), of, config.experiments, "no such experiment")
