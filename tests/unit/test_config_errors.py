@@ -209,6 +209,10 @@ def test_an_exponent_without_a_point_is_text_to_yaml_and_the_message_says_so():
     )
 
 
+def test_a_plugin_folder_without_a_python_file_is_named(tmp_path):
+    assert line({"plugins": [str(tmp_path)]}) == f"plugins: there is no Python file in {tmp_path}"
+
+
 def test_a_choice_has_values():
     x = {"method": "td", "like": "talk", "choose": {"rounds": []}}
     assert line(at("experiments.x", x)) == (

@@ -8,7 +8,7 @@ builds its DAG, so nothing here imports torch.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, SerializeAsAny, ValidationError, field_validator, model_validator
@@ -342,7 +342,11 @@ def load(raw: Mapping[str, Any]) -> Config:
     try:
         folders = raw.get("plugins")
         folders = folders if isinstance(folders, list | tuple) else []
-        registry.use([each for each in folders if isinstance(each, str)])
+        folders = [each for each in folders if isinstance(each, str)]
+        registry.use(folders)
+        for folder in folders:
+            if not any(Path(folder).glob("*.py")):
+                raise registry.PluginError(f"plugins: there is no Python file in {folder}")
         return Config.model_validate(raw)
     except ValidationError as error:
         raise ConfigError(explain(error)) from None

@@ -28,6 +28,8 @@ class Settings:
         # Snakemake asks again and again, and a remark is made once.
         self.choice, self.effective = cache(self._choice), cache(self._effective)
         self.untuned, self.remark = cache(config.training_job), cache(log.warning)
+        if config.tuning == "committed" and not Path(config.tuned).is_dir():
+            self.remark(f"tuned: there is no folder {config.tuned}, so that nothing is tuned")
 
     def path(self, *parts: str) -> str:
         """A path below the results."""
@@ -212,6 +214,14 @@ class Settings:
                     f"what your configuration says of {', '.join(kept)} wins over the choices in "
                     f"{Path(self.committed(data, split, id)).parent}"
                 )
+            for key, values in self.config.experiment(id).choose.items():
+                value = choices[id]["settings"].get(key, values[0])
+                if value not in values:
+                    self.remark(
+                        f"{self.committed(data, split, id)} has {key} {value}, and it is taken, "
+                        f"though experiments.{id}.choose.{key} is {values}: search again "
+                        "(`tuning: search`), or say it under settings"
+                    )
         return choices
 
     def tuned(self, data: str, split: str, experiment: str) -> bool:
