@@ -39,6 +39,7 @@ try:
     CONFIG = configuration.load(WHOLE)
     PLAN = Plan(CONFIG, GIVEN)
     config = {**config, "plugins": list(CONFIG.plugins)}  # jobs read them there, wherever they run
+    elsewhere.prefer_own_library()
     elsewhere.quote_python()
     show([HOME, *PLAN.own_files])  # in a container a job sees the working folder alone
 except (configuration.ConfigError, RuntimeError) as error:
