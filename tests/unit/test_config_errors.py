@@ -213,6 +213,14 @@ def test_a_plugin_folder_without_a_python_file_is_named(tmp_path):
     assert line({"plugins": [str(tmp_path)]}) == f"plugins: there is no Python file in {tmp_path}"
 
 
+@pytest.mark.parametrize("below", ["", "/tables"])
+def test_a_file_in_the_place_of_the_results_is_named(tmp_path, monkeypatch, below):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "here").write_text("")
+    problem = f"results: found 'here{below}' (text); here is a file, and no folder"
+    assert line({"results": f"here{below}"}) == problem
+
+
 def test_a_choice_has_values():
     x = {"method": "td", "like": "talk", "choose": {"rounds": []}}
     assert line(at("experiments.x", x)) == (

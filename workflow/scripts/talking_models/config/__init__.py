@@ -12,6 +12,7 @@ from pathlib import Path, PurePosixPath
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, SerializeAsAny, ValidationError, field_validator, model_validator
+from pydantic_core import PydanticCustomError
 
 from talking_models import registry
 from talking_models.changes import changed
@@ -119,6 +120,10 @@ class Config(Strict):
     @field_validator("results")
     @classmethod
     def _as_targets_say_it(cls, folder: str) -> str:
+        path = Path(folder)
+        file = next((each for each in (path, *path.parents) if each.is_file()), None)
+        if file is not None:
+            raise PydanticCustomError("contradiction", f"{file} is a file, and no folder")
         return str(PurePosixPath(folder))  # `./out/` is `out`
 
     @model_validator(mode="after")
