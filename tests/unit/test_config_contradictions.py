@@ -234,6 +234,29 @@ def test_what_is_switched_off_by_an_ablation_is_no_contradiction(raw):
     assert config(merge(raw, {}))
 
 
+ROLLING = {"kind": "rolling", "windows": 2}
+
+
+@pytest.mark.parametrize(
+    ("splits", "seen"),
+    [
+        ({"rolling": ROLLING | {"tuned_on": "rolling-1"}}, False),
+        ({"rolling": ROLLING | {"tuned_on": "rolling-2"}}, True),
+        ({"rolling": ROLLING | {"tuned_on": "latest"}}, True),
+        ({"rolling": ROLLING, "latest": {"tuned_on": "rolling-2"}}, False),
+        ({"more": {"kind": "latest", "eval": 0.2, "tuned_on": "latest"}}, True),
+        ({"less": {"kind": "latest", "eval": 0.05, "tuned_on": "latest"}}, False),
+        ({"each": {"kind": "per_user", "tuned_on": "latest"}}, True),
+        ({"few": {"kind": "given", "share": 0.5, "tuned_on": "given"}}, False),
+    ],
+)
+def test_settings_are_chosen_on_no_row_that_is_an_eval_row(splits, seen):
+    if seen:
+        assert "its training rows are eval rows of" in line({"splits": splits})
+    else:
+        assert config({"splits": splits})
+
+
 def test_claims_are_of_another_table():
     over = table(claims_of="t")
     assert line(over).startswith("tables.t.claims_of: found 't' (text); no effect: claims of its")

@@ -61,10 +61,28 @@ def _names(path: tuple, found: Any, known: Iterable[str], otherwise: str) -> Ite
 def _splits(config: Config) -> Iterator[Problem]:
     for id, split in config.splits.items():
         yield from _names(("splits", id, "tuned_on"), split.tuned_on, config.protocols, "no split")
+        chosen = config.protocols.get(split.tuned_on)
+        if chosen and any(_sees(chosen, config.protocols[part]) for part in config.parts(id)):
+            text = f"its training rows are eval rows of {id}: choose on one that is cut no later"
+            yield against(("splits", id, "tuned_on"), split.tuned_on, text)
         steps, every = split.search.steps, config.search.every
         if steps is not None and steps < every:
             text = f"search.every {every} is more: no trial would be looked at"
             yield against(("splits", id, "search", "steps"), steps, text)
+
+
+def _sees(chosen: Mapping[str, Any], own: Mapping[str, Any]) -> bool:
+    """Whether some training rows of a cut on which settings are chosen are eval rows of another."""
+    kinds = {chosen["kind"], own["kind"]}
+    if "given" in kinds:  # the source keeps them apart
+        return False
+    if "per_user" in kinds:
+        return len(kinds) > 1 or chosen["eval"] < own["eval"]
+    begins = [
+        1 - p["eval"] if p["kind"] == "latest" else 0.5 + 0.5 * p["window"] / p["windows"]
+        for p in (chosen, own)
+    ]
+    return begins[0] > begins[1]
 
 
 def _ids(config: Config) -> Iterator[Problem]:
