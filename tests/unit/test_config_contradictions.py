@@ -91,11 +91,30 @@ from talking_models.plan import Plan
         ),
         (
             at("splits.latest.windows", 3),
-            "splits.latest: kind `rolling` needs windows, and no other kind has them",
+            "splits.latest: kind latest and windows 3: kind `rolling` needs windows, and no other "
+            "kind has them",
         ),
         (
             at("splits.given.eval", 0.2),
-            "splits.given: eval has no effect with kind `given`: the source says it",
+            "splits.given: eval 0.2 has no effect with kind `given`: the source says it",
+        ),
+        (
+            at("splits.rolling", {"kind": "rolling", "windows": 2, "eval": 0.2}),
+            "splits.rolling: eval 0.2 has no effect with kind `rolling`: windows say it",
+        ),
+        (
+            at("splits.few", {"kind": "given", "share": 0.1, "draws": 2}),
+            "splits.few: draws 2 beside kind given and share 0.1: draws are of a share below 1 of "
+            "ratings, in one window",
+        ),
+        (
+            at("experiments.both", {"method": "mutual", "peers": ["vit-student"]}),
+            "experiments.both.peers: found ['vit-student'] (a list); student and peers are for "
+            "different families of data",
+        ),
+        (
+            curve(against="scratch", splits={"a": "latest", "b": "latest"}, lines={"T": "talk"}),
+            "curves.c.splits.b: found 'latest' (text); a shows it already",
         ),
         (
             at("models.teacher.file", "t.safetensors"),

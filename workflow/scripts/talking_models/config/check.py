@@ -250,6 +250,9 @@ def _shown(config: Config) -> Iterator[Problem]:
             for value, split in getattr(shown, "splits", {}).items():
                 known = dict.fromkeys([*config.splits, *config.protocols])
                 yield from _names((*path, "splits", value), split, known, "no such split")
+                twice = [v for v, s in shown.splits.items() if s == split]
+                if value != twice[0]:
+                    yield against((*path, "splits", value), split, f"{twice[0]} shows it already")
             of = getattr(shown, "claims_of", None)
             yield from _names((*path, "claims_of"), of, config.tables, "no such table")
             if of == id:
@@ -309,8 +312,12 @@ def _jobs(config: Config) -> Iterator[Problem]:
         company = (experiment.student, *teachers, *config.peers_of(id))
         families = {config.model_kind(model).family for model in company}
         if len(families) > 1:
-            text = "student and teachers are for different families of data"
-            yield against((*path, "teachers"), list(experiment.teachers), text)
+            own = config.model_kind(experiment.student).family
+            key = "peers"
+            if any(config.model_kind(teacher).family != own for teacher in teachers):
+                key = "teachers"
+            text = f"student and {key} are for different families of data"
+            yield against((*path, key), list(getattr(experiment, key)), text)
         for teacher in teachers:
             entry = config.models[teacher]
             if not (entry.on or entry.file or config.model_kind(teacher).pretrained):
