@@ -82,6 +82,29 @@ def test_without_committed_choices_none_is_read(tuned, tuning):
     assert job(made)["training"]["steps"] == 500
 
 
+def test_a_choice_that_is_no_longer_asked_for_is_taken_and_said(tuned, caplog):
+    over = at("experiments.apart", {"method": "td", "like": "talk", "choose": {"rounds": [1, 3]}})
+    made = plan(tuned(experiment="apart"), over)
+    with caplog.at_level(logging.WARNING):
+        assert job(made, "apart")["settings"]["rounds"] == 0
+    assert (
+        "apart.yaml has rounds 0, and it is taken, though experiments.apart.choose" in caplog.text
+    )
+    caplog.clear()
+    over["experiments"]["apart"]["choose"]["rounds"].append(0)
+    assert job(plan(tuned(experiment="apart"), over), "apart")["settings"]["rounds"] == 0
+    assert "is taken" not in caplog.text
+
+
+def test_a_folder_of_choices_that_is_not_there_is_said(tmp_path, caplog):
+    over = {"tuned": str(tmp_path / "none")}
+    assert job(plan(over))["settings"]["rounds"] == 1
+    assert "none, so that nothing is tuned" in caplog.text
+    caplog.clear()
+    plan(over, {"tuning": "none"})
+    assert not caplog.text
+
+
 @pytest.mark.parametrize(
     ("over", "said"),
     [

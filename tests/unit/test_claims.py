@@ -8,6 +8,7 @@ import pytest
 import yaml
 from simulated import of_ratings, write_job
 
+from talking_models.errors import SourceError
 from talking_models.evidence.intervals import Difference
 from talking_models.report import claims
 from talking_models.report.claims import COLUMNS, compared
@@ -196,6 +197,25 @@ def test_a_claim_about_each_column_is_judged_on_each_by_itself(judged):
 def test_how_often_a_comparison_would_hold():
     change = Difference(np.zeros(3), np.ones(3), np.full(3, 9.0), np.zeros(3), sign=1)
     assert compared(change, np.array([0.0, 1.0]))["expected"] == pytest.approx(0.5 + 0.841345)
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        None,
+        {"claims": [CLAIM]},
+        [CLAIM | {"beter": []}],
+        [{"id": "9"}],
+        [CLAIM | {"better": ["TD"]}],
+        [CLAIM | {"worse": "t/LD"}],
+        [CLAIM | {"needs": "most"}],
+    ],
+)
+def test_claims_that_are_none_are_named_with_their_file(tmp_path, given):
+    path = tmp_path / "own.yaml"
+    path.write_text(yaml.safe_dump(given))
+    with pytest.raises(SourceError, match=r"own\.yaml holds no claims .*\n.* a list of claims"):
+        claims.read(path)
 
 
 def test_the_papers_claims_are_about_rows_that_its_tables_have():

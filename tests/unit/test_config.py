@@ -126,6 +126,9 @@ def test_without_a_search_the_first_value_of_a_choice_serves():
     found = config({**x, "tuning": "search"})
     tuned = {"x": {"settings": {"rounds": 3}}}
     assert found.training_job("x", "ml", tuned)["settings"]["rounds"] == 3
+    for tuning in ("none", "search"):  # what is laid on top of an experiment with a choice
+        over = merge(x, at("experiments.x.settings.rounds", 0)) | {"tuning": tuning}
+        assert config(over).training_job("x", "ml", tuned)["settings"]["rounds"] == 0
 
 
 def test_a_curve_over_a_setting_makes_its_experiments():

@@ -91,11 +91,30 @@ from talking_models.plan import Plan
         ),
         (
             at("splits.latest.windows", 3),
-            "splits.latest: kind `rolling` needs windows, and no other kind has them",
+            "splits.latest: kind latest and windows 3: kind `rolling` needs windows, and no other "
+            "kind has them",
         ),
         (
             at("splits.given.eval", 0.2),
-            "splits.given: eval has no effect with kind `given`: the source says it",
+            "splits.given: eval 0.2 has no effect with kind `given`: the source says it",
+        ),
+        (
+            at("splits.rolling", {"kind": "rolling", "windows": 2, "eval": 0.2}),
+            "splits.rolling: eval 0.2 has no effect with kind `rolling`: windows say it",
+        ),
+        (
+            at("splits.few", {"kind": "given", "share": 0.1, "draws": 2}),
+            "splits.few: draws 2 beside kind given and share 0.1: draws are of a share below 1 of "
+            "ratings, in one window",
+        ),
+        (
+            at("experiments.both", {"method": "mutual", "peers": ["vit-student"]}),
+            "experiments.both.peers: found ['vit-student'] (a list); student and peers are for "
+            "different families of data",
+        ),
+        (
+            curve(against="scratch", splits={"a": "latest", "b": "latest"}, lines={"T": "talk"}),
+            "curves.c.splits.b: found 'latest' (text); a shows it already",
         ),
         (
             at("models.teacher.file", "t.safetensors"),
@@ -149,6 +168,122 @@ from talking_models.plan import Plan
 )  # fmt: skip
 def test_what_contradicts_itself_is_refused_with_both_keys_and_values(raw, problem):
     assert line(raw) == problem
+
+
+def settings(of="talk", **keys):
+    return at(f"experiments.{of}.settings", keys)
+
+
+def experiment(**keys):
+    return {"experiments": {"new": keys}}
+
+
+@pytest.mark.parametrize(
+    ("raw", "problem"),
+    [
+        (settings(rounds=0, w1=0.5), "talk.settings.w1: found 0.5 (a number); no effect beside ro"),
+        (settings(rounds=0, noise=0.1), "talk.settings.noise: found 0.1 (a number); no effect bes"),
+        (settings(rounds=2, w1=0.0), "talk.settings.rounds: found 2 (an integer); no effect besi"),
+        (settings(target="original"), "talk.settings.target: found 'original' (text); no effect "),
+        (settings(w2=0.0, sc_mode="both"), "talk.settings.sc_mode: found 'both' (text); no effec"),
+        (
+            settings(w2=0.0, w3=0.0, consistency_until_step=9),
+            "talk.settings.consistency_until_step: found 9 (an integer); no effect beside w2 0.0",
+        ),
+        (settings("see", rounds=0, noise=0.1), "see.settings.noise: found 0.1 (a number); no eff"),
+        (
+            experiment(method="hybrid", settings={"phi": 0.5}),
+            "new.settings.phi: found 0.5 (a number); no effect beside gate off",
+        ),
+        (
+            experiment(method="ld", settings={"temperature": 2.0}),
+            "new.settings.temperature: found 2.0 (a number); no effect on ratings",
+        ),
+        (
+            experiment(method="group", settings={"replies": "mean"}),
+            "new.settings.replies: found 'mean' (text); no effect beside one teacher or peer",
+        ),
+        (
+            experiment(method="td", like="talk", settings={"rounds": 0}, choose={"w1": [0.5]}),
+            "new.choose.w1[0]: found 0.5 (a number); no effect beside rounds 0",
+        ),
+        (
+            experiment(method="td", like="talk", search_seed=2),
+            "new.search_seed: found 2 (an integer); no effect beside like talk",
+        ),
+        (
+            experiment(method="ld", weights={"teacher": 0.5}),
+            "new.weights: no effect, as teacher is alone: weights are of several",
+        ),
+        (
+            at("experiments.scratch.teacher_seed", "first"),
+            "scratch.teacher_seed: found 'first' (text); there is no teacher",
+        ),
+        (
+            experiment(method="group", peers=["teacher"]),
+            "new.peers[0]: found 'teacher' (text); it is among the teachers",
+        ),
+        (
+            at("experiments.see.training", {"optimiser": "adamw", "momentum": 0.5}),
+            "see.training: momentum 0.5 of optimiser adamw has no effect",
+        ),
+    ],
+)  # fmt: skip
+def test_what_an_experiment_says_in_vain_is_refused(raw, problem):
+    assert line(raw).startswith(f"experiments.{problem}")
+
+
+def test_of_a_curve_over_it_too():
+    over = settings(rounds=0) | curve(of="talk", over={"w1": [0.03, 0.5]})
+    problem = "curves.c.over.w1[1]: found 0.5 (a number); no effect beside rounds 0"
+    assert line(over) == problem
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        settings(rounds=0, w1=0.03, noise=0.0),  # as it is anyway
+        settings(noise=0.1) | curve(of="talk", over={"rounds": [0, 1]}),
+        settings(noise=0.1) | experiment(method="td", like="talk", settings={"rounds": 0}),
+        settings(noise=0.1) | experiment(method="td", like="talk", settings={"w1": 0.0}),
+        experiment(method="dist", student="vit-student", teachers=["vit"], settings={"inter": 2}),
+    ],
+)
+def test_what_is_switched_off_by_an_ablation_is_no_contradiction(raw):
+    assert config(merge(raw, {}))
+
+
+ROLLING = {"kind": "rolling", "windows": 2}
+
+
+@pytest.mark.parametrize(
+    ("splits", "seen"),
+    [
+        ({"rolling": ROLLING | {"tuned_on": "rolling-1"}}, False),
+        ({"rolling": ROLLING | {"tuned_on": "rolling-2"}}, True),
+        ({"rolling": ROLLING | {"tuned_on": "latest"}}, True),
+        ({"rolling": ROLLING, "latest": {"tuned_on": "rolling-2"}}, False),
+        ({"more": {"kind": "latest", "eval": 0.2, "tuned_on": "latest"}}, True),
+        ({"less": {"kind": "latest", "eval": 0.05, "tuned_on": "latest"}}, False),
+        ({"each": {"kind": "per_user", "tuned_on": "latest"}}, True),
+        ({"few": {"kind": "given", "share": 0.5, "tuned_on": "given"}}, False),
+    ],
+)
+def test_settings_are_chosen_on_no_row_that_is_an_eval_row(splits, seen):
+    if seen:
+        assert "its training rows are eval rows of" in line({"splits": splits})
+    else:
+        assert config({"splits": splits})
+
+
+def test_claims_are_of_another_table():
+    over = table(claims_of="t")
+    assert line(over).startswith("tables.t.claims_of: found 't' (text); no effect: claims of its")
+
+
+def test_tuned_settings_are_those_of_ratings_or_of_images():
+    said = "data.ml.tuned_as: found 'digits' (text); settings of images are none of ratings"
+    assert line(at("data.ml.tuned_as", "digits")) == said
 
 
 def test_a_model_is_of_one_that_is_of_no_other():
@@ -255,6 +390,17 @@ def test_peers_of_images_start_from_the_students_weights():
     assert config({"models": models, "experiments": {"both": peer | {"method": "born_again"}}})
     models["twin"]["blocks"] = 6
     assert config({"models": models, "experiments": {"both": peer}})
+
+
+def test_a_draw_has_a_teacher_of_its_seed():
+    """Only where it is wanted: `--config seeds=2` leaves other tables as they are."""
+    over = at("splits.few", {"kind": "latest", "share": 0.1, "draws": 3}) | {"seeds": 2}
+    with pytest.raises(ConfigError, match=r"splits.few: draws 3, .* of ml have seeds 2: draw"):
+        job(over, "talk", split="few-1")
+    assert job(over, "scratch", split="few-3")["first_seed"] == 2  # nobody teaches
+    assert job(over, "talk")
+    for enough in ({"seeds": 3}, {"teacher_seed": "first"}):
+        assert job(over | enough, "talk", split="few-3")["seeds"] == 1
 
 
 def test_trials_have_steps_for_what_they_try():

@@ -209,6 +209,39 @@ def test_an_exponent_without_a_point_is_text_to_yaml_and_the_message_says_so():
     )
 
 
+def test_a_plugin_folder_without_a_python_file_is_named(tmp_path):
+    assert line({"plugins": [str(tmp_path)]}) == f"plugins: there is no Python file in {tmp_path}"
+
+
+@pytest.mark.parametrize("below", ["", "/tables"])
+def test_a_file_in_the_place_of_the_results_is_named(tmp_path, monkeypatch, below):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "here").write_text("")
+    problem = f"results: found 'here{below}' (text); here is a file, and no folder"
+    assert line({"results": f"here{below}"}) == problem
+
+
+def test_a_choice_has_values():
+    x = {"method": "td", "like": "talk", "choose": {"rounds": []}}
+    assert line(at("experiments.x", x)) == (
+        "experiments.x.choose.rounds: found [] (a list); "
+        "allowed: a list of at least 1, each anything"
+    )
+
+
+@pytest.mark.parametrize("word", ["true", "no"])
+def test_a_word_for_yes_and_no_on_the_command_line_says_how_to_write_it(word):
+    assert line({"trial": word}).endswith(
+        "allowed: true or false; on the command line it is True or False, in a file without quotes"
+    )
+    assert line(table(in_all=word)).endswith(f"allowed: true or false; {CONFIG_TEXT}")
+
+
+@pytest.mark.parametrize("over", [at("tables.t", "null"), at("data.ml.variant", "~")])
+def test_null_on_the_command_line_is_text_and_the_message_says_so(over):
+    assert line(over).endswith(CONFIG_TEXT)
+
+
 def test_every_problem_is_listed_at_once():
     text = message(
         {
@@ -254,6 +287,31 @@ def test_names_that_are_not_there_are_listed_at_once():
         "experiments.c.like",
         "models.vit-student.of",
     ]
+
+
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        ("seeds: 2\nseeds: 3\n", "the key 'seeds' stands here for the second time"),
+        ("data: {ml: {kind: digits, name: A, name: B}}\n", "the key 'name' stands here for the se"),
+    ],
+)
+def test_a_key_that_stands_twice_in_a_file_is_an_error(tmp_path, text, place):
+    """The first of them would go without a word."""
+    path = tmp_path / "x.yaml"
+    path.write_text(text)
+    with pytest.raises(ConfigError) as caught:
+        read(path)
+    assert str(caught.value).startswith(f"{path} is not YAML: {place}")
+    assert "line " in str(caught.value)
+
+
+def test_what_is_merged_into_a_mapping_may_be_said_again(tmp_path):
+    path = tmp_path / "x.yaml"
+    path.write_text(
+        "models:\n  a: &a {kind: mlp, hidden: [4, 2], on: all}\n  b: {<<: *a, hidden: [2, 2]}\n"
+    )
+    assert read(path).models["b"].hidden == (2, 2)
 
 
 def test_a_file_that_is_no_mapping_is_an_error(tmp_path):

@@ -60,6 +60,12 @@ def test_a_file_may_open_with_a_byte_order_mark_and_lack_standard_errors(tmp_pat
             ["S, Genre 1 more than once"],
             id="twice",
         ),
+        pytest.param(f"{HEAD}\n", "utf-8", ["no row"], id="head alone"),
+        pytest.param(f"{HEAD}\n,Genre 1,1.01,0.1\n", "utf-8", ["a row without"], id="nameless"),
+        pytest.param(f"{HEAD}\nS,Genre 1,1.01,x\n", "utf-8", ["'x'", "point"], id="no number"),
+        pytest.param(
+            f"{HEAD}\nS,Genre 1,1,01,0,001\n", "utf-8", ["4 fields", "decimal comma"], id="commas"
+        ),
     ],
 )
 def test_what_cannot_be_read_is_named_with_its_file(tmp_path, text, encoding, words):
@@ -68,6 +74,12 @@ def test_what_cannot_be_read_is_named_with_its_file(tmp_path, text, encoding, wo
         numbers(path)
     for word in [str(path), *words]:
         assert word in str(error.value)
+
+
+def test_rows_and_columns_may_be_called_by_numbers(tmp_path):
+    found = numbers(file(tmp_path, f"{HEAD}\n0,8,1.01,0.1\n1,8,1.02,0.1\n"))
+    assert means(found, "1", ["8"]).tolist() == [1.02]
+    assert unmatched(found, ["0"], ["8"]) == ["Published and not shown here: row 1."]
 
 
 def test_a_mean_that_is_not_given_has_none(tmp_path):

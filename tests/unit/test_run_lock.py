@@ -128,6 +128,15 @@ def test_a_file_system_without_locks_does_not_stop_a_run(tmp_path, monkeypatch, 
     assert (tmp_path / ".run.lock").read_text() == f"{os.getpid()}\n"
 
 
+def test_a_folder_that_cannot_be_written_is_named_in_a_sentence(tmp_path, monkeypatch):
+    def denied(path, *_):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+
+    monkeypatch.setattr(run_lock.os, "open", denied)
+    with pytest.raises(RuntimeError, match=rf"Permission denied: '{tmp_path}/\.run\.lock'; let"):
+        lock(tmp_path / ".run.lock")
+
+
 def test_any_other_error_of_the_lock_is_one(tmp_path, monkeypatch):
     def flock(*_):
         raise OSError(errno.EIO, "planted")

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 from simulated import of_images
 
+from talking_models.errors import SourceError
 from talking_models.evidence.scores import score
 from talking_models.report import tables
 from talking_models.report.paper import Paper, numbers
@@ -339,6 +340,16 @@ def test_the_files_are_what_tidy_and_the_page_give(tmp_path):
     assert text.startswith("# A title\n\nMade of this.\n\n| Method | Genre 1: Drama |")
     assert grids(text) == grids(made())
     assert {path.name for path in (tmp_path / "out").iterdir()} == {"t.csv", "t.md"}
+
+
+@pytest.mark.parametrize("left", [0, 20, 60, -1, -12])
+def test_metrics_that_were_cut_are_named(tmp_path, left):
+    paths = files(tmp_path, SCORES)
+    text = paths[1].read_text()
+    paths[1].write_text(text[:left])
+    with pytest.raises(SourceError, match=rf"{paths[1].name} holds no metrics of a job") as caught:
+        run(tmp_path, paths)
+    assert "remove it and run again" in str(caught.value)
 
 
 def test_the_papers_accuracy_is_on_the_first_examples():

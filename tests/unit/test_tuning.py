@@ -276,13 +276,16 @@ def test_every_place_of_a_cut_keeps_the_whole_lines_before_it(tmp_path):
         b"%s{ cut %s",
         b"%s\n%s",
         b"\xff\xfe%s%s",
+        b"5\n%s",
+        b"null\n",
+        b'%s{"search": "a", "settings": [1], "fold": 0, "found": []}\n%s',
     ],
 )
 def test_other_damage_of_a_journal_is_an_error_that_names_it(tmp_path, content):
     searched(tmp_path, Evaluate())
     path = tmp_path / "journal.log"
     lines = path.read_bytes()
-    damaged = content % (lines, lines) if b"%s" in content else content
+    damaged = content.replace(b"%s", lines)
     path.write_bytes(damaged)
     with pytest.raises(ValueError, match=r"journal\.log is no journal .* line \d+: remove it"):
         searched(tmp_path, Evaluate())

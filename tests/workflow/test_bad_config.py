@@ -68,6 +68,34 @@ def test_it_stops_before_any_job(untouched, option, value, expected):
     assert not (untouched.path / "data").exists()
 
 
+IMAGES = """\
+data: {digits: {kind: digits}}
+models:
+  vit: {name: vit_tiny_patch16_224, weights: random, image_size: 16, options: {patch_size: 4}}
+experiments: {see: {method: td, student: vit-student, teachers: [vit]}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("target", "expected"),
+    [
+        ("figures/roundz.png", "No rule to produce results/figures/roundz.png"),
+        ("models/student.safetensors", "No rule to produce results/models/student.safetensors"),
+        ("digits/given/all/td/seed0/metrics.csv", "td on digits: it trains student, which is not"),
+        ("digits/latest/all/see/seed0/metrics.csv", "digits of images cannot be cut by latest"),
+        ("digits/given/cka/td.csv", "td on digits: it trains student, which is not for images"),
+        ("ml-100k/latest/war/see/metrics.csv", "see on ml-100k: it trains vit-student, which is"),
+        ("ml-100k/given/war/td/metrics.csv", "ml-100k of ratings cannot be cut by given"),
+    ],
+)
+def test_a_target_that_cannot_be_is_refused_in_a_sentence(untouched, target, expected):
+    (untouched.path / "images.yaml").write_text(IMAGES)
+    status, said = untouched.snakemake(f"results/{target}", "--dry-run", configs=["images.yaml"])
+    assert status != 0
+    assert expected in said
+    assert "Traceback" not in said
+
+
 def test_settings_of_a_job_that_contradict_each_other_stop_it_too(untouched):
     """A run that does not ask for the job goes on."""
     over = "experiments: {td: {settings: {student_steps: 5000}}}"

@@ -197,13 +197,15 @@ stages:
         ("stages: [", "dvc.lock is not what DVC writes"),
         ("text", "dvc.lock is not what DVC writes"),
         ("stages: {all: null}", "dvc.lock is not what DVC writes"),
+        ("stages: {all: {cmd: [a, b]}}", "dvc.lock is not what DVC writes"),
+        (b"\xff\xfes\0t\0", "dvc.lock is not what DVC writes"),
     ],
 )
 def test_what_cannot_be_brought_is_said_in_a_sentence(tmp_path, lock, expected):
     script = Path(__file__).parents[2] / "workflow/scripts/bring_results.py"
     shutil.copy(script, tmp_path)
     if lock is not None:
-        (tmp_path / "dvc.lock").write_text(lock)
+        (tmp_path / "dvc.lock").write_bytes(lock if isinstance(lock, bytes) else lock.encode())
     command = [sys.executable, "bring_results.py", "pull"]
     result = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=SECONDS)
     assert result.returncode == 1

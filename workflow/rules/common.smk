@@ -39,6 +39,7 @@ try:
     CONFIG = configuration.load(WHOLE)
     PLAN = Plan(CONFIG, GIVEN)
     config = {**config, "plugins": list(CONFIG.plugins)}  # jobs read them there, wherever they run
+    elsewhere.prefer_own_library()
     elsewhere.quote_python()
     show([HOME, *PLAN.own_files])  # in a container a job sees the working folder alone
 except (configuration.ConfigError, RuntimeError) as error:
@@ -76,7 +77,7 @@ wildcard_constraints:
     seed=r"\d+",
     table=one_of(CONFIG.tables),
     page=one_of(dict.fromkeys([*CONFIG.tables, *PLAN.pages])),
-    figure="[a-z0-9-]+",
+    figure=one_of(PLAN.figures),
     curve=one_of(id for id, curve in CONFIG.curves.items() if curve.splits),
 
 

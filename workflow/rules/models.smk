@@ -9,6 +9,9 @@
 #            models: a teacher's answers to the training images, until all who need them are done
 
 
+BACKBONES = [model for model in CONFIG.models if CONFIG.model_kind(model).family == "images"]
+
+
 rule download_weights:
     """Fetch a timm model's weights from the Hugging Face hub."""
     output:
@@ -17,6 +20,8 @@ rule download_weights:
         f"{LOGS}/models/download_weights/{{model}}.log",
     benchmark:
         f"{BENCHMARKS}/models/download_weights/{{model}}.tsv"
+    wildcard_constraints:
+        model=one_of(BACKBONES),
     conda:
         PLAN.image_environment
     container:
@@ -42,6 +47,8 @@ rule make_backbone:
         f"{LOGS}/models/make_backbone/{{model}}.log",
     benchmark:
         f"{BENCHMARKS}/models/make_backbone/{{model}}.tsv"
+    wildcard_constraints:
+        model=one_of(BACKBONES),
     conda:
         PLAN.image_environment
     container:
@@ -74,6 +81,7 @@ rule probe_teacher:
         f"{BENCHMARKS}/{{data}}/{{split}}/probe_teacher/{{task}}/{{model}}.tsv"
     wildcard_constraints:
         data=one_of(IMAGES),
+        model=one_of(BACKBONES),
     conda:
         PLAN.image_environment
     container:

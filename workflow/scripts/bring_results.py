@@ -37,15 +37,17 @@ def recorded_command() -> str:
     Raises:
         SystemExit: nothing is recorded, or not in a form that can be read.
     """
-    text = LOCK.read_text(encoding="utf-8") if LOCK.is_file() else "stages: {}"
+    text = LOCK.read_text(encoding="utf-8", errors="replace") if LOCK.is_file() else "stages: {}"
     if re.search(r"^(<{7}|={7}|>{7})", text, re.MULTILINE):
         raise SystemExit(
             f"{LOCK} has a merge conflict: take one side (git checkout --ours {LOCK}, or --theirs) "
             "and call again, or let `dvc repro` make and record the results of the merged code"
         )
     try:
-        recorded = yaml.safe_load(text)
-        return recorded["stages"][STAGE]["cmd"]
+        command = yaml.safe_load(text)["stages"][STAGE]["cmd"]
+        if not isinstance(command, str):
+            raise TypeError
+        return command
     except KeyError:
         raise SystemExit(
             f"no results are recorded: {LOCK} has no stage {STAGE!r}; `dvc repro` makes them"

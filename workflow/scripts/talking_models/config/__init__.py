@@ -8,10 +8,11 @@ builds its DAG, so nothing here imports torch.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, SerializeAsAny, ValidationError, field_validator, model_validator
+from pydantic_core import PydanticCustomError
 
 from talking_models import registry
 from talking_models.changes import changed
@@ -119,6 +120,10 @@ class Config(Strict):
     @field_validator("results")
     @classmethod
     def _as_targets_say_it(cls, folder: str) -> str:
+        path = Path(folder)
+        file = next((each for each in (path, *path.parents) if each.is_file()), None)
+        if file is not None:
+            raise PydanticCustomError("contradiction", f"{file} is a file, and no folder")
         return str(PurePosixPath(folder))  # `./out/` is `out`
 
     @model_validator(mode="after")
@@ -252,12 +257,13 @@ class Config(Strict):
     def own(self, id: str) -> dict[str, Any]:
         """What an experiment itself says of `training` and `settings`.
 
-        Where no search chooses (`tuning: none`), the first value of `choose` serves.
+        Where no search chooses (`tuning: none`), the first value of `choose` serves, unless
+        `settings` has one.
         """
         found = self.experiment(id)
         choose = found.choose if self.tuning == "none" else {}
         first = {key: values[0] for key, values in choose.items()}
-        return {"training": found.training, "settings": found.settings | first}
+        return {"training": found.training, "settings": first | found.settings}
 
     def starts_from(self, id: str) -> list[str]:
         """The experiments whose tuned settings one takes: those it is like, and its own."""
@@ -341,7 +347,11 @@ def load(raw: Mapping[str, Any]) -> Config:
     try:
         folders = raw.get("plugins")
         folders = folders if isinstance(folders, list | tuple) else []
-        registry.use([each for each in folders if isinstance(each, str)])
+        folders = [each for each in folders if isinstance(each, str)]
+        registry.use(folders)
+        for folder in folders:
+            if not any(Path(folder).glob("*.py")):
+                raise registry.PluginError(f"plugins: there is no Python file in {folder}")
         return Config.model_validate(raw)
     except ValidationError as error:
         raise ConfigError(explain(error)) from None

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from talking_models.config.errors import ConfigError, dotted
+from talking_models.config.idle import idle
 from talking_models.data import DATA
 from talking_models.data.base import ALL, CATEGORY
 from talking_models.data.names import clean_category, title_tokens
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from talking_models.config import Config
     from talking_models.config.sections import Curve, Experiment, Table
     from talking_models.methods import Method
+    from talking_models.models.kind import ModelSettings
 
 PARTS = ("all", "references", "slices", "task-mean", "bias-all", "bias")
 PAGES = ("claims", "compute", "significance", "sizes")
@@ -59,10 +61,28 @@ def _names(path: tuple, found: Any, known: Iterable[str], otherwise: str) -> Ite
 def _splits(config: Config) -> Iterator[Problem]:
     for id, split in config.splits.items():
         yield from _names(("splits", id, "tuned_on"), split.tuned_on, config.protocols, "no split")
+        chosen = config.protocols.get(split.tuned_on)
+        if chosen and any(_sees(chosen, config.protocols[part]) for part in config.parts(id)):
+            text = f"its training rows are eval rows of {id}: choose on one that is cut no later"
+            yield against(("splits", id, "tuned_on"), split.tuned_on, text)
         steps, every = split.search.steps, config.search.every
         if steps is not None and steps < every:
             text = f"search.every {every} is more: no trial would be looked at"
             yield against(("splits", id, "search", "steps"), steps, text)
+
+
+def _sees(chosen: Mapping[str, Any], own: Mapping[str, Any]) -> bool:
+    """Whether some training rows of a cut on which settings are chosen are eval rows of another."""
+    kinds = {chosen["kind"], own["kind"]}
+    if "given" in kinds:  # the source keeps them apart
+        return False
+    if "per_user" in kinds:
+        return len(kinds) > 1 or chosen["eval"] < own["eval"]
+    begins = [
+        1 - p["eval"] if p["kind"] == "latest" else 0.5 + 0.5 * p["window"] / p["windows"]
+        for p in (chosen, own)
+    ]
+    return begins[0] > begins[1]
 
 
 def _ids(config: Config) -> Iterator[Problem]:
@@ -111,6 +131,10 @@ def _experiments(config: Config) -> Iterator[Problem]:
         if images and experiment.teacher_seed not in (None, config.teacher_seed):
             text = "of images the top level's teacher_seed is taken"
             yield against((*path, "teacher_seed"), experiment.teacher_seed, text)
+        if experiment.search_seed and (experiment.like or experiment.best_of):
+            key = "like" if experiment.like else "best_of"
+            text = f"no effect beside {key} {getattr(experiment, key)}: no trials are drawn"
+            yield against((*path, "search_seed"), experiment.search_seed, text)
         yield from problems_of(method.Settings, experiment.settings, *path, "settings")
         for key, values in experiment.choose.items():
             yield from _values((*path, "choose", key), experiment.method, key, values)
@@ -126,13 +150,20 @@ def _company(path: tuple, experiment: Experiment, method: type[Method]) -> Itera
     elif not teachers and not experiment.peers and (method.has_teacher or peers):
         needs = "a teacher" if method.has_teacher else "a peer"
         yield against(path, experiment, f"the method {experiment.method} needs {needs}")
+    for place, id in enumerate(experiment.peers):
+        if id in teachers:
+            text = "it is among the teachers: who learns here has another id"
+            yield against((*path, "peers", place), id, text)
+    if experiment.teacher_seed and not teachers:
+        yield against((*path, "teacher_seed"), experiment.teacher_seed, "there is no teacher")
+    known = (*teachers, *experiment.peers)
     for id in experiment.weights:
-        known = (*teachers, *experiment.peers)
         yield from _names((*path, "weights", id), id, known, "nobody else")
-    if experiment.weights and not any(
-        experiment.weights.get(m, 1) for m in (*teachers, *experiment.peers)
-    ):
+    if experiment.weights and not any(experiment.weights.get(m, 1) for m in known):
         yield against((*path, "weights"), experiment.weights, "nobody is left")
+    elif experiment.weights and len(known) == 1:
+        text = f"no effect, as {known[0]} is alone: weights are of several"
+        yield against((*path, "weights"), experiment.weights, text)
 
 
 def _values(path: tuple, method: str, key: str, values: Iterable[Any]) -> Iterator[Problem]:
@@ -159,6 +190,16 @@ def _models(config: Config) -> Iterator[Problem]:
             text = f"{model.kind} cannot be made of these settings: {error}"
         if text:
             yield against(("models", id), model, text)
+        yield from _momentum(("models", id, "training"), model, model.training.model_dump())
+
+
+def _momentum(path: tuple, model: ModelSettings, training: Mapping[str, Any]) -> Iterator[Problem]:
+    """Momentum of an optimiser that has none of that name."""
+    field = type(model.training).model_fields.get("momentum")
+    momentum = training.get("momentum")
+    if field and training["optimiser"] == "adamw" and momentum not in (0, field.default):
+        text = f"momentum {momentum} of optimiser adamw has no effect: change one of them"
+        yield against(path, training, text)
 
 
 def _data(config: Config) -> Iterator[Problem]:
@@ -166,6 +207,9 @@ def _data(config: Config) -> Iterator[Problem]:
         path, tasks, kind = ("data", id, "tasks"), entry.tasks, DATA.get(entry.kind)
         yield from _names(("data", id, "split"), entry.split, config.protocols, "no such split")
         yield from _names(("data", id, "tuned_as"), entry.tuned_as, config.data, "no such data set")
+        if entry.tuned_as in config.data and config.family(entry.tuned_as) != kind.family:
+            text = f"settings of {config.family(entry.tuned_as)} are none of {kind.family}"
+            yield against(("data", id, "tuned_as"), entry.tuned_as, text)
         text = None
         if tasks.names and tasks.densest:
             text = f"names {list(tasks.names)} and densest {tasks.densest}: one of them says it"
@@ -206,8 +250,14 @@ def _shown(config: Config) -> Iterator[Problem]:
             for value, split in getattr(shown, "splits", {}).items():
                 known = dict.fromkeys([*config.splits, *config.protocols])
                 yield from _names((*path, "splits", value), split, known, "no such split")
+                twice = [v for v, s in shown.splits.items() if s == split]
+                if value != twice[0]:
+                    yield against((*path, "splits", value), split, f"{twice[0]} shows it already")
             of = getattr(shown, "claims_of", None)
             yield from _names((*path, "claims_of"), of, config.tables, "no such table")
+            if of == id:
+                text = "no effect: claims of its own are judged on its own rows"
+                yield against((*path, "claims_of"), of, text)
             of = getattr(shown, "of", None)
             yield from _names((*path, "of"), of, config.experiments, "no such experiment")
             for place, row in enumerate(getattr(shown, "bold", ())):
@@ -256,11 +306,18 @@ def _jobs(config: Config) -> Iterator[Problem]:
         given = student.training.model_dump() | experiment.training
         wrong = problems_of(type(student.training), given, *path, "training")
         yield from wrong
+        yield from _idle(config, id, path)
+        if experiment.training.keys() & {"optimiser", "momentum"}:
+            yield from _momentum((*path, "training"), student, given)
         company = (experiment.student, *teachers, *config.peers_of(id))
         families = {config.model_kind(model).family for model in company}
         if len(families) > 1:
-            text = "student and teachers are for different families of data"
-            yield against((*path, "teachers"), list(experiment.teachers), text)
+            own = config.model_kind(experiment.student).family
+            key = "peers"
+            if any(config.model_kind(teacher).family != own for teacher in teachers):
+                key = "teachers"
+            text = f"student and {key} are for different families of data"
+            yield against((*path, key), list(getattr(experiment, key)), text)
         for teacher in teachers:
             entry = config.models[teacher]
             if not (entry.on or entry.file or config.model_kind(teacher).pretrained):
@@ -298,6 +355,33 @@ def _jobs(config: Config) -> Iterator[Problem]:
                 f"device.devices {devices}"
             )
             yield against((*path, "training"), given, text)
+
+
+def _idle(config: Config, id: str, path: tuple) -> Iterator[Problem]:
+    """Settings that an experiment, or a curve over it, itself gives another value than they have
+    by default, beside others with which they have no effect.
+    """
+    experiment, fields = config.experiments[id], config.method(id).Settings.model_fields
+    before = config.experiments[experiment.like].settings if experiment.like else {}
+    default = {key: field.default for key, field in fields.items()}
+    others = len(config.teachers_of(id)) + len(config.peers_of(id))
+    family = config.model_kind(experiment.student).family
+
+    def found(where: tuple, key: str, value: Any) -> Iterator[Problem]:
+        whole = {**default, **before, **experiment.settings, key: value}
+        why = idle(experiment.method, whole, family, others).get(key)
+        if why and value and value != default[key]:
+            yield against(where, value, f"no effect {why}")
+
+    for key, value in experiment.settings.items():
+        yield from found((*path, "settings", key), key, value)
+    tried = [((*path, "choose", key), key, each) for key, each in experiment.choose.items()]
+    for curve in (c for c, made in config.curves.items() if made.of == id):
+        over = config.curves[curve].over.items()
+        tried += [(("curves", curve, "over", key), key, values) for key, values in over]
+    for where, key, values in tried:
+        for place, value in enumerate(values):
+            yield from found((*where, place), key, value)
 
 
 def of_job(

@@ -10,6 +10,8 @@ NESTED = (
     "Snakemake hands nested values of --config over as text: write them into a file for "
     "--configfile"
 )
+BOOLEANS = ("true", "false", "yes", "no", "on", "off")
+CAPITALS = "on the command line it is True or False, in a file without quotes"
 
 
 class ConfigError(ValueError):
@@ -29,13 +31,12 @@ def explain(error: ValidationError) -> str:
         path, found, words = each["loc"], each["input"], each["msg"]
         if path[-1:] == ("[key]",):
             path = (*path[:-2], found)
-        text = isinstance(found, str)
-        if (
-            text
-            and "allowed: " in words
-            and (found[:1] in ("{", "[") or (path[1:] and TEXT in words))
-        ):
-            words += f"; {NESTED}"
+        if isinstance(found, str) and "allowed: " in words:
+            other = found.lower() in (*BOOLEANS, "null", "~")  # to YAML these are no text
+            if found[:1] in ("{", "[") or (path[1:] and (other or TEXT in words)):
+                words += f"; {NESTED}"
+            elif found.lower() in BOOLEANS and words.endswith("true or false"):
+                words += f"; {CAPITALS}"
         lines[f"{dotted(path)}: {words}"] = None
     count = f"{len(lines)} problem" + ("s" if len(lines) > 1 else "")
     return "\n  ".join([f"the configuration has {count}:", *lines])

@@ -26,12 +26,26 @@ def said(raw: Any, *path: Any) -> Any:
     return raw
 
 
+class Once(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
+    """YAML whose keys stand once: of two that are the same the first would go without a word."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        """See PyYAML; keys that `<<` brings are others."""
+        seen = set()
+        for key in (key for key, _ in node.value if isinstance(key, yaml.ScalarNode)):
+            same = key.tag, key.value
+            if same in seen and key.tag != "tag:yaml.org,2002:merge":
+                text = f"the key {key.value!r} stands here for the second time"
+                raise yaml.constructor.ConstructorError(None, None, text, key.start_mark)
+            seen.add(same)
+        return super().construct_mapping(node, deep)
+
+
 def plain(path: str | Path) -> Any:
     """The content of a YAML file. By libyaml where it is: Snakemake waits for this on every call.
     Raises OSError, UnicodeDecodeError or yaml.YAMLError if it cannot be read.
     """
-    text = Path(path).read_text(encoding="utf-8")
-    return yaml.load(text, getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+    return yaml.load(Path(path).read_text(encoding="utf-8"), Once)
 
 
 def merged_files(*paths: str | Path) -> dict[str, Any]:

@@ -138,15 +138,21 @@ class Split(Strict):
     def _windows_roll(self) -> Split:
         if (self.windows is None) == (self.kind == "rolling"):
             raise PydanticCustomError(
-                "contradiction", "kind `rolling` needs windows, and no other kind has them"
+                "contradiction",
+                f"kind {self.kind} and windows {self.windows}: kind `rolling` needs windows, and "
+                "no other kind has them",
             )
         if self.draws and (self.share == 1 or self.windows or self.kind == "given"):
             raise PydanticCustomError(
-                "contradiction", "draws are of a share below 1 of ratings, in one window"
+                "contradiction",
+                f"draws {self.draws} beside kind {self.kind} and share {self.share}: draws are of "
+                "a share below 1 of ratings, in one window",
             )
-        if self.kind == "given" and "eval" in self.model_fields_set:
+        says = {"given": "the source says it", "rolling": "windows say it"}
+        if self.kind in says and "eval" in self.model_fields_set:
             raise PydanticCustomError(
-                "contradiction", "eval has no effect with kind `given`: the source says it"
+                "contradiction",
+                f"eval {self.eval} has no effect with kind `{self.kind}`: {says[self.kind]}",
             )
         return self
 
@@ -208,7 +214,7 @@ class Experiment(Strict):
         description="Instead of a search: the settings of whichever of these experiments, of the "
         "same method, validation finds best.",
     )
-    choose: dict[str, list[Any]] = Field(
+    choose: dict[str, Annotated[list[Any], Field(min_length=1)]] = Field(
         {},
         description="With `like`: settings with a few values each, of which validation chooses.",
     )

@@ -28,6 +28,8 @@ class Settings:
         # Snakemake asks again and again, and a remark is made once.
         self.choice, self.effective = cache(self._choice), cache(self._effective)
         self.untuned, self.remark = cache(config.training_job), cache(log.warning)
+        if config.tuning == "committed" and not Path(config.tuned).is_dir():
+            self.remark(f"tuned: there is no folder {config.tuned}, so that nothing is tuned")
 
     def path(self, *parts: str) -> str:
         """A path below the results."""
@@ -42,10 +44,12 @@ class Settings:
         return config | ({"seed": int(w.seed)} if hasattr(w, "seed") else {})
 
     def _effective(self, data: str, split: str, task: str, experiment: str) -> dict[str, Any]:
+        self._check_place(experiment, data, split)
         self._check(experiment, data)
         choices = self._choices(data, split, task, experiment)
         config = self.config.training_job(experiment, data, choices)
         if "draw" in self.config.protocols[split]:
+            self._check_draws(experiment, data, split)
             config |= {"seeds": 1, "first_seed": self.config.protocols[split]["draw"]}
         if wrong := of_job(self.config, experiment, config):
             self.remark(f"{experiment} on {task} of {data}, as it was tuned: {wrong}")
@@ -66,8 +70,33 @@ class Settings:
                 "off (`~`) the experiment and its rows in tables"
             )
 
+    def _check_place(self, experiment: str, data: str, split: str) -> None:
+        """Refuse a job that no table shows, and that there cannot be: a target may name any."""
+        config, family = self.config, self.config.family(data)
+        student = config.experiment(experiment).student
+        if config.model_kind(student).family != family:
+            raise ConfigError(
+                f"{experiment} on {data}: it trains {student}, which is not for {family}"
+            )
+        if (config.protocols[split]["kind"] == "given") != (family == "images"):
+            raise ConfigError(f"data set {data} of {family} cannot be cut by {split}")
+
+    def _check_draws(self, experiment: str, data: str, split: str) -> None:
+        """Refuse draws for which a teacher has no model of their seed."""
+        config, whole = self.config, self.config.wholes[split]
+        draws, seeds = config.splits[whole].draws, config.seeds_of(data)
+        paired = (config.experiment(experiment).teacher_seed or config.teacher_seed) == "paired"
+        here = any(map(config.is_teacher, config.teachers_of(experiment)))
+        if here and paired and draws > seeds:
+            raise ConfigError(
+                f"splits.{whole}: draws {draws}, each for one seed, but the teachers of {data} "
+                f"have seeds {seeds}: draw as often (splits.{whole}.draws), raise seeds, or set "
+                "teacher_seed to first"
+            )
+
     def check_trial(self, wildcards: Any) -> None:
         """`ConfigError` if the settings of a search's trials contradict each other."""
+        self._check_place(wildcards.experiment, wildcards.data, wildcards.split)
         search = self.search(wildcards)
         steps = search["steps"] or search.get("image_steps")
         self._check(wildcards.experiment, wildcards.data, steps)
@@ -185,6 +214,14 @@ class Settings:
                     f"what your configuration says of {', '.join(kept)} wins over the choices in "
                     f"{Path(self.committed(data, split, id)).parent}"
                 )
+            for key, values in self.config.experiment(id).choose.items():
+                value = choices[id]["settings"].get(key, values[0])
+                if value not in values:
+                    self.remark(
+                        f"{self.committed(data, split, id)} has {key} {value}, and it is taken, "
+                        f"though experiments.{id}.choose.{key} is {values}: search again "
+                        "(`tuning: search`), or say it under settings"
+                    )
         return choices
 
     def tuned(self, data: str, split: str, experiment: str) -> bool:

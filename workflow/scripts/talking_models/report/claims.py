@@ -16,6 +16,7 @@ import pandas as pd
 import yaml
 from scipy import stats
 
+from talking_models.errors import explained
 from talking_models.evidence import verdicts
 from talking_models.evidence.intervals import Difference, difference
 from talking_models.evidence.shares import LEAST, shares
@@ -30,6 +31,11 @@ COLUMNS = [
     "high", "weighted", "weighted_low", "weighted_high", "p", "detectable", "paper", "holds_in",
     "paper_holds_in", "of",
 ]  # fmt: skip
+EXPECTED = (
+    "a list of claims, each with id, text, quote, better and worse (lists of TABLE/ROW), and "
+    "perhaps needs (all or some), part and each"
+)
+ADVICE = "correct the file, or set `claims` to null"
 RULE = verdicts.__doc__.split("\n\n", 1)[1]
 
 
@@ -78,14 +84,23 @@ class Judged:
 
 
 def read(path: str | Path) -> list[Claim]:
-    """The claims of a file; one about `each` of some columns is as many."""
+    """The claims of a file; one about `each` of some columns is as many. `SourceError` if they are
+    none that can be read.
+    """
     found = []
-    for given in yaml.safe_load(Path(path).read_text(encoding="utf-8")):
-        columns = given.pop("each", None)
-        found += [Claim(**given)] if columns is None else []
-        for column in columns or ():
-            own = {"id": f"{given['id']}, {column}", "text": given["text"].format(column=column)}
-            found.append(Claim(**given | own, column=column))
+    with explained(f"{path} holds no claims that can be read", EXPECTED, ADVICE):
+        for given in yaml.safe_load(Path(path).read_text(encoding="utf-8")):
+            given = dict(given)
+            columns = given.pop("each", None)
+            found += [Claim(**given)] if columns is None else []
+            for column in columns or ():
+                text = given["text"].format(column=column)
+                own = {"id": f"{given['id']}, {column}", "text": text}
+                found.append(Claim(**given | own, column=column))
+        for claim in found:
+            odd = [row for row in (*claim.better, *claim.worse) if "/" not in row]
+            if odd or claim.needs not in ("all", "some"):
+                raise ValueError(f"claim {claim.id}: {odd[0] if odd else claim.needs!r}")
     return found
 
 

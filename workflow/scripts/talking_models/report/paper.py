@@ -20,6 +20,7 @@ from talking_models.errors import SourceError, explained
 
 KEY = ["method", "genre_or_dataset"]
 NEEDED = [*KEY, "mean"]
+KINDS = {**dict.fromkeys(KEY, str), "mean": float, "stderr": float}  # a row may be called 1
 WRONG = "{} holds no published numbers that can be read"
 ADVICE = "correct the file, or leave `paper` out of the table"
 
@@ -48,19 +49,26 @@ class Paper:
 
 def numbers(path: str | Path | None) -> pd.DataFrame:
     """The published mean and stderr (NaN where none is given) of a table, by row and column.
-    `SourceError` if it is empty, not UTF-8, lacks a column, has a row twice, or text for a mean.
+    `SourceError` if it is empty, not UTF-8, lacks a column, has a row twice or without a name, more
+    fields than columns, or text for a number.
     """
     if path is None:
         return pd.DataFrame(columns=[*NEEDED, "stderr"]).set_index(KEY).astype(float)
     wrong = WRONG.format(path)
     with explained(wrong, "a CSV file in UTF-8, with a head, its numbers with a point", ADVICE):
-        frame = pd.read_csv(path, encoding="utf-8-sig", dtype={"mean": float})
+        frame = pd.read_csv(path, encoding="utf-8-sig", dtype=KINDS)
     for name in NEEDED:
         if name not in frame:
             near = difflib.get_close_matches(name, map(str, frame), n=1, cutoff=0.4)
             found = ", ".join(map(repr, frame)) + (f"; nearest: {near[0]}" if near else "")
             expected = f"the columns {', '.join(NEEDED)}, between commas"
             raise SourceError(wrong, expected, found, ADVICE)
+    if not isinstance(frame.index, pd.RangeIndex):  # pandas takes what is too much for names
+        found = "more in its rows, as numbers with a decimal comma have"
+        raise SourceError(wrong, f"{len(frame.columns)} fields, as in its head", found, ADVICE)
+    if frame.empty or frame[KEY].isna().any(axis=None):
+        found = "no row" if frame.empty else "a row without one of them"
+        raise SourceError(wrong, f"rows with {' and '.join(KEY)}", found, ADVICE)
     twice = frame.duplicated(KEY)
     if twice.any():
         row, column = frame.loc[twice, KEY].iloc[0]

@@ -5,6 +5,7 @@ their experiments, its columns, its metric, what it is compared with.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from io import StringIO
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ import numpy as np
 import pandas as pd
 
 from talking_models.data.names import title_tokens
+from talking_models.errors import explained
 from talking_models.evidence.scores import score
 from talking_models.evidence.shares import LEAST, shares
 from talking_models.io import write_csv
@@ -224,12 +226,24 @@ def left_out(about: Mapping[str, Any], found: pd.DataFrame) -> Iterator[tuple[st
             yield from ((row, whole, part) for part in found if full[part] > 0 and own.isna()[part])
 
 
+def read_scores(path: str | Path, metric: str) -> pd.DataFrame:
+    """The metrics of a job; a `SourceError` if the file is none of its, or was cut."""
+    wrong, advice = f"{path} holds no metrics of a job", "remove it and run again"
+    with explained(wrong, f"whole lines, some of {metric}", advice):
+        text = Path(path).read_text(encoding="utf-8")
+        frame = pd.read_csv(StringIO(text), dtype={"value": float})
+        if metric not in set(frame["metric"]) or not text.endswith("\n"):
+            raise ValueError(f"{len(frame)} lines that end with {text[-40:]!r}")
+    return frame
+
+
 def gathered(
     about: Mapping[str, Any], metrics: Iterable[str | Path], predictions: Iterable[str | Path]
 ) -> pd.DataFrame:
     """Metrics of some jobs; of windows of a split, or draws, on the predictions of all."""
     if not about["pooled"]:
-        return pd.concat(map(pd.read_csv, dict.fromkeys(metrics)), ignore_index=True)
+        frames = [read_scores(path, about["metric"]) for path in dict.fromkeys(metrics)]
+        return pd.concat(frames, ignore_index=True)
     found = pd.concat(map(pd.read_parquet, dict.fromkeys(predictions)), ignore_index=True)
     return score(found.replace({"split": about["pooled"]}), [about["metric"]])
 

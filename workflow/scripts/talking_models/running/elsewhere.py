@@ -6,16 +6,19 @@ the folder has its own.
 """
 
 import atexit
+import os
 import shlex
 import shutil
 import sys
 import tempfile
 from collections.abc import Mapping
+from importlib.machinery import PathFinder
 from pathlib import Path
 from typing import Any
 
 from talking_models.config import Config
 from talking_models.config.merge import merge, merged_files
+from talking_models.registry import ROOT
 
 LAYERS = ("config/config.yaml", "config/experiments.yaml", "config/tables.yaml")  # as shipped
 FILES = ("tuned", "paper", "claims", "plugins")  # keys that name the repository's own
@@ -55,6 +58,17 @@ def _at_home(raw: Any, home: Path, key: str = "") -> Any:
         return [_at_home(value, home, key) for value in raw]
     is_path = key in FILES and isinstance(raw, str)
     return str(home / raw) if is_path and not Path(raw).exists() and (home / raw).exists() else raw
+
+
+def prefer_own_library() -> None:
+    """Let jobs take this library and no other of its name: Snakemake puts the scripts' folder
+    behind what is installed, such as an older copy of it, and behind what PYTHONPATH names.
+    """
+    scripts = ROOT.parent
+    others = [place for place in sys.path if Path(place).resolve() != scripts]
+    if PathFinder.find_spec(ROOT.name, others):
+        before = filter(None, [os.environ.get("PYTHONPATH")])
+        os.environ["PYTHONPATH"] = os.pathsep.join([str(scripts), *before])
 
 
 def quote_python() -> None:

@@ -8,10 +8,18 @@ from pathlib import Path
 
 
 def lock(path: str | Path) -> None:
-    """Lock a file until this process ends; warn without locks, a RuntimeError if it is locked."""
+    """Lock a file until this process ends; warn without locks, a RuntimeError if it is locked, or
+    cannot be made.
+    """
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    file = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)  # a number, which Python never closes
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        file = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)  # a number, which Python never closes
+    except OSError as error:
+        raise RuntimeError(
+            f"no results can be written: {error}; let this user write there, or give this run its "
+            "own folder with --config results=FOLDER"
+        ) from None
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

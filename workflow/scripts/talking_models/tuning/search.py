@@ -42,7 +42,7 @@ class Journal:
         for number, line in enumerate(content.splitlines(keepends=True), 1):
             try:
                 value = json.loads(line)
-                if not line.endswith(b"\n") or set(value) != set(KEYS):
+                if not line.endswith(b"\n") or not _is_score(value):
                     raise ValueError
             except ValueError:
                 rest = content[whole:].rstrip(b"\0\r\n")
@@ -85,6 +85,17 @@ class Journal:
             self.found[place] = found
             self.added += 1
         return self.found[place]
+
+
+def _is_score(value: Any) -> bool:
+    """Whether a line of a journal says what one of a search does."""
+    return (
+        isinstance(value, dict)
+        and value.keys() == set(KEYS)
+        and isinstance(value["settings"], str)
+        and isinstance(value["fold"], int)
+        and isinstance(value["found"], list | str)
+    )
 
 
 def run_search(
