@@ -6,7 +6,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from talking_models.config.errors import ConfigError, dotted
-from talking_models.config.idle import idle
 from talking_models.data import DATA
 from talking_models.data.base import ALL, CATEGORY
 from talking_models.data.names import clean_category, title_tokens
@@ -361,15 +360,15 @@ def _idle(config: Config, id: str, path: tuple) -> Iterator[Problem]:
     """Settings that an experiment, or a curve over it, itself gives another value than they have
     by default, beside others with which they have no effect.
     """
-    experiment, fields = config.experiments[id], config.method(id).Settings.model_fields
+    experiment, settings = config.experiments[id], config.method(id).Settings
     before = config.experiments[experiment.like].settings if experiment.like else {}
-    default = {key: field.default for key, field in fields.items()}
+    default = {key: field.default for key, field in settings.model_fields.items()}
     others = len(config.teachers_of(id)) + len(config.peers_of(id))
     family = config.model_kind(experiment.student).family
 
     def found(where: tuple, key: str, value: Any) -> Iterator[Problem]:
         whole = {**default, **before, **experiment.settings, key: value}
-        why = idle(experiment.method, whole, family, others).get(key)
+        why = settings.model_construct(**whole).idle(family, others).get(key)
         if why and value and value != default[key]:
             yield against(where, value, f"no effect {why}")
 

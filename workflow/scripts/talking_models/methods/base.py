@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from talking_models.objectives import Objective
 
 
+NO_CLASSES = "on ratings, which have no classes"
+
+
 class MethodSettings(BaseModel):
     """Hyper-parameters of a method; subclasses add fields, most of them with `tuned`."""
 
@@ -30,6 +33,13 @@ class MethodSettings(BaseModel):
         `ratings` or `images`, in words.
         """
         return None
+
+    def idle(self, family: str, others: int) -> dict[str, str]:
+        """Settings that have no effect beside the others, on `ratings` or `images`, with so many
+        teachers and peers; by name, and why, in words that follow "no effect".
+        """
+        classes = {"temperature"} & type(self).model_fields.keys()
+        return dict.fromkeys(classes, NO_CLASSES) if family == "ratings" else {}
 
 
 def tuned(

@@ -2,7 +2,7 @@
 
 from pydantic import Field
 
-from talking_models.methods.base import Method, MethodSettings, tuned
+from talking_models.methods.base import NO_CLASSES, Method, MethodSettings, tuned
 
 SMALL = 1e-6  # of what varies less nothing can be said
 
@@ -15,6 +15,11 @@ class DISTSettings(MethodSettings):
     temperature: float = Field(
         1.0, gt=0, description="Softmax temperature of classification; a rating has none."
     )
+
+    def idle(self, family, others):
+        """L_inter is of classes, too."""
+        found = super().idle(family, others)
+        return found | ({"inter": NO_CLASSES} if family == "ratings" else {})
 
 
 def correlation(a, b, axis):

@@ -26,6 +26,15 @@ class GroupSettings(TDSettings):
         "that are learnt from the messages.",
     )
 
+    def idle(self, family, others):
+        """Of what has no replies, or one, nothing is to be made."""
+        found = super().idle(family, others)
+        if others < 2:
+            found["replies"] = "beside one teacher or peer, who gives one reply"
+        elif "noise" in found:
+            found["replies"] = found["noise"]
+        return found
+
 
 class Attention(Parts):
     """Weights of replies, softmax of (W_q m_a) . (W_k m_b) / sqrt(width) + log of b's weight."""

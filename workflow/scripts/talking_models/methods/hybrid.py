@@ -23,6 +23,11 @@ class HybridSettings(MethodSettings):
     )
     phi: float = Field(0.0, ge=-1, le=1, description="Threshold of the gate.")
 
+    def idle(self, family, others):
+        """Without a gate it has no threshold."""
+        found = super().idle(family, others)
+        return found | ({"phi": "beside gate off"} if self.gate == "off" else {})
+
 
 class Hybrid(Method):
     """L = L_label(y, y_g) + a * L_logit + b * L_feature, each optionally behind a gate.

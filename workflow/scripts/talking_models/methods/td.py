@@ -83,6 +83,21 @@ class TDSettings(MethodSettings):
             )
         return None
 
+    def idle(self, family, others):
+        """Settings of a round, or of a loss, that there is not."""
+        found = super().idle(family, others)
+        if self.rounds < 2:
+            found["target"] = f"beside rounds {self.rounds}: the first asks with the original state"
+        if not self.rounds:
+            found |= dict.fromkeys(("w1", "noise"), "beside rounds 0")
+        if not self.w1:
+            found |= dict.fromkeys(("rounds", "noise", "target"), f"beside w1 {self.w1}")
+        if not self.w2:
+            found["sc_mode"] = f"beside w2 {self.w2}"
+            if not self.w3:
+                found["consistency_until_step"] = f"beside w2 {self.w2} and w3 {self.w3}"
+        return found
+
 
 def trunk(layers, inputs, settings):
     """Drop(ReLU(W LN(x) + b)), what encoders and decoders begin with (paper section 6.2)."""
