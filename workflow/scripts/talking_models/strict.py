@@ -4,7 +4,7 @@ Nothing here imports torch or pandas: Snakemake reads the configuration while it
 """
 
 import difflib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from typing import Annotated, Any, Literal
 
@@ -207,3 +207,15 @@ def describe(schema: Schema, root: Schema) -> str:
     limits = [f"{limit} {schema[key]}" for key, limit in LIMITS.items() if key in schema]
     words = f"{TYPES.get(schema.get('type'), 'anything')} {' and '.join(limits)}".rstrip()
     return f"{words}, each {describe(items[0], root)}" if "items" in schema else words
+
+
+def against(path: tuple, found: Any, text: str) -> Problem:
+    """What does not go together, in words."""
+    return path, found, said_of(found, text)
+
+
+def unknown(path: tuple, found: Any, known: Iterable[str], otherwise: str) -> Iterator[Problem]:
+    """A problem, if what is found is none of those that there are."""
+    known = list(known)
+    if found is not None and found not in known:
+        yield against(path, found, choices(found, known, otherwise))

@@ -16,7 +16,7 @@ from pydantic_core import PydanticCustomError
 
 from talking_models import registry
 from talking_models.changes import changed
-from talking_models.config.check import against, problems
+from talking_models.config.check import problems
 from talking_models.config.errors import ConfigError, explain
 from talking_models.config.merge import merged_files
 from talking_models.config.sections import (
@@ -37,7 +37,7 @@ from talking_models.data.names import slug, title_tokens
 from talking_models.methods import METHODS, Method
 from talking_models.models import MODELS
 from talking_models.models.kind import ModelKind, ModelSettings
-from talking_models.strict import Precision, Strict, raise_all
+from talking_models.strict import Precision, Strict, against, raise_all
 
 __all__ = ["Config", "ConfigError", "load", "read"]
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from talking_models.config import Config, ConfigError, evenly
-from talking_models.config.check import of_job
+from talking_models.config.check_experiments import of_job
 from talking_models.config.choices import Choice, read_choice
 from talking_models.config.merge import said
 from talking_models.data.base import ALL
