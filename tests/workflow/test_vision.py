@@ -177,6 +177,20 @@ def test_a_job_asks_for_the_device_that_the_configuration_names(made, accelerato
     assert ("gpu=" in block or "tpu=" in block) == (resource is not None)
 
 
+def test_loaders_are_processes_that_need_no_fork(made, tmp_path, monkeypatch):
+    """As on macOS, and from Python 3.14 on; they change nothing but the time."""
+    spawn = "import multiprocessing\nmultiprocessing.set_start_method('spawn')\n"
+    (tmp_path / "sitecustomize.py").write_text(spawn)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    space = made.copy(tmp_path / "repository", results=False)
+    (space.path / "loaders.yaml").write_text("device: {workers: 1}\n")
+    place = f"results/{PLACE}/vit-td/seed0"
+    space.make(f"{place}/metrics.csv", configs=("vision.yaml", "loaders.yaml"))
+    for name in ("models.safetensors", "predictions.parquet"):
+        there, before = (each.path / place / name for each in (space, made))
+        assert there.read_bytes() == before.read_bytes(), name
+
+
 def test_a_search_on_val_images_is_kept_and_taken(made, tmp_path):
     space = made.copy(tmp_path / "repository")
     place = f"results/{PLACE.removesuffix('/all')}/tuning/vit-td"
