@@ -233,6 +233,14 @@ def test_what_an_experiment_says_in_vain_is_refused(raw, problem):
     assert line(raw).startswith(f"experiments.{problem}")
 
 
+def test_the_file_of_a_student_that_teaches_nobody_is_refused():
+    problem = "models.student.file: found 'x.safetensors' (text); no effect: it is a student"
+    assert line(at("models.student.file", "x.safetensors")).startswith(problem)
+    teaches = experiment(method="ld", teachers=["student"]) | {"models": {"student": {}}}
+    teaches["models"]["student"]["file"] = "x.safetensors"
+    assert config(teaches)
+
+
 def test_of_a_curve_over_it_too():
     over = settings(rounds=0) | curve(of="talk", over={"w1": [0.03, 0.5]})
     problem = "curves.c.over.w1[1]: found 0.5 (a number); no effect beside rounds 0"

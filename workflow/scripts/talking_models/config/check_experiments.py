@@ -127,6 +127,11 @@ def _momentum(path: tuple, model: ModelSettings, training: Mapping[str, Any]) ->
 def jobs(config: Config) -> Iterator[Problem]:
     """Models and training of each experiment, as its jobs will have them."""
     devices = config.device.devices
+    teach = {model for id in config.experiments for model in config.teachers_of(id)}
+    for id in {experiment.student: None for experiment in config.experiments.values()}:
+        if (file := config.models[id].file) and id not in teach:
+            text = "no effect: it is a student, which is trained here, and nobody's teacher"
+            yield against(("models", id, "file"), file, text)
     for id, experiment in _written(config).items():
         path, teachers = ("experiments", id), config.teachers_of(id)
         student = config.models[experiment.student]
