@@ -2,19 +2,19 @@
 
 from talking_models.report.figures.base import Figure, Need
 
+APART = 0.07  # lines beside each other, so that their intervals can be seen
 MOST = 8  # lines that can be told apart; more are a table, and the figure `cost`
 
 
 class Shares(Figure):
-    """One panel for each data set: a line for each experiment, with a band."""
+    """One panel for each data set: a line for each experiment, with intervals."""
 
     title = "Gain along splits"
     caption = """\
 The metric minus that of the experiment at 0, as a mean over tasks, along shares of a task's
 training examples. Teachers have all of them. The page of the same name says where settings were
-searched: those of all examples are not those of a share. Bands are 95% intervals over users (or
-images) and seeds, each point's own. A line on the better side of 0 pays, as far as its band leaves
-0 out."""
+searched: those of all examples are not those of a share. Bars are 95% intervals over users (or
+images) and seeds. A method pays where its bar lies on the better side of 0."""
 
     @classmethod
     def needs(cls, plan, id):
@@ -36,12 +36,12 @@ images) and seeds, each point's own. A line on the better side of 0 pays, as far
         looks = style.looks(lines)
         for data, panel in zip(names, panels, strict=True):
             panel.axhline(0, color=style.GREY, linewidth=0.8)
-            for row in lines:
+            for n, row in enumerate(lines):
                 own = found[(found["data"] == data) & (found["line"] == row)]
                 own = own.set_index("split").reindex(values)
-                panel.plot(range(len(values)), own["gain"], label=row, **looks[row])
-                band = {"color": looks[row]["color"], "alpha": 0.15, "linewidth": 0}
-                panel.fill_between(range(len(values)), own["low"], own["high"], **band)
+                places = [x + APART * (n - (len(lines) - 1) / 2) for x in range(len(values))]
+                panel.plot(places, own["gain"], label=row, **looks[row])
+                panel.vlines(places, own["low"], own["high"], looks[row]["color"], linewidth=1)
             panel.set(title=names[data])
             panel.set_xticks(range(len(values)), values)
         drawn.supxlabel("share of the task's training examples")
