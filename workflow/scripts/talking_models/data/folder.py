@@ -57,7 +57,7 @@ class Part(Pictures):
                     found.append((drawn, file, label))
                 else:
                     elsewhere.add(label)
-            if divided and any(pictures(train / name)):
+            if divided and part != TRAIN and any(pictures(train / name)):
                 elsewhere.add(label)
         self.examples = [(file, label) for _, file, label in sorted(found)]
         if not found and (divided or not elsewhere):
