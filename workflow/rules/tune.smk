@@ -135,7 +135,7 @@ rule train_fold_teachers:
         config=lambda wildcards: CONFIG.training_job(wildcards.experiment, wildcards.data),
         own=lambda wildcards: PLAN.own(wildcards.experiment),
         folds=CONFIG.search.folds,
-        per_user=lambda wildcards: CONFIG.protocols[wildcards.split]["kind"] == "per_user",
+        per_user=lambda wildcards: PLAN.by_user(wildcards.split),
         code=lambda wildcards: fingerprint(
             "talking_models.tuning.folds", *PLAN.training_code(wildcards.experiment)
         ),

@@ -1,7 +1,8 @@
-"""The one error of every data source, and the shape of its message."""
+"""The one error of every data source, the shape of its message, and what errors are named by."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 
 class SourceError(RuntimeError):
@@ -26,3 +27,12 @@ def explained(what: str, expected: str, advice: str) -> Iterator[None]:
         raise
     except Exception as error:
         raise SourceError(what, expected, f"{type(error).__name__}: {error}", advice) from error
+
+
+@contextmanager
+def named(what: str | Path) -> Iterator[None]:
+    """A `ValueError` again, that begins with what it is of."""
+    try:
+        yield
+    except ValueError as error:
+        raise ValueError(f"{what}: {error}") from None

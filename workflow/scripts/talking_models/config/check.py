@@ -9,6 +9,7 @@ from talking_models.config.check_experiments import experiments, jobs, models
 from talking_models.data import DATA
 from talking_models.data.base import ALL, CATEGORY
 from talking_models.data.names import clean_category, title_tokens
+from talking_models.data.windows import evaluated
 from talking_models.metrics import METRICS
 from talking_models.strict import Problem, against, unknown
 
@@ -63,11 +64,7 @@ def _sees(chosen: Mapping[str, Any], own: Mapping[str, Any]) -> bool:
         return False
     if "per_user" in kinds:
         return len(kinds) > 1 or chosen["eval"] < own["eval"]
-    begins = [
-        1 - p["eval"] if p["kind"] == "latest" else 0.5 + 0.5 * p["window"] / p["windows"]
-        for p in (chosen, own)
-    ]
-    return begins[0] > begins[1]
+    return evaluated(chosen)[0] > evaluated(own)[0]
 
 
 def _ids(config: Config) -> Iterator[Problem]:

@@ -17,7 +17,7 @@ from talking_models.data.names import slug
 from talking_models.data.ratings import RatingsSettings
 from talking_models.data.reading import look, read_table
 from talking_models.data.splits import cuts, densest, members
-from talking_models.errors import SourceError
+from talking_models.errors import SourceError, named
 from talking_models.io import write_text
 
 DENSEST = 4
@@ -47,10 +47,8 @@ def describe(ratings: str, items: str | None, name: str, out: str) -> tuple[list
     settings = RatingsSettings(**given).model_dump(mode="json")
     rows, listed, taken = look(settings)
     again = len(read_table(ratings, settings)) - len(rows)
-    try:
+    with named(ratings):
         parts = cuts(rows, {"kind": "latest", "eval": 0.1, "val": 0.1})
-    except ValueError as error:
-        raise ValueError(f"{ratings}: {error}") from None
     fit, val, late = (rows.iloc[places] for places in parts.values())
     train = rows.drop(index=late.index)
     of, *others = (members(CATEGORY, listed, part) for part in (train, fit, val, late))

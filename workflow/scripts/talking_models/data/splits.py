@@ -23,12 +23,12 @@ from talking_models.data.base import ALL, CATEGORY
 from talking_models.data.canonical import ORDER, content_digest
 from talking_models.data.images import Pictures
 from talking_models.data.names import SLICES, known_name
-from talking_models.errors import SourceError
+from talking_models.data.windows import evaluated
+from talking_models.errors import SourceError, named
 from talking_models.io import write_yaml
 
 log = logging.getLogger(__name__)
 
-ROLL = Fraction(1, 2)  # of the rows, the last ones, are eval rows of some window
 ADVICE = "correct the set, or take another"
 LABELS, IMAGES = 2_000, 100
 """Examples of each slice that are looked at before anything is trained, from all over it."""
@@ -55,11 +55,7 @@ def cuts(rows: pd.DataFrame, protocol: Mapping[str, Any]) -> dict[str, np.ndarra
     if kind == "per_user":
         found = _per_user(rows["user"], protocol)
     else:
-        start, stop = first_part(n, protocol["eval"]), n
-        if kind == "rolling":
-            window, windows = protocol["window"], protocol["windows"]
-            shares = (ROLL + (1 - ROLL) * Fraction(k, windows) for k in (window, window + 1))
-            start, stop = (int(n * share) for share in shares)
+        start, stop = (int(n * share) for share in evaluated(protocol))
         fit = first_part(start, protocol["val"])
         parts = np.split(np.arange(stop), [fit, start])
         found = dict(zip(SLICES, parts, strict=True))
@@ -129,10 +125,8 @@ def task_names(
     if len(counted) > len(first):
         raise ValueError(f"{what} has {len(first)} tasks, not {len(counted)}: {first}")
     found = {ALL: ALL, **dict(zip(counted, first, strict=False))}
-    try:
+    with named(what):
         return {id: found.get(id) or known_name(name, sizes) for id, name in tasks.items()}
-    except ValueError as error:
-        raise ValueError(f"{what}: {error}") from None
 
 
 def split_ratings(
@@ -150,10 +144,8 @@ def split_ratings(
     items, ratings = parquet.read_items(items_path), parquet.read_ratings(ratings_path)
     ratings = ratings.sort_values(ORDER, kind="stable", ignore_index=True)
     about = {"digest": content_digest(ratings, items)}
-    try:
+    with named(ratings_path):
         places = cuts(ratings, protocol)
-    except ValueError as error:
-        raise ValueError(f"{ratings_path}: {error}") from None
     slices = {name: ratings.iloc[of] for name, of in places.items()}
     eval, train = slices["eval"], pd.concat([slices["fit"], slices["val"]])
     log.info("Train ends at time %d, eval begins at %d", train["time"].max(), eval["time"].min())

@@ -248,6 +248,10 @@ class Settings:
         """Whether the only task of a data set is all of it."""
         return [*self.config.tasks(data)] == [ALL]
 
+    def by_user(self, split: str) -> bool:
+        """Whether a split cuts each user's rows, as its folds then do."""
+        return self.config.protocols[split]["kind"] == "per_user"
+
     def _drawn_already(self, data: str, split: str) -> bool:
         """Whether the rows that folds are cut from are a share themselves, as of the one task."""
         return self.of_all_rows(split) == split and self.is_one_task(data)
@@ -261,7 +265,7 @@ class Settings:
         search |= split.search.model_dump(exclude={"tasks"}, exclude_none=True)
         steps, trials = search.pop("teacher_steps"), search.pop("training_trials")
         search["warm"] = config.is_teacher(experiment)
-        if protocol[wildcards.split]["kind"] == "per_user":
+        if self.by_user(wildcards.split):
             search["per_user"] = True
         if config.alone(experiment):
             search["trials"] = trials
