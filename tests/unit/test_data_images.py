@@ -12,7 +12,8 @@ from talking_models.data.digits import Digits
 from talking_models.data.images import Examples, Pictures
 from talking_models.errors import SourceError
 from talking_models.models.files import Look
-from talking_models.training.loader import augmented, in_order, plain, shuffled
+from talking_models.training import loader
+from talking_models.training.loader import Transformed, augmented, in_order, plain, shuffled
 
 LOOK = Look(8, (0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
 CLASSES = ["cat", "dog", "owl"]
@@ -206,6 +207,9 @@ def test_a_label_that_is_no_class_is_an_error(label):
 # Augmentation and batches
 
 
+PLACES = [(3, 1), (0, 2), (3, 4), (7, 2)]  # rows of fit, and seeds
+
+
 def batches(slices, steps=range(4), micro=4, **share):
     return list(
         shuffled(
@@ -250,6 +254,25 @@ def test_crops_are_random_parts_and_half_of_the_images_are_mirrored():
     assert 0.4 < area.mean() < 0.65
     whole = plain(LOOK)(ramp)
     assert not torch.equal(whole, found[0])
+
+
+@pytest.mark.parametrize("room", [0, 200, 2**29])
+@pytest.mark.parametrize("area", [0.05, 1.0])
+def test_a_picture_is_read_once_while_there_is_room(slices, monkeypatch, area, room):
+    examples, transform = Examples.read(slices["fit"], "fit"), augmented(LOOK, area, False, 1)
+    alone = [Transformed(examples, transform, False)[[place]] for place in PLACES]
+    monkeypatch.setattr(loader, "KEPT", room)
+    data, read = Transformed(examples, transform, False), []
+    source = data.images.read
+    monkeypatch.setattr(data.images, "read", lambda rows: read.extend(rows) or source(rows))
+    twice = data[PLACES], data[PLACES]
+    for batch in twice:
+        assert torch.equal(batch.images, torch.cat([one.images for one in alone]))
+        assert torch.equal(batch.target, torch.cat([one.target for one in alone]))
+    n = len({row for row, _ in PLACES})
+    assert n <= len(read) <= 2 * n
+    assert data.size <= room
+    assert (len(read) == n) == (room == 2**29)
 
 
 def test_the_stream_is_one_of_seed_and_step_alone(slices):

@@ -1,6 +1,7 @@
 """Where an image job runs: Lightning Fabric on CPUs, CUDA or XLA devices, one or several."""
 
 import logging
+import os
 import time
 from collections.abc import Callable, Mapping
 from functools import cache, partial
@@ -91,6 +92,7 @@ def launch(device: Mapping[str, Any], function: Callable, *arguments: Any) -> An
     ]
     # Fabric looks for models in all that it knows to be made of parts; a `partial` is none
     call = partial(function, *arguments)
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # else its sums differ by run
     return fabric_of(device).launch(_in_process, dict(device), files, call)
 
 
@@ -100,8 +102,8 @@ def _in_process(fabric: Fabric, device: dict[str, Any], log_files: list[str], ca
             f"{device['devices']} devices asked for, but {fabric.world_size} processes run"
         )
     torch.set_num_threads(device["threads"])
-    if fabric.device.type == "cpu":
-        torch.use_deterministic_algorithms(True)
+    torch.use_deterministic_algorithms(True, warn_only=fabric.device.type != "cpu")
+    torch.utils.deterministic.fill_uninitialized_memory = False  # nothing here reads such memory
     root = logging.getLogger()
     if fabric.is_global_zero and not root.handlers:  # a process of its own logs as the job does
         root.setLevel(logging.INFO)

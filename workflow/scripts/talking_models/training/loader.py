@@ -6,20 +6,22 @@ training that is resumed, or shared by several processes, sees the images of one
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import islice
+from itertools import islice, takewhile
 from typing import NamedTuple
 
 import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import DataLoader, Dataset, get_worker_info
 from torchvision import transforms as T
 
 from talking_models.data.images import Examples, Pictures
 from talking_models.models.files import Look
 from talking_models.models.layers import Streams
 from talking_models.training.batches import shuffled_rows
+
+KEPT = 2**29  # bytes of pictures that a training holds, as they are before anything random
 
 
 class ImageBatch(NamedTuple):
@@ -53,25 +55,51 @@ def augmented(look: Look, area: float, flip: bool, shift: int = 0) -> T.Compose:
 
 
 class Transformed(Dataset):
-    """Batches of examples by (row, seed of the augmentation); with `mirror` an odd seed mirrors."""
+    """Batches of examples by (row, seed of the augmentation); with `mirror` an odd seed mirrors.
 
-    def __init__(self, examples: Examples, transform: Callable, mirror: bool) -> None:
-        self.images, self.examples, self.transform = examples.open(), examples, transform
-        self.mirror = mirror
+    Of a `transform` what comes first and draws nothing is done once for a picture while there is
+    room for it, and the last two steps, `ToTensor` and `Normalize`, for a batch at a time.
+    """
+
+    def __init__(self, examples: Examples, transform: T.Compose, mirror: bool) -> None:
+        self.images, self.examples, self.mirror = examples.open(), examples, mirror
+        *steps, _, self.normalise = transform.transforms
+        self.still = list(takewhile(lambda step: isinstance(step, T.Resize), steps))
+        self.drawn = T.Compose(steps[len(self.still) :])
+        self.kept: dict[int, tuple[np.ndarray, int]] = {}
+        self.size = 0
 
     def __getitem__(self, places: Sequence[tuple[int, int]]) -> ImageBatch:
-        images, labels = [], []
-        mirrored = torch.tensor([self.mirror and seed % 2 == 1 for _, seed in places])
-        with torch.random.fork_rng(devices=[]):
-            read = self.images.read([self.examples.place(row) for row, _ in places])
-            for (image, label), (_, seed) in zip(read, places, strict=True):
-                torch.manual_seed(seed)  # torchvision draws from torch's global generator
-                images.append(self.transform(Image.fromarray(image)))
-                labels.append(label)
-        stacked = torch.stack(images)
-        stacked[mirrored] = stacked[mirrored].flip(-1)
-        rows = torch.tensor([row for row, _ in places])
-        return ImageBatch(stacked, torch.tensor(labels), rows, mirrored)
+        rows, seeds = zip(*places, strict=True)
+        pictures, labels = zip(*self._pictures(rows), strict=True)
+        if self.drawn.transforms:
+            with torch.random.fork_rng(devices=[]):
+                pictures = [self._drawn(*one) for one in zip(pictures, seeds, strict=True)]
+        stacked = torch.from_numpy(np.stack(pictures)).permute(0, 3, 1, 2).contiguous()
+        images = self.normalise(stacked.float().div(255))  # as ToTensor does
+        mirrored = torch.tensor([self.mirror and seed % 2 == 1 for seed in seeds])
+        images[mirrored] = images[mirrored].flip(-1)
+        return ImageBatch(images, torch.tensor(labels), torch.tensor(rows), mirrored)
+
+    def _pictures(self, rows: Sequence[int]) -> list[tuple[np.ndarray, int]]:
+        """Pictures, (height, width, 3) uint8, before anything random, and labels."""
+        new = [row for row in dict.fromkeys(rows) if row not in self.kept]
+        read = self.images.read([self.examples.place(row) for row in new]) if new else []
+        worker, found = get_worker_info(), {}
+        room = KEPT // (worker.num_workers if worker else 1)
+        for row, (image, label) in zip(new, read, strict=True):
+            if self.still:
+                image = np.asarray(T.Compose(self.still)(Image.fromarray(image)))
+            found[row] = (image, label)
+            if self.size + image.nbytes <= room:
+                self.kept[row] = found[row]
+                self.size += image.nbytes
+        return [found.get(row) or self.kept[row] for row in rows]
+
+    def _drawn(self, picture: np.ndarray, seed: int) -> np.ndarray:
+        # torchvision draws from this one; `torch.manual_seed` asks all other devices, too: 0.5 ms
+        torch.default_generator.manual_seed(seed)
+        return np.asarray(self.drawn(Image.fromarray(picture)))
 
 
 def _load(data: Transformed, batches: Iterable, workers: int) -> Iterator[ImageBatch]:
