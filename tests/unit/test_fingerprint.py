@@ -269,11 +269,9 @@ def test_the_digest_in_a_rules_params_covers_what_its_script_runs(run, name):
     assert found, "no fingerprint in params"
     for named in found:
         covered = set(closure(*named))
-        if name.startswith(("train", "tune")):  # one script for both families
-            images = f"{PACKAGE}.training.images" in named
-            others = ("training.ratings", "changes", "tuning.jobs")
-            others = others if images else ("training.images", "tuning.images")
-            covered |= {f"{PACKAGE}.{other}" for other in others}
+        if name in FUNCTIONS:
+            assert f"{PACKAGE}.{FUNCTIONS[name]}" in named
+            covered |= {f"{PACKAGE}.{other}" for other in (*FUNCTIONS.values(), "changes")}
         # job: where the log goes, not what is made
         assert imported - {f"{PACKAGE}.running.job"} <= covered
         # What code gets by name is in no import: the rule names the component's module.
@@ -288,6 +286,14 @@ def test_the_digest_in_a_rules_params_covers_what_its_script_runs(run, name):
                 assert [each for each in named if each.startswith(own)], f"no module of {package}"
 
 
+# One script for both families: the module of a rule's own function.
+FUNCTIONS = {
+    "train": "training.ratings",
+    "train_images": "training.images",
+    "tune": "tuning.jobs",
+    "tune_images": "tuning.choose",
+    "try_images": "tuning.images",
+}
 BY_REGISTRY = {"MODELS": "models", "METRICS": "metrics", "DATA": "data"}
 # Imported for another function of theirs, unless a rule names them; by jobs on ratings, too.
 SPLITS = {f"{PACKAGE}.data.splits", f"{PACKAGE}.data.canonical"}

@@ -83,30 +83,6 @@ rule tune:
         "../scripts/tune.py"
 
 
-use rule tune as tune_images with:
-    input:
-        unpack(or_stop(PLAN.image_search_inputs)),
-        **{
-            slice: f"{RESULTS}/{{data}}/{{split}}/{ALL}/slices/{slice}.yaml"
-            for slice in TRAIN_SLICES
-        },
-    log:
-        f"{LOGS}/{{data}}/{{split}}/tune_images/{{experiment}}.log",
-    benchmark:
-        f"{BENCHMARKS}/{{data}}/{{split}}/tune_images/{{experiment}}.tsv"
-    wildcard_constraints:
-        data=one_of(IMAGES),
-    conda:
-        PLAN.image_environment
-    container:
-        image(PLAN.image_step)
-    threads: PLAN.image_threads * CONFIG.device.devices
-    resources:
-        **PLAN.device(CONFIG.device.devices),
-        mem_mb=per_attempt(16000),
-        runtime=per_attempt(1440),
-
-
 rule train_fold_teachers:
     """Train a teacher on the fit rows of each fold, for the students' searches."""
     input:

@@ -1,4 +1,4 @@
-"""Rules tune and tune_images: a search on the training rows."""
+"""Rules tune, tune_images and try_images: a search on the training rows, and a trial of one."""
 
 from pathlib import Path
 
@@ -6,19 +6,17 @@ from talking_models.running.job import start
 from talking_models.tuning.space import grid, grid_spaces, spaces, trials
 
 
-def common(training):
-    """What both searches are told; `training` says whether how to train is searched, too."""
-    params, outputs = snakemake.params, dict(snakemake.output.items())
+def common(training=False):
+    """What is searched; `training` says whether how to train is, too."""
+    params = snakemake.params
     searched = spaces(params.config["method"], params.own, training=training)
     listed = trials(params.config, params.search["trials"], searched, params.seed)
     return {
         "trials": grid(params.choose) or listed,
         "spaces": grid_spaces(params.choose) if params.choose else searched,
         "search": params.search,
-        "journal": Path(outputs["curves"]).with_name("journal.log"),
-        "code": params.scored,
         "about": params.about,
-        "outputs": outputs,
+        "outputs": dict(snakemake.output.items()),
         "log": log,
     }
 
@@ -36,19 +34,37 @@ def ratings():
         configs=configs_of_tasks(params.config, tasks, files["chosen"], bool(params.choose)),
         teachers={id: files[f"teacher{i}"] for i, id in enumerate(params.config["teachers"])},
         begun=params.config,
+        journal=Path(snakemake.output.curves).with_name("journal.log"),
+        code=params.scored,
         **common(training=not files["chosen"]),
     )
 
 
-def images():
-    """On the val slice."""
+def trial():
+    """One, on the val slice."""
     from talking_models.training.images import Inputs
-    from talking_models.tuning.images import search
+    from talking_models.tuning.images import try_settings
 
-    config = snakemake.params.config
-    search(Inputs.of(config, dict(snakemake.input.items())), config, **common(training=False))
+    params, config = snakemake.params, snakemake.params.config
+    settings = common()["trials"][int(snakemake.wildcards.trial)]
+    inputs = Inputs.of(config, dict(snakemake.input.items()))
+    try_settings(
+        inputs, config, settings, params.search, params.scored, snakemake.output.curves, log
+    )
+
+
+def images():
+    """From all trials."""
+    from talking_models.tuning.choose import take_trials
+
+    take_trials(snakemake.input.trials, snakemake.params.config, **common())
 
 
 if __name__ == "__main__":  # with several devices, each of their processes imports this file
     log = start(snakemake)
-    images() if "device" in snakemake.params.config else ratings()
+    if "device" not in snakemake.params.config:
+        ratings()
+    elif hasattr(snakemake.wildcards, "trial"):
+        trial()
+    else:
+        images()

@@ -14,6 +14,7 @@ from talking_models.methods import METHODS
 from talking_models.metrics import METRICS
 from talking_models.models import MODELS
 from talking_models.plan.settings import Settings
+from talking_models.tuning.space import grid, spaces
 
 LARGE = ("10m", "20m", "25m", "32m")  # MovieLens variants
 
@@ -120,13 +121,11 @@ class Jobs(Settings):
         ]
 
     def search_code(self, module: str, data: str, experiment: str) -> list[str]:
-        """A search's: its own, `jobs` on ratings, or what scores there, `folds`; of images one
-        module is both.
-        """
+        """A search's: its own, `jobs`, or what scores in it: `folds`, or `images`."""
         images = self.config.family(data) == "images"
         return [
             f"talking_models.tuning.{'images' if images else module}",
-            *(["talking_models.tuning.space"] if module == "jobs" else ()),
+            *(["talking_models.tuning.space"] if module != "folds" else ()),
             *self.training_code(experiment, *([data] if images else ())),
         ]
 
@@ -208,6 +207,14 @@ class Jobs(Settings):
         """What a search on images reads beside slices: what a training job reads."""
         self.check_trial(wildcards)
         return self.image_files(wildcards.data, wildcards.split, wildcards.experiment)
+
+    def image_trials(self, wildcards: Any) -> int:
+        """How many settings a search on images tries."""
+        config, id = self.config, wildcards.experiment
+        experiment = config.experiment(id)
+        some = any(spaces(experiment.method, config.own(id), training=False).values())
+        listed = self.search(wildcards)["trials"] if some else 1
+        return len(grid(experiment.choose)) or listed
 
     def image_files(
         self, data: str, split: str, experiment: str, seed: int = 0

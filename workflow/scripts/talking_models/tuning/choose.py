@@ -19,7 +19,8 @@ from scipy.signal import savgol_filter
 
 from talking_models import __version__
 from talking_models.changes import PARTS, changed, read_chosen
-from talking_models.io import write_text, write_yaml
+from talking_models.data.base import ALL
+from talking_models.io import write_csv, write_text, write_yaml
 from talking_models.tuning.space import TRAINING
 
 WINDOW = 7  # looks that a parabola is fitted to
@@ -149,6 +150,49 @@ def summary(
         row["model_steps"] = runs * search["seeds"] * (search["steps"] or 0)
         rows.append({**row, **change.get("training", {}), **change.get("settings", {})})
     return pd.DataFrame(rows)
+
+
+def conclude(
+    curves: pd.DataFrame,
+    trials: Sequence[dict[str, Any]],
+    serves: Sequence[str],
+    configs: Mapping[str, dict[str, Any]],
+    spaces: Mapping[str, Mapping[str, Any]],
+    search: Mapping[str, Any],
+    about: Mapping[str, Any],
+    begun: Mapping[str, Any],
+    outputs: Mapping[str, str | Path],
+    log: logging.Logger,
+    more: Mapping[str, Any] | None = None,
+) -> None:
+    """Choose from the curves of all trials, into files, see `jobs.search`; `more` is said of the
+    choice, too.
+    """
+    write_csv(outputs["curves"], curves)
+    write_csv(outputs["trials"], summary(curves, trials, search))
+    chosen, found = described(curves, trials, serves, configs, spaces, search)
+    found |= more or {}
+    log.info("chosen: %s; %s", next(iter(chosen.values())), found)
+    write_yaml(outputs["chosen"], chosen)
+    about = {**about, "search": {**search, **found}, "talking_models": __version__}
+    write_choice(outputs["choice"], chosen, about, begun)
+
+
+def take_trials(
+    files: Sequence[str | Path],
+    config: Mapping[str, Any],
+    trials: Sequence[dict[str, Any]],
+    spaces: Mapping[str, Mapping[str, Any]],
+    search: Mapping[str, Any],
+    about: Mapping[str, Any],
+    outputs: Mapping[str, str | Path],
+    log: logging.Logger,
+) -> None:
+    """Choose from the curves of trials on images, a file for each, see `images.try_settings`."""
+    found = [pd.read_csv(file).assign(trial=trial) for trial, file in enumerate(files)]
+    curves = pd.concat([each for each in found if len(each)] or found)
+    begun = {part: config[part] for part in PARTS}
+    conclude(curves, trials, [ALL], {ALL: config}, spaces, search, about, begun, outputs, log)
 
 
 def take_best(

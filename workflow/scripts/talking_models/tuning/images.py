@@ -1,73 +1,53 @@
-"""The search for the settings of a method on images: students trained on fit, scored on val."""
+"""A trial of a search on images: a student trained on fit with some settings, scored on val.
+
+Each is a job of its own: one alone can take as long as a training. `choose.take_trials` chooses.
+"""
 
 import logging
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from talking_models.changes import changed
 from talking_models.data.base import ALL
+from talking_models.io import write_csv
 from talking_models.training.images import Inputs, run
-from talking_models.tuning.jobs import digests, study
+from talking_models.tuning.search import CURVES, first_seed
 
 
-class ValScores:
-    """The share of val images that students trained with some settings get wrong. Arguments are
-    those of `search`, and a folder to train in.
-    """
-
-    def __init__(
-        self,
-        inputs: Inputs,
-        config: Mapping[str, Any],
-        search: Mapping[str, Any],
-        code: str,
-        folder: Path,
-    ) -> None:
-        self.inputs, self.config, self.search = inputs, config, search
-        self.code, self.folder = code, folder
-
-    def __call__(self, change: Mapping[str, Any], fold: int, seed: int) -> np.ndarray:
-        """(1, 1), after the last step."""
-        steps = self.search["image_steps"] or self.config["training"]["steps"]
-        once = {"training": {"steps": steps, "evaluate_every": steps}}
-        config = {**changed(self.config, change, once), "seed": seed}
-        files = ("models.safetensors", "history.csv", "config.yaml", "throughput.csv", "board")
-        self.folder.mkdir(parents=True, exist_ok=True)
-        paths = {name.partition(".")[0]: self.folder / name for name in files}
-        run(self.inputs, config, self.code, paths)
-        history = pd.read_csv(paths["history"])
-        right = history.loc[history["name"] == "val_accuracy", "value"].iloc[-1]
-        return np.array([[1 - right]])
-
-
-def search(
+def try_settings(
     inputs: Inputs,
-    config: dict[str, Any],
-    trials: Sequence[dict[str, Any]],
-    spaces: Mapping[str, Mapping[str, Any]],
+    config: Mapping[str, Any],
+    settings: dict[str, Any],
     search: Mapping[str, Any],
-    journal: str | Path,
     code: str,
-    about: Mapping[str, Any],
-    outputs: Mapping[str, str | Path],
+    curves: str | Path,
     log: logging.Logger,
 ) -> None:
-    """Search the settings of one experiment on images, from files to files, see `jobs.search`;
-    `image_steps` of `search` are those of a trial. How long a student is trained is not chosen.
+    """Train with some settings, from files to a file, one of a search's, see `search.run_search`.
+
+    Its `curves` have one look, the share of val images that the student gets wrong after the last
+    step: how long a student is trained is not chosen. They are empty if it diverged. `image_steps`
+    of `search` are a trial's.
     """
-    # one for all trials: a killed one goes on from the checkpoint there
-    folder = Path(journal).parent / ".trial"
-    score = ValScores(inputs, config, search, code, folder)
-    taught = (path for paths in inputs.teachers.values() for path in paths)
-    files = [inputs.fit, inputs.val, inputs.backbone, *taught]
-    begun = {part: config[part] for part in ("training", "settings")}
-    study(
-        score, {ALL: config}, [ALL], trials, spaces, search, journal, [code, digests(files)],
-        about, begun, outputs, log,
-    )  # fmt: skip
+    steps = search["image_steps"] or config["training"]["steps"]
+    once = {"training": {"steps": steps, "evaluate_every": steps}}
+    config = {**changed(config, settings, once), "seed": first_seed(settings, 0)}
+    folder = Path(curves).with_suffix("")  # a killed trial goes on from the checkpoint there
+    folder.mkdir(parents=True, exist_ok=True)
+    files = ("models.safetensors", "history.csv", "config.yaml", "throughput.csv", "board")
+    paths = {name.partition(".")[0]: folder / name for name in files}
+    try:
+        run(inputs, config, code, paths)
+    except ArithmeticError as error:
+        log.warning("%s", error)
+        rows = []
+    else:
+        history = pd.read_csv(paths["history"])
+        right = history.loc[history["name"] == "val_accuracy", "value"].iloc[-1]
+        rows = [("complete", 0, ALL, 0, 1 - right)]
+    write_csv(curves, pd.DataFrame(rows, columns=CURVES[1:]))
     shutil.rmtree(folder, ignore_errors=True)

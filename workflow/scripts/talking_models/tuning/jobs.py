@@ -1,7 +1,7 @@
 """The search for an experiment's settings, from files to files. It sees training rows only."""
 
 import logging
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from hashlib import file_digest
 from pathlib import Path
 from typing import Any
@@ -9,15 +9,13 @@ from typing import Any
 import numpy as np
 from sklearn.metrics import root_mean_squared_error
 
-from talking_models import __version__
 from talking_models.changes import changed, read_chosen
 from talking_models.data.parquet import read_items
-from talking_models.io import write_csv, write_yaml
 from talking_models.models.checkpoint import Checkpoint
 from talking_models.training.bias import bias_line, choose_penalty
 from talking_models.training.ratings import read_rows
 from talking_models.training.setup import one_thread
-from talking_models.tuning.choose import described, summary, write_choice
+from talking_models.tuning.choose import conclude
 from talking_models.tuning.folds import FoldScores
 from talking_models.tuning.search import run_search
 
@@ -95,47 +93,18 @@ def search(
             for train, val in score.rows.values()
         ]
         more["bias_line"] = round(float(np.mean(lines)), 6)
-    study(
-        score, configs, serves, trials, spaces, search, journal, [code, digests(files)],
-        about, begun, outputs, log, more,
+    kept = {key: value for key, value in search.items() if key != "trials"}
+    identity = [configs, kept, code, _digests(files)]
+    curves = run_search(trials, score, list(configs), search["folds"], journal, identity, log)
+    conclude(
+        curves, trials, serves, configs, spaces, search, about, begun, outputs, log, more
     )  # fmt: skip
 
 
-def digests(files: Iterable[str | Path]) -> list[str]:
+def _digests(files: Iterable[str | Path]) -> list[str]:
     """Of the content of files."""
     found = []
     for path in files:
         with open(path, "rb") as file:
             found.append(file_digest(file, "sha256").hexdigest())
     return found
-
-
-def study(
-    score: Callable[[dict[str, Any], int, int], np.ndarray],
-    configs: Mapping[str, dict[str, Any]],
-    serves: Sequence[str],
-    trials: Sequence[dict[str, Any]],
-    spaces: Mapping[str, Mapping[str, Any]],
-    search: Mapping[str, Any],
-    journal: str | Path,
-    scored_by: Sequence[Any],
-    about: Mapping[str, Any],
-    begun: Mapping[str, Any],
-    outputs: Mapping[str, str | Path],
-    log: logging.Logger,
-    more: Mapping[str, Any] | None = None,
-) -> None:
-    """Score all trials and choose, into files, see `search`. What `score` depends on beside the
-    configs and the search is `scored_by`; `more` is said of the choice, too.
-    """
-    kept = {key: value for key, value in search.items() if key != "trials"}
-    identity = [configs, kept, *scored_by]
-    curves = run_search(trials, score, list(configs), search["folds"], journal, identity, log)
-    write_csv(outputs["curves"], curves)
-    write_csv(outputs["trials"], summary(curves, trials, search))
-    chosen, found = described(curves, trials, serves, configs, spaces, search)
-    found |= more or {}
-    log.info("chosen: %s; %s", next(iter(chosen.values())), found)
-    write_yaml(outputs["chosen"], chosen)
-    about = {**about, "search": {**search, **found}, "talking_models": __version__}
-    write_choice(outputs["choice"], chosen, about, begun)

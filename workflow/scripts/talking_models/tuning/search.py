@@ -20,6 +20,7 @@ import pandas as pd
 
 from talking_models.io import unlink
 
+CURVES = ["trial", "state", "fold", "task", "look", "rmse"]
 KEYS = ["search", "settings", "fold", "found"]  # of a journal's lines
 
 
@@ -67,14 +68,12 @@ class Journal:
         """The curves of some settings on a fold, kept to the last digit or evaluated now; why
         training diverged, if it did.
 
-        `evaluate` also gets the first seed of the fold's models. It comes from the settings and the
-        fold: were it the same for all, one lucky order of batches would choose for all.
+        `evaluate` also gets the first seed of the fold's models, see `first_seed`.
         """
         place = json.dumps(settings, sort_keys=True), fold
         if place not in self.found:
-            seed = int.from_bytes(sha256(repr(place).encode()).digest()[:3])
             try:
-                found: list | str = evaluate(settings, fold, seed).tolist()
+                found: list | str = evaluate(settings, fold, first_seed(settings, fold)).tolist()
             except ArithmeticError as error:
                 found = str(error)
             line = dict(zip(KEYS, (self.search, *place, found), strict=True))
@@ -85,6 +84,14 @@ class Journal:
             self.found[place] = found
             self.added += 1
         return self.found[place]
+
+
+def first_seed(settings: dict[str, Any], fold: int) -> int:
+    """That of the models of a fold. It comes from the settings and the fold: were it the same for
+    all, one lucky order of batches would choose for all.
+    """
+    place = json.dumps(settings, sort_keys=True), fold
+    return int.from_bytes(sha256(repr(place).encode()).digest()[:3])
 
 
 def _is_score(value: Any) -> bool:
@@ -142,4 +149,4 @@ def run_search(
             for task, curve in zip(tasks, found, strict=True)
             for look, rmse in enumerate(curve)
         ]
-    return pd.DataFrame(rows, columns=["trial", "state", "fold", "task", "look", "rmse"])
+    return pd.DataFrame(rows, columns=CURVES)
