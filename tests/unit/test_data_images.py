@@ -12,7 +12,6 @@ from talking_models.data.digits import Digits
 from talking_models.data.images import Examples, Pictures
 from talking_models.errors import SourceError
 from talking_models.models.files import Look
-from talking_models.training import loader
 from talking_models.training.loader import Transformed, augmented, in_order, plain, shuffled
 
 LOOK = Look(8, (0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
@@ -261,8 +260,7 @@ def test_crops_are_random_parts_and_half_of_the_images_are_mirrored():
 def test_a_picture_is_read_once_while_there_is_room(slices, monkeypatch, area, room):
     examples, transform = Examples.read(slices["fit"], "fit"), augmented(LOOK, area, False, 1)
     alone = [Transformed(examples, transform, False)[[place]] for place in PLACES]
-    monkeypatch.setattr(loader, "KEPT", room)
-    data, read = Transformed(examples, transform, False), []
+    data, read = Transformed(examples, transform, False, room), []
     source = data.images.read
     monkeypatch.setattr(data.images, "read", lambda rows: read.extend(rows) or source(rows))
     twice = data[PLACES], data[PLACES]

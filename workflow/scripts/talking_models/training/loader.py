@@ -58,10 +58,13 @@ class Transformed(Dataset):
     """Batches of examples by (row, seed of the augmentation); with `mirror` an odd seed mirrors.
 
     Of a `transform` what comes first and draws nothing is done once for a picture while there is
-    room for it, and the last two steps, `ToTensor` and `Normalize`, for a batch at a time.
+    `room` for it (bytes), and the last two steps, `ToTensor` and `Normalize`, for a batch at once.
     """
 
-    def __init__(self, examples: Examples, transform: T.Compose, mirror: bool) -> None:
+    def __init__(
+        self, examples: Examples, transform: T.Compose, mirror: bool, room: int = 0
+    ) -> None:
+        self.room = room
         self.images, self.examples, self.mirror = examples.open(), examples, mirror
         *steps, _, self.normalise = transform.transforms
         self.still = list(takewhile(lambda step: isinstance(step, T.Resize), steps))
@@ -86,7 +89,7 @@ class Transformed(Dataset):
         new = [row for row in dict.fromkeys(rows) if row not in self.kept]
         read = self.images.read([self.examples.place(row) for row in new]) if new else []
         worker, found = get_worker_info(), {}
-        room = KEPT // (worker.num_workers if worker else 1)
+        room = self.room // (worker.num_workers if worker else 1)
         for row, (image, label) in zip(new, read, strict=True):
             if self.still:
                 image = np.asarray(T.Compose(self.still)(Image.fromarray(image)))
@@ -153,4 +156,4 @@ def shuffled(
             for start in range(rank * micro, batch_size, world * micro):
                 yield whole[start : start + micro]
 
-    return _load(Transformed(examples, transform, mirror), places(), workers)
+    return _load(Transformed(examples, transform, mirror, KEPT), places(), workers)
