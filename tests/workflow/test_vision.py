@@ -10,7 +10,7 @@ import sys
 import pandas as pd
 import pytest
 import yaml
-from workspace import SMALL, Workspace
+from workspace import SMALL, Workspace, jobs
 
 CONFIG = """\
 seeds: 1
@@ -191,6 +191,18 @@ def test_loaders_are_processes_that_need_no_fork(made, tmp_path, monkeypatch):
         assert there.read_bytes() == before.read_bytes(), name
 
 
+def test_a_new_experiment_trains_itself_alone(made, tmp_path):
+    space = made.copy(tmp_path / "repository")
+    new = "  vit-ld: {method: ld, student: vit-student, teachers: [vit]}\n"
+    space.replace("vision.yaml", "search: {trials", f"{new}search: {{trials")
+    said = space.make(f"results/{PLACE}/vit-ld/seed0/metrics.csv", "--dry-run", **OPTIONS)
+    assert sorted(job.rule for job in jobs(said)) == ["evaluate_images", "train_images"]
+    space.replace("vision.yaml", "rows: {No", "rows: {LD: vit-ld, No")
+    said = space.make("results/tables/table4.md", "--dry-run", **OPTIONS)
+    trained = [job.wildcards["experiment"] for job in jobs(said) if job.rule == "train_images"]
+    assert trained == ["vit-ld"]
+
+
 def test_a_search_on_val_images_is_kept_and_taken(made, tmp_path):
     space = made.copy(tmp_path / "repository")
     place = f"results/{PLACE.removesuffix('/all')}/tuning/vit-td"
@@ -203,6 +215,10 @@ def test_a_search_on_val_images_is_kept_and_taken(made, tmp_path):
     assert chosen["settings"]["w2"] == best["w2"]
     assert chosen["training"] == {}  # how long a student is trained is not searched
     assert choice["about"]["search"]["image_steps"] == 4
+    space.replace("vision.yaml", "trials: 3", "trials: 4")
+    more = jobs(space.make(f"{place}/choice.yaml", "--dry-run", **OPTIONS))
+    tried = [job.wildcards["trial"] for job in more if job.rule == "try_images"]
+    assert tried == ["3"], "a longer list tries what is new"
     keep = [sys.executable, "workflow/scripts/keep_choices.py", f"{place}/choice.yaml"]
     environment = os.environ | {"PYTHONPATH": "workflow/scripts"}
     subprocess.run(keep, cwd=space.path, env=environment, check=True)

@@ -6,7 +6,8 @@
 #        {RESULTS}/models/{model}.safetensors, as all jobs read them
 #        {RESULTS}/{data}/{split}/all/{model}/probe.safetensors and accuracy.csv
 #        {RESULTS}/{data}/{split}/all/{model}/states{flip}/{part}.npy, of one trained here beside its
-#            models: a teacher's answers to the training images, until all who need them are done
+#            models: a teacher's answers to the training images. Not `temp`: where they are gone
+#            and one new job needs them, Snakemake would train all that they once taught again
 
 
 BACKBONES = [model for model in CONFIG.models if CONFIG.model_kind(model).family == "images"]
@@ -114,7 +115,7 @@ rule keep_states:
         ),
         fit=f"{SLICES}/fit.yaml",
     output:
-        **{part: temp(f"{TASK}/{{model}}/states{{flip}}/{part}.npy") for part in KEPT},
+        **{part: f"{TASK}/{{model}}/states{{flip}}/{part}.npy" for part in KEPT},
     log:
         f"{LOGS}/{{data}}/{{split}}/keep_states{{flip}}/{{task}}/{{model}}.log",
     benchmark:
@@ -153,7 +154,7 @@ use rule keep_states as keep_trained_states with:
         ),
         fit=f"{SLICES}/fit.yaml",
     output:
-        **{part: temp(f"{TASK}/{{model}}/seed{{seed}}/states{{flip}}/{part}.npy") for part in KEPT},
+        **{part: f"{TASK}/{{model}}/seed{{seed}}/states{{flip}}/{part}.npy" for part in KEPT},
     log:
         f"{LOGS}/{{data}}/{{split}}/keep_states{{flip}}/{{task}}/{{model}}/seed{{seed}}.log",
     benchmark:

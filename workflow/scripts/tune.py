@@ -6,16 +6,25 @@ from talking_models.running.job import start
 from talking_models.tuning.space import grid, grid_spaces, spaces, trials
 
 
-def common(training=False):
-    """What is searched; `training` says whether how to train is, too."""
+def searched(n, training=False):
+    """The first `n` settings to try, and what they are drawn from; `training` says whether how to
+    train is searched, too.
+    """
     params = snakemake.params
-    searched = spaces(params.config["method"], params.own, training=training)
-    listed = trials(params.config, params.search["trials"], searched, params.seed)
+    if params.choose:
+        return grid(params.choose), grid_spaces(params.choose)
+    found = spaces(params.config["method"], params.own, training=training)
+    return trials(params.config, n, found, params.seed), found
+
+
+def common(training=False):
+    """What both searches are told."""
+    listed, found = searched(snakemake.params.search["trials"], training)
     return {
-        "trials": grid(params.choose) or listed,
-        "spaces": grid_spaces(params.choose) if params.choose else searched,
-        "search": params.search,
-        "about": params.about,
+        "trials": listed,
+        "spaces": found,
+        "search": snakemake.params.search,
+        "about": snakemake.params.about,
         "outputs": dict(snakemake.output.items()),
         "log": log,
     }
@@ -46,7 +55,8 @@ def trial():
     from talking_models.tuning.images import try_settings
 
     params, config = snakemake.params, snakemake.params.config
-    settings = common()["trials"][int(snakemake.wildcards.trial)]
+    number = int(snakemake.wildcards.trial)
+    settings = searched(number + 1)[0][number]
     inputs = Inputs.of(config, dict(snakemake.input.items()))
     try_settings(
         inputs, config, settings, params.search, params.scored, snakemake.output.curves, log
