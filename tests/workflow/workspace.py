@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parents[2]
-SECONDS = 600  # for one call of Snakemake, on a machine that has much else to do
+SECONDS = 1800  # for one call of Snakemake, on a slow machine that has much else to do
 
 CONFIG = """\
 seeds: 2
