@@ -7,6 +7,7 @@ Too long for each change: about a quarter of an hour.
 """
 
 import random
+import re
 import sys
 import time
 from pathlib import Path
@@ -72,9 +73,8 @@ def whole(begun, tmp_path_factory):
 
 def results(space):
     """Result files but for measured pace, and for what is kept for a while."""
-    left = ("/states", "throughput", "/trial")
-    found = space.results()
-    return {n: x for n, x in found.items() if not any(part in n for part in left)}
+    left = re.compile(r"/states|throughput|/trial\d+/")
+    return {n: x for n, x in space.results().items() if not left.search(n)}
 
 
 def differing(space, expected):
