@@ -57,7 +57,9 @@ def test_the_choice_is_the_trial_with_the_fewest_wrong_of_those_that_finished(tm
         pd.DataFrame(row, columns=columns).to_csv(files[trial], index=False)
     names = {"curves": "csv", "trials": "csv", "chosen": "yaml", "choice": "yaml"}
     outputs = {name: tmp_path / f"{name}.{form}" for name, form in names.items()}
-    take_trials(files, config("td", TALK), TRIALS, SPACES, SEARCH, {"data": "x"}, outputs, LOG)
+    told = {"trials": TRIALS, "spaces": SPACES, "search": SEARCH, "about": {"data": "x"}}
+    told |= {"outputs": outputs, "log": LOG}
+    take_trials(files, config("td", TALK), **told)
     chosen = yaml.safe_load(outputs["chosen"].read_text())
     assert chosen == {"all": {"training": {}, "settings": {"w1": 0.9}, "validation_error": 0.2}}
     trials = pd.read_csv(outputs["trials"])
@@ -68,7 +70,7 @@ def test_the_choice_is_the_trial_with_the_fewest_wrong_of_those_that_finished(tm
     for file in files:
         pd.DataFrame(columns=columns).to_csv(file, index=False)
     with pytest.raises(ValueError, match="all diverged"):
-        take_trials(files, config("td", TALK), TRIALS, SPACES, SEARCH, {}, outputs, LOG)
+        take_trials(files, config("td", TALK), **told)
 
 
 def test_a_trial_that_diverges_ends_without_a_row(tmp_path):

@@ -178,21 +178,14 @@ def conclude(
     write_choice(outputs["choice"], chosen, about, begun)
 
 
-def take_trials(
-    files: Sequence[str | Path],
-    config: Mapping[str, Any],
-    trials: Sequence[dict[str, Any]],
-    spaces: Mapping[str, Mapping[str, Any]],
-    search: Mapping[str, Any],
-    about: Mapping[str, Any],
-    outputs: Mapping[str, str | Path],
-    log: logging.Logger,
-) -> None:
-    """Choose from the curves of trials on images, a file for each, see `images.try_settings`."""
+def take_trials(files: Sequence[str | Path], config: Mapping[str, Any], **told: Any) -> None:
+    """Choose from the curves of trials on images, a file for each, see `images.try_settings`; the
+    rest is what `conclude` takes.
+    """
     found = [pd.read_csv(file).assign(trial=trial) for trial, file in enumerate(files)]
     curves = pd.concat([each for each in found if len(each)] or found)
     begun = {part: config[part] for part in PARTS}
-    conclude(curves, trials, [ALL], {ALL: config}, spaces, search, about, begun, outputs, log)
+    conclude(curves, serves=[ALL], configs={ALL: config}, begun=begun, **told)
 
 
 def take_best(
