@@ -78,8 +78,9 @@ def test_a_run_leaves_the_files_of_every_job(folder):
     for model in ("vit", "vit-student"):
         expected |= {f"{model}/probe.safetensors", f"{model}/accuracy.csv"}
     expected |= {f"references/{name}" for name in ("predictions.parquet", "metrics.csv")}
+    expected |= {f"vit/states1/{part}.npy" for part in ("low", "high", "output")}
     found = {str(p.relative_to(folder)) for p in folder.rglob("*") if p.is_file()}
-    assert found == expected  # what the teacher was asked is not kept any longer
+    assert found == expected
     assert (folder.parents[2] / "benchmarks/digits/given/keep_states1/all/vit.tsv").exists()
     config = yaml.safe_load((folder / "vit-td/seed0/config.yaml").read_text())
     assert (config["method"], config["settings"]["message"], config["seed"]) == ("td", 8, 0)
