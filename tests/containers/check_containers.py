@@ -31,8 +31,6 @@ from talking_models.running.containers import image  # noqa: E402
 
 BASE = "python:3.11-slim"
 STORE = ROOT / "build" / "containers"
-# For each image, what the rules that name it import, and what it must have beside that.
-# The largest first: for a while podman has an image that it builds three times.
 VISION = [
     "talking_models.data.splits",
     "talking_models.data.images",
@@ -41,6 +39,8 @@ VISION = [
     "talking_models.training.probe",
     "talking_models.evidence.predict_images",
 ]
+# For each image, what the rules that name it import, and what it must have beside that.
+# The largest first: for a while podman has an image that it builds three times.
 IMPORTS = {
     "workflow": ["snakemake", "torch", "talking_models.training.ratings"],
     "movielens": [
