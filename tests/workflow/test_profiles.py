@@ -25,10 +25,15 @@ PROFILES = {
 LAYERS = elsewhere.LAYERS
 # Those that the Snakefile does not read anyway, and "" for none on top.
 CONFIGS = ["", *(f"config/{f.name}" for f in sorted(ROOT.glob("config/*.yaml")))]
-CONFIGS = [name for name in CONFIGS if name not in LAYERS]
+MORE = "config/more-data.yaml"  # with another on top, which has the data
+CONFIGS = [name for name in CONFIGS if name not in (*LAYERS, MORE)]
 # Every configuration by itself, and every profile on the smallest one.
 RUNS = [("default", name) for name in CONFIGS]
-BELOW = {"config/beyond-1m.yaml": ("config/more-data.yaml", "config/beyond.yaml")}
+BELOW = {
+    "config/movietweetings.yaml": (MORE,),
+    "config/ml-1m.yaml": (MORE,),
+    "config/beyond-1m.yaml": (MORE, "config/ml-1m.yaml", "config/beyond.yaml"),
+}
 RUNS += [(name, "config/quick.yaml") for name in PROFILES if name != "default"]
 RULES = {
     name: text
