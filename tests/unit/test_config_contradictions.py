@@ -190,6 +190,18 @@ def experiment(**keys):
             settings(w2=0.0, w3=0.0, consistency_until_step=9),
             "talk.settings.consistency_until_step: found 9 (an integer); no effect beside w2 0.0",
         ),
+        (
+            settings(rounds=0, w2=0.0, stop_gradient="none"),
+            "talk.settings.stop_gradient: found 'none' (text); no effect beside w2 0.0, without",
+        ),
+        (
+            settings(w1=0.0, w2=0.0, w3=0.0, message=9),
+            "talk.settings.message: found 9 (an integer); no effect beside w2 0.0, without rounds",
+        ),
+        (
+            settings(w2=0.5, student_steps=9, consistency_until_step=9),
+            "talk.settings.w2: found 0.5 (a number); no effect beside consistency_until_step 9",
+        ),
         (settings("see", rounds=0, noise=0.1), "see.settings.noise: found 0.1 (a number); no eff"),
         (
             experiment(method="hybrid", settings={"phi": 0.5}),
@@ -251,6 +263,7 @@ def test_of_a_curve_over_it_too():
     "raw",
     [
         settings(rounds=0, w1=0.03, noise=0.0),  # as it is anyway
+        settings(rounds=0, w2=0.0, distance="plain"),  # of messages
         settings(noise=0.1) | curve(of="talk", over={"rounds": [0, 1]}),
         settings(noise=0.1) | experiment(method="td", like="talk", settings={"rounds": 0}),
         settings(noise=0.1) | experiment(method="td", like="talk", settings={"w1": 0.0}),

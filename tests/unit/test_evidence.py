@@ -12,6 +12,7 @@ from talking_models.evidence import references
 from talking_models.evidence.intervals import collect
 from talking_models.evidence.scores import COLUMNS, labelled, score, stacked, write
 from talking_models.io import write_parquet
+from talking_models.report.tables import gathered
 from talking_models.training.bias import PENALTIES, bias_line, choose_penalty
 
 LOG = logging.getLogger("test")
@@ -253,3 +254,20 @@ def test_of_images_the_seeds_count_that_all_students_have(tmp_path):
     whole = collect([*paths[:3], line], "accuracy")
     assert whole.seeds == 3
     assert whole.values[whole.experiments.index("probe-vit")].tolist() == [1]
+
+
+@pytest.mark.parametrize("metric", ["rmse", "ndcg"])
+def test_of_windows_intervals_are_about_what_the_table_shows(metric, tmp_path):
+    paths, rows = [], ratings(200)
+    for window, part in enumerate((rows.iloc[:90], rows.iloc[90:]), 1):
+        for experiment in ("td", "scratch"):
+            noise = np.random.default_rng(len(paths)).normal(0, 2, (2, len(part)))
+            about = ABOUT | {"experiment": experiment, "split": f"rolling-{window}"}
+            frame = labelled(stacked(part, part["rating"].to_numpy() + noise), about)
+            paths.append(tmp_path / f"shop/rolling-{window}/war/{experiment}/predictions.parquet")
+            write_parquet(paths[-1], frame)
+    about = {"pooled": {f"rolling-{window}": "rolling" for window in (1, 2)}, "metric": metric}
+    shown = gathered(about, [], paths).groupby("experiment", sort=False)["value"].mean()
+    found = collect(paths, metric)
+    assert found.experiments == tuple(shown.index)
+    assert found.values[:, 0] == pytest.approx(shown.to_numpy(), abs=1e-12)

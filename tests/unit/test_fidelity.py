@@ -1,5 +1,6 @@
 """How near a student is to its teacher, by hand."""
 
+import numpy as np
 import pytest
 from simulated import of_images, of_ratings, write_job
 
@@ -18,11 +19,25 @@ def test_likeness_is_of_the_same_seed_and_row():
     assert turned == pytest.approx(-1)
 
 
+@pytest.mark.parametrize(
+    ("teacher_seed", "near", "said"),
+    [("paired", (1 + 5) / 2, "of its seed"), ("first", 1, "it had"), ("all", 2, "it had")],
+)
+def test_a_student_is_held_beside_the_models_that_taught_it(teacher_seed, near, said, tmp_path):
+    ramp = np.arange(4)
+    errors = {"teacher": [ramp, ramp + 6], "td": [ramp + 1, ramp + 1]}
+    paths = [write_job(tmp_path, of_ratings(id, "War", USERS, own)) for id, own in errors.items()]
+    about = {"rows": {"TD": "td"}, "teachers": {"td": ["teacher"]}}
+    _, table, note = block(about | {"teacher_seed": {"td": teacher_seed}}, paths)
+    assert table.splitlines()[2:] == [f"| TD | {near:.4f} | 1.000 |"]
+    assert said in note
+
+
 def test_of_images_classes_agree_or_do_not(tmp_path):
     student = of_images("td", [1, 0, 0, 0]).assign(teacher=[1, 1, 0, 0], kl=[0.5, 1.5, 0.0, 0.0])
     assert of_classes(student) == (0.75, 0.5)
     path = write_job(tmp_path, student, ["accuracy"])
-    about = {"rows": {"TD": "td"}, "teachers": {"td": ["vit"]}}
+    about = {"rows": {"TD": "td"}, "teachers": {"td": ["vit"]}, "teacher_seed": {"td": "paired"}}
     _, table, _ = block(about, [path])
     assert table.splitlines()[2:] == ["| TD | 75.0% | 0.500 |"]
 
@@ -35,6 +50,7 @@ def test_a_table_with_its_teacher_says_how_near_its_students_are(tmp_path):
     ]
     rows = {"Scratch": "scratch", "Teacher": "teacher", "TD": "td"}
     about = {"rows": rows, "teachers": {"td": ["teacher"], "scratch": [], "teacher": []}}
+    about["teacher_seed"] = dict.fromkeys(rows.values(), "paired")
     heading, table, _ = block(about, paths)
     assert heading == "## How near the teacher"
     assert table.splitlines()[2:] == ["| TD | 1.0000 | 1.000 |"]

@@ -274,6 +274,17 @@ def test_the_key_of_a_training_is_its_settings_and_the_content_of_its_files(tmp_
     assert key_of({"x": 1}, tmp_path / "b") == keys[0]
 
 
+def test_a_killed_job_goes_on_in_as_many_processes_if_they_take_as_many_images(made, monkeypatch):
+    keys = []
+    monkeypatch.setattr(image_job, "launch", lambda *given: keys.append(given[-2]))
+    for number, size in ((1, None), (2, None), (1, 8), (2, 8)):
+        asked = config("td", TALK, number, micro_batch_size=size)
+        image_job.run(made, asked, "code", {})
+    whole, halves, one, two = keys
+    assert whole != halves
+    assert one == two
+
+
 @pytest.mark.slow
 def test_two_processes_end_as_one_with_accumulation(made, tmp_path):
     asked = {**TALK, "w2": 0.0}  # a part of a decoder is unused

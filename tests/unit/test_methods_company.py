@@ -122,6 +122,15 @@ def test_the_order_of_teachers_changes_nothing_but_rounding(replies):
         torch.testing.assert_close(found.parts[name], part, rtol=1e-12, atol=1e-12)
 
 
+def test_the_order_of_peers_of_unequal_weights_changes_nothing_but_rounding():
+    peers, weights = (("a", WIDE), ("b", [6, 5])), {"teacher": 2.0, "a": 3.0, "b": 1.0}
+    first = Company("group", SETTINGS, ONE, peers, weights).eval()
+    again = copied(Company("group", SETTINGS, ONE, peers[::-1], weights).eval(), first)
+    found, wanted = again.loss(), first.loss()
+    for name, part in wanted.parts.items():
+        torch.testing.assert_close(found.parts[name], part, rtol=1e-12, atol=1e-12)
+
+
 def test_a_pair_by_itself_is_a_share_of_the_whole():
     whole = Company("group", SETTINGS, TWO, weights={"teacher": 3.0, "other": 1.0}).eval()
     found, total = whole.loss(), {}

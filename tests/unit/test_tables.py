@@ -50,6 +50,7 @@ FACTS = Paper(columns={"ml": {genre: f"Genre {n}" for n, genre in enumerate(GENR
 LINES = {"Mean": {"Drama": 1.2, "War": 1.2}, "Bias": {"Drama": 1.05, "War": 0.85}}
 ABOUT = {
     "teachers": {},
+    "teacher_seed": {},
     "pooled": {},
     "columns": [["ml", "latest", "war"]],
     "id": "table3",

@@ -130,7 +130,7 @@ for data in RATINGS:
             mem_mb=PLAN.memory_of_training,
             runtime=per_attempt(10, per_mb=1),
         params:
-            paired=CONFIG.teacher_seed == "paired",
+            paired=lambda wildcards: CONFIG.teacher_seed_of(wildcards.experiment) != "first",
             code=fingerprint(
                 "talking_models.evidence.cka",
                 *PLAN.code_of_models(

@@ -245,6 +245,10 @@ class Config(Strict):
         of = found.teachers if self.method(id).has_teacher else ()
         return tuple(teacher for teacher in of if found.weights.get(teacher, 1))
 
+    def teacher_seed_of(self, id: str) -> str:
+        """Which of a teacher's models teach in an experiment."""
+        return self.experiment(id).teacher_seed or self.teacher_seed
+
     def peers_of(self, id: str) -> tuple[str, ...]:
         """The models that learn beside the student of an experiment."""
         found = self.experiment(id)
@@ -309,7 +313,7 @@ class Config(Strict):
         else:
             config["device"] = self.device.model_dump()
         if config["teachers"]:
-            config["teacher_seed"] = self.experiment(id).teacher_seed or self.teacher_seed
+            config["teacher_seed"] = self.teacher_seed_of(id)
         if peers := self.peers_of(id):
             config["peers"] = {peer: self.form(peer) for peer in peers}
         if len(others := (*config["teachers"], *peers)) > 1:

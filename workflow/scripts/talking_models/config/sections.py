@@ -277,7 +277,9 @@ class Search(Strict):
 
 
 class Device(Strict):
-    """What image jobs run on. Nothing here changes a result by more than rounding."""
+    """What image jobs run on. Nothing here changes a result by more than rounding, but for
+    `devices` where `micro_batch_size` is null: dropout and batch norm see what one of them takes.
+    """
 
     accelerator: Literal["auto", "cpu", "cuda", "tpu"] = Field(
         "auto",

@@ -102,7 +102,7 @@ class Evidence:
 
 def collect(predictions: Iterable[str | Path], metric: str) -> Evidence:
     """Read `predictions.parquet` files; a file that is named twice counts once. The windows of a
-    split are pooled: a unit brings what it has in all of them. An experiment with
+    split are pooled, as in tables: a unit brings what it has in all of them. An experiment with
     a single seed, such as a reference line, stands for all seeds; of images, whose seeds are jobs
     of their own, those count that all students have. `ValueError` if an experiment lacks a column,
     a seed or eval examples that another one has.
@@ -111,8 +111,11 @@ def collect(predictions: Iterable[str | Path], metric: str) -> Evidence:
     files = [*dict.fromkeys(map(str, predictions))]
     if kind.family == "images":
         files = _of_common_seeds(files)
-    for path in files:
-        jobs = pd.read_parquet(path).groupby([*JOB, "seed"], sort=False)
+    frames: Iterable[pd.DataFrame] = map(pd.read_parquet, files)
+    if getattr(kind.evidence, "__func__", None) is not Metric.evidence.__func__:  # no sum over rows
+        frames = [pd.concat(frames, ignore_index=True).assign(split="")]
+    for frame in frames:
+        jobs = frame.groupby([*JOB, "seed"], sort=False)
         for (experiment, data, _, task, seed), group in jobs:
             own = kind.evidence(group).assign(rows=group.groupby(kind.unit_column).size())
             own.index = [(data, unit) for unit in own.index]

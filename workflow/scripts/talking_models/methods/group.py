@@ -88,8 +88,8 @@ class Group(TD):
     L = sum over who learns a of [L_label(a) + w1 mean over b of the sum of L_interact(a, b)]
     + mean over pairs {a, b}, one of which learns, of [w2 L_SC(a, b) + w3 L_MC(a, b)]
 
-    Means are weighted by the teachers' and peers' weights, the student's being 1, so that w1, w2
-    and w3 mean the same for any number of parties.
+    Means are weighted by the teachers' and peers' weights, the student's being 1, a pair's by the
+    product of both, so that w1, w2 and w3 mean the same for any number of parties.
     """
 
     Settings = GroupSettings
@@ -124,7 +124,9 @@ class Group(TD):
             return Loss(parts)
 
         ids = list(heard)
-        pairs = {(a, b): self.weight(b) for a in learn for b in ids[ids.index(a) + 1 :]}
+        pairs = {
+            (a, b): self.weight(a) * self.weight(b) for a in learn for b in ids[ids.index(a) + 1 :]
+        }
         total = sum(pairs.values())
         decoded = {
             (a, b): heard[b].party.decoder(heard[a].message) for a in learn for b in heard if a != b

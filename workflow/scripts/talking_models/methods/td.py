@@ -96,6 +96,16 @@ class TDSettings(MethodSettings):
             found["sc_mode"] = f"beside w2 {self.w2}"
             if not self.w3:
                 found["consistency_until_step"] = f"beside w2 {self.w2} and w3 {self.w3}"
+            if not (self.rounds and self.w1):
+                why = f"beside w2 {self.w2}, without rounds that count"
+                found["stop_gradient"] = why
+                if not self.w3:
+                    of_modules = ("distance", "message", "hidden", "dropout", "student_steps")
+                    found |= dict.fromkeys(of_modules, f"{why}, and w3 {self.w3}")
+        until = self.consistency_until_step
+        if until is not None and until <= self.student_steps:
+            why = f"beside consistency_until_step {until}: no module learns before"
+            found |= dict.fromkeys(("w2", "w3", "sc_mode"), why)
         return found
 
 

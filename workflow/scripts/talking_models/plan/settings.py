@@ -85,7 +85,7 @@ class Settings:
         """Refuse draws for which a teacher has no model of their seed."""
         config, whole = self.config, self.config.wholes[split]
         draws, seeds = config.splits[whole].draws, config.seeds_of(data)
-        paired = (config.experiment(experiment).teacher_seed or config.teacher_seed) == "paired"
+        paired = config.teacher_seed_of(experiment) == "paired"
         here = any(map(config.is_teacher, config.teachers_of(experiment)))
         if here and paired and draws > seeds:
             raise ConfigError(

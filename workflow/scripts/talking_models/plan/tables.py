@@ -201,6 +201,7 @@ class Tables(Jobs):
             "bold": list(table.bold),
             "against": table.against,
             "teachers": {id: list(config.teachers_of(id)) for id in table.rows.values()},
+            "teacher_seed": {id: config.teacher_seed_of(id) for id in table.rows.values()},
             "metric": config.metric_of(table),
             "paper": table.paper,
             "columns": [list(column) for column in columns],

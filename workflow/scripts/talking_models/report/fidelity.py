@@ -10,14 +10,27 @@ from scipy.stats import spearmanr
 from talking_models.report.markdown import grid
 
 PLACE = ["data", "split", "task", "seed"]
+EXAMPLE = ["data", "split", "task", "user", "item"]
+
+
+def heard(teacher: pd.DataFrame, teacher_seed: str) -> pd.DataFrame:
+    """What students hear of a teacher's predictions: each those of its seed (`paired`), or all the
+    same, without a seed: those of the `first`, or the mean of `all`.
+    """
+    if teacher_seed == "paired":
+        return teacher
+    if teacher_seed == "first":
+        teacher = teacher[teacher["seed"] == teacher["seed"].min()]
+    return teacher.groupby(EXAMPLE, sort=False, as_index=False)["prediction"].mean()
 
 
 def likeness(student: pd.DataFrame, teacher: pd.DataFrame) -> tuple[float, float]:
-    """Of the predicted ratings of an experiment and of its teacher, paired by task, seed, user and
-    item: the root mean squared difference and Spearman's rank correlation, means over tasks and
-    seeds.
+    """Of the predicted ratings of an experiment and of its teacher, see `heard`, paired by task,
+    seed, user and item: the root mean squared difference and Spearman's rank correlation, means
+    over tasks and seeds.
     """
-    both = student.merge(teacher, on=[*PLACE, "user", "item"], suffixes=("", "_teacher"))
+    on = [name for name in ("seed", *EXAMPLE) if name in teacher]
+    both = student.merge(teacher, on=on, suffixes=("", "_teacher"))
     found = []
     for _, part in both.groupby(PLACE):
         apart = part["prediction"] - part["prediction_teacher"]
@@ -53,12 +66,15 @@ def block(about: Mapping[str, Any], predictions: Sequence[str | Path]) -> list[s
         teachers = about["teachers"].get(id, ())
         for teacher in teachers:
             if teacher in frames and id in frames and "user" in frames[id]:
-                near, ranks = likeness(frames[id], frames[teacher])
+                theirs = heard(frames[teacher], about["teacher_seed"][id])
+                near, ranks = likeness(frames[id], theirs)
                 name = f"{row}: {teacher}" if len(teachers) > 1 else row
                 lines.append([name, f"{near:.4f}", f"{ranks:.3f}"])
+    paired = {*about["teacher_seed"].values()} <= {"paired"}
+    whose = "the teacher of its seed" if paired else "the teacher that it had (`teacher_seed`)"
     note = (
-        "A student's predictions of the evaluation examples beside those of the teacher of its "
-        "seed, of images the first of several; means over tasks and seeds. To be near the teacher "
-        "is no aim of its own."
+        f"A student's predictions of the evaluation examples beside those of {whose}, of images "
+        "the first of several; means over tasks and seeds. To be near the teacher is no aim of its "
+        "own."
     )
     return ["## How near the teacher", grid(["Method", *heads], lines), note] if lines else []

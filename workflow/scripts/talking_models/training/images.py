@@ -136,8 +136,9 @@ def run(inputs: Inputs, config: Mapping[str, Any], code: str, outputs: Mapping[s
     The effective config, see `config.Config.training_job`, has a `seed`; what a killed job left is
     not read if it is of other code, of which `code` is a digest.
     """
-    # where a job runs changes no more than rounding
+    # where a job runs changes no more than rounding, but for how many images are taken at once
     what = {name: value for name, value in config.items() if name != "device"}
+    what["micro"], _ = micro_batches(config["training"], 0, config["device"]["devices"])
     taught = (path for paths in inputs.teachers.values() for path in paths)
     key = key_of([what, code], inputs.fit, inputs.val, inputs.backbone, *taught)
     launch(config["device"], fit, inputs, config, key, outputs)
