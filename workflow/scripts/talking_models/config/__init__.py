@@ -209,16 +209,25 @@ class Config(Strict):
         """The metric of a table or curve."""
         return shown.metric or {"ratings": "rmse", "images": "accuracy"}[self.family(shown.data[0])]
 
+    @property
+    def shown(self) -> dict[str, Table | Curve]:
+        """Tables and curves by their ids, of which none is of both."""
+        return {**self.tables, **self.curves}
+
     def metrics_of(self, data: str) -> list[str]:
         """All metrics that a data set is evaluated by."""
-        shown = [*self.tables.values(), *self.curves.values()]
-        return list(dict.fromkeys(self.metric_of(each) for each in shown if data in each.data))
+        found = [self.metric_of(each) for each in self.shown.values() if data in each.data]
+        return list(dict.fromkeys(found))
 
     # Models, methods, experiments
 
     def model_kind(self, model: str) -> type[ModelKind]:
         """The kind of a model."""
         return MODELS.get(self.models[model].kind)
+
+    def whole_of(self, model: str) -> str:
+        """The model whose pre-trained weights one starts from: another, or itself."""
+        return getattr(self.models[model], "of", None) or model
 
     @property
     def trained(self) -> list[str]:
@@ -234,6 +243,10 @@ class Config(Strict):
         if self.is_teacher(id):
             return Experiment(method="scratch", student=id)
         return self.experiments[id]
+
+    def family_of(self, id: str) -> str:
+        """Whether an experiment or teacher trains on `ratings` or `images`."""
+        return self.model_kind(self.experiment(id).student).family
 
     def method(self, id: str) -> type[Method]:
         """The method of an experiment or teacher."""
@@ -280,8 +293,7 @@ class Config(Strict):
         wanted = [
             id
             for id, found in self.experiments.items()
-            if self.model_kind(found.student).family == "ratings"
-            and (not found.like or found.choose)
+            if self.family_of(id) == "ratings" and (not found.like or found.choose)
         ]
         teachers = dict.fromkeys(teacher for id in wanted for teacher in self.teachers_of(id))
         return [*filter(self.is_teacher, teachers), *wanted]
@@ -323,8 +335,8 @@ class Config(Strict):
         """What a model is, without where and how it is trained."""
         entry = self.models[model]
         own = entry.model_dump(mode="json", exclude={"on", "training", "file", "origin"})
-        other = getattr(entry, "of", None)
-        whole = self.form(other) if other else {}
+        other = self.whole_of(model)
+        whole = self.form(other) if other != model else {}
         return own | {key: whole[key] for key in whole.keys() - entry.model_fields_set}
 
 

@@ -169,7 +169,6 @@ def _fits(config: Config, path: tuple, shown: Table | Curve) -> Iterator[Problem
     for row, id in shown.named.items():
         if id not in config.experiments and not config.is_teacher(id):
             continue
-        student = config.experiment(id).student
-        if config.model_kind(student).family != family:
-            text = f"{id} trains {student}, which is not for {family}"
+        if config.family_of(id) != family:
+            text = f"{id} trains {config.experiment(id).student}, which is not for {family}"
             yield against((*path, "rows", row), id, text)

@@ -47,8 +47,7 @@ def experiments(config: Config) -> Iterator[Problem]:
             for place, model in enumerate(getattr(experiment, key)):
                 yield from unknown((*path, key, place), model, config.models, "no such model")
         yield from _company(path, experiment, method)
-        student = config.models.get(experiment.student)
-        images = student is not None and config.model_kind(experiment.student).family == "images"
+        images = experiment.student in config.models and config.family_of(id) == "images"
         if images and experiment.teacher_seed not in (None, config.teacher_seed):
             text = "of images the top level's teacher_seed is taken"
             yield against((*path, "teacher_seed"), experiment.teacher_seed, text)
@@ -142,12 +141,10 @@ def jobs(config: Config) -> Iterator[Problem]:
         if experiment.training.keys() & {"optimiser", "momentum"}:
             yield from _momentum((*path, "training"), student, given)
         company = (experiment.student, *teachers, *config.peers_of(id))
-        families = {config.model_kind(model).family for model in company}
-        if len(families) > 1:
-            own = config.model_kind(experiment.student).family
-            key = "peers"
-            if any(config.model_kind(teacher).family != own for teacher in teachers):
-                key = "teachers"
+        family = config.family_of(id)
+        strange = [model for model in company if config.model_kind(model).family != family]
+        if strange:
+            key = "teachers" if strange[0] in teachers else "peers"
             text = f"student and {key} are for different families of data"
             yield against((*path, key), list(getattr(experiment, key)), text)
         for teacher in teachers:
@@ -162,8 +159,9 @@ def jobs(config: Config) -> Iterator[Problem]:
                     f"its teacher {teacher}: both are shown the same pixels"
                 )
                 yield against((*path, "teachers"), teacher, text)
-        whole = {m: getattr(config.models[m], "of", None) or m for m in company}
-        for peer in config.peers_of(id) if families == {"images"} else ():
+        images = family == "images" and not strange
+        whole = {model: config.whole_of(model) for model in company}
+        for peer in config.peers_of(id) if images else ():
             if whole[peer] != whole[experiment.student]:
                 text = (
                     f"{peer} starts from the weights of {whole[peer]}, the student "
@@ -181,7 +179,7 @@ def jobs(config: Config) -> Iterator[Problem]:
                 yield against((*path, "peers"), peer, text)
         size = given.get("batch_size", 0)
         micro = given.get("micro_batch_size") or max(1, size // devices)
-        if families == {"images"} and not wrong and size % (micro * devices):
+        if images and not wrong and size % (micro * devices):
             text = (
                 f"batch_size {size} in micro-batches of {micro} cannot be divided among "
                 f"device.devices {devices}"
@@ -197,7 +195,7 @@ def _idle(config: Config, id: str, path: tuple) -> Iterator[Problem]:
     before = config.experiments[experiment.like].settings if experiment.like else {}
     default = {key: field.default for key, field in settings.model_fields.items()}
     others = len(config.teachers_of(id)) + len(config.peers_of(id))
-    family = config.model_kind(experiment.student).family
+    family = config.family_of(id)
 
     def found(where: tuple, key: str, value: Any) -> Iterator[Problem]:
         whole = {**default, **before, **experiment.settings, key: value}
@@ -226,5 +224,4 @@ def of_job(
     for part, model in {"training": type(student.training), "settings": method}.items():
         for path, _, words in problems_of(model, job[part], part):
             raise ConfigError(f"{id}, {how}: {dotted(path)}: {words}")
-    family = config.model_kind(config.experiment(id).student).family
-    return method(**job["settings"]).contradiction(job["training"], family)
+    return method(**job["settings"]).contradiction(job["training"], config.family_of(id))

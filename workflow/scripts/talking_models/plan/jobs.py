@@ -108,7 +108,7 @@ class Jobs(Settings):
     def training_code(self, experiment: str, *data: str) -> list[str]:
         """A training job's: its method's, its models', those that read images."""
         config, student = self.config, self.config.experiment(experiment).student
-        images = config.model_kind(student).family == "images"
+        images = config.family_of(experiment) == "images"
         teachers, peers = config.teachers_of(experiment), config.peers_of(experiment)
         methods = [config.experiment(experiment).method]
         if peers or len(teachers) > 1:
@@ -156,8 +156,7 @@ class Jobs(Settings):
 
     def backbone(self, model: str) -> str:
         """The file of the pre-trained weights that a model starts from, its own or another's."""
-        whole = getattr(self.config.models[model], "of", None) or model
-        return self.path("models", f"{whole}.safetensors")
+        return self.path("models", f"{self.config.whole_of(model)}.safetensors")
 
     def weights(self, model: str) -> list[str]:
         """The file that those weights come from; none where they are random."""

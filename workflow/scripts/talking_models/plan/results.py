@@ -178,7 +178,7 @@ class Plan(Tables):
 
     def shows(self, page: str) -> str:
         """What a page shows."""
-        return SHOWS.get(page) or {**self.config.tables, **self.config.curves}[page].title
+        return SHOWS.get(page) or self.config.shown[page].title
 
     @property
     def measured(self) -> list[str]:
@@ -196,10 +196,8 @@ class Plan(Tables):
         """Benchmark files of the jobs that a run without a target needs, by step."""
         config = self.config
         found = defaultdict(list, {"Data": [], "Tuning": [], "Teachers": []})
-        shown = [config.tables[id] for id in self.tables_of_all]
-        shown += [curve for curve in config.curves.values() if curve.in_all]
         jobs: dict[Job, int] = {}  # with the seeds that are shown, of images
-        for each in shown:
+        for each in (shown for shown in config.shown.values() if shown.in_all):
             for job in self.jobs(each):
                 jobs[job] = max(jobs.get(job, 0), config.seeds_of(job[0], each))
         of_tables = {job for id in self.tables_of_all for job in self.jobs(config.tables[id])}

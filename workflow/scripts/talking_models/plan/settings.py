@@ -73,8 +73,8 @@ class Settings:
     def _check_place(self, experiment: str, data: str, split: str) -> None:
         """Refuse a job that no table shows, and that there cannot be: a target may name any."""
         config, family = self.config, self.config.family(data)
-        student = config.experiment(experiment).student
-        if config.model_kind(student).family != family:
+        if config.family_of(experiment) != family:
+            student = config.experiment(experiment).student
             raise ConfigError(
                 f"{experiment} on {data}: it trains {student}, which is not for {family}"
             )
