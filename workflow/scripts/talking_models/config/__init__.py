@@ -12,7 +12,6 @@ from pathlib import Path, PurePosixPath
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, SerializeAsAny, ValidationError, field_validator, model_validator
-from pydantic_core import PydanticCustomError
 
 from talking_models import registry
 from talking_models.changes import changed
@@ -123,7 +122,7 @@ class Config(Strict):
         path = Path(folder)
         file = next((each for each in (path, *path.parents) if each.is_file()), None)
         if file is not None:
-            raise PydanticCustomError("contradiction", f"{file} is a file, and no folder")
+            raise ValueError(f"{file} is a file, and no folder")
         return str(PurePosixPath(folder))  # `./out/` is `out`
 
     @model_validator(mode="after")

@@ -10,7 +10,6 @@ from functools import partial
 from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import AfterValidator, BeforeValidator, Field, field_validator, model_validator
-from pydantic_core import PydanticCustomError
 
 from talking_models.data import DATA
 from talking_models.methods import METHODS
@@ -67,9 +66,8 @@ def of_kind(components: Registry, given: Any) -> Any:
     """An entry as the settings of its kind."""
     if not isinstance(given, Mapping):
         return given  # the field's own type says what is wrong
-    given = {
-        "on" if key is True else key: value for key, value in given.items()
-    }  # so YAML reads it
+    # YAML reads `on` so.
+    given = {"on" if key is True else key: value for key, value in given.items()}
     kind, known = given.get("kind", ""), components.names()
     if kind in known:
         return components.get(kind).Settings.model_validate(given)
@@ -137,22 +135,19 @@ class Split(Strict):
     @model_validator(mode="after")
     def _windows_roll(self) -> Split:
         if (self.windows is None) == (self.kind == "rolling"):
-            raise PydanticCustomError(
-                "contradiction",
+            raise ValueError(
                 f"kind {self.kind} and windows {self.windows}: kind `rolling` needs windows, and "
-                "no other kind has them",
+                "no other kind has them"
             )
         if self.draws and (self.share == 1 or self.windows or self.kind == "given"):
-            raise PydanticCustomError(
-                "contradiction",
+            raise ValueError(
                 f"draws {self.draws} beside kind {self.kind} and share {self.share}: draws are of "
-                "a share below 1 of ratings, in one window",
+                "a share below 1 of ratings, in one window"
             )
         says = {"given": "the source says it", "rolling": "windows say it"}
         if self.kind in says and "eval" in self.model_fields_set:
-            raise PydanticCustomError(
-                "contradiction",
-                f"eval {self.eval} has no effect with kind `{self.kind}`: {says[self.kind]}",
+            raise ValueError(
+                f"eval {self.eval} has no effect with kind `{self.kind}`: {says[self.kind]}"
             )
         return self
 
@@ -226,17 +221,15 @@ class Experiment(Strict):
     @classmethod
     def _known_method(cls, name: str) -> str:
         if name not in METHODS.names():
-            raise PydanticCustomError(
-                "said", f"{shown(name)}; {choices(name, METHODS.names(), 'nothing')}"
-            )
+            raise ValueError(choices(name, METHODS.names(), "nothing"))
         return name
 
     @model_validator(mode="after")
     def _choose_needs_like(self) -> Experiment:
         if self.choose and self.like is None:
-            raise PydanticCustomError("contradiction", "choose has an effect only beside `like`")
+            raise ValueError("choose has an effect only beside `like`")
         if self.best_of and self.like:
-            raise PydanticCustomError("contradiction", "either `like` or `best_of`")
+            raise ValueError("either `like` or `best_of`")
         return self
 
 
@@ -266,13 +259,10 @@ class Search(Strict):
 
     @model_validator(mode="after")
     def _it_looks(self) -> Search:
-        for name in ("steps", "teacher_steps"):
-            if getattr(self, name) < self.every:
-                raise PydanticCustomError(
-                    "contradiction",
-                    f"search.{name} {getattr(self, name)} < search.every {self.every}: no trial "
-                    "would be looked at",
-                )
+        for name, steps in (("steps", self.steps), ("teacher_steps", self.teacher_steps)):
+            if steps < self.every:
+                text = f"search.{name} {steps} < search.every {self.every}"
+                raise ValueError(f"{text}: no trial would be looked at")
         return self
 
 
@@ -405,10 +395,11 @@ class Curve(Shown):
         ways = sum(map(bool, (self.points, self.over, self.splits)))
         beside = bool(self.lines and self.against) if self.splits else not self.lines
         if ways != 1 or bool(self.over) != bool(self.of) or not beside:
-            text = "either `of` and `over`, or `points`, or `splits` with `lines` and `against`"
-            raise PydanticCustomError("contradiction", text)
+            raise ValueError(
+                "either `of` and `over`, or `points`, or `splits` with `lines` and `against`"
+            )
         if len(self.over) > 1:
-            raise PydanticCustomError("contradiction", "`over` takes one setting")
+            raise ValueError("`over` takes one setting")
         if self.costs and not self.splits:
-            raise PydanticCustomError("contradiction", "costs has an effect only beside `splits`")
+            raise ValueError("costs has an effect only beside `splits`")
         return self
