@@ -35,8 +35,8 @@ class Plan(Tables):
         )
         self.main_id, self.scratch_row = next(alone, (None, None))
         self.main = tables.get(self.main_id)
-        images = self.main is not None and config.family(self.main.data[0]) == "images"
-        self.sizes_step = self.image_step if images else "movielens"
+        family = config.family(self.main.data[0]) if self.main else None
+        self.sizes_step = self.image_step if family == "images" else "movielens"
 
     # Figures
 
@@ -50,8 +50,7 @@ class Plan(Tables):
     @property
     def places(self) -> list[tuple[str, str]]:
         """The data sets of the main table with their splits."""
-        columns = self.config.columns(self.main) if self.main else ()
-        return list(dict.fromkeys(column[:2] for column in columns))
+        return self.places_of(self.main) if self.main else []
 
     def cka_teacher(self, data: str, wildcards: Any) -> list[str]:
         """The teacher that an experiment's students are compared with: theirs, or the others'."""
@@ -67,7 +66,7 @@ class Plan(Tables):
         if (table := next(tables, None)) is None:
             return {}, []
         rows = {row: id for row, id in table.rows.items() if id in config.experiments}
-        return rows, list(dict.fromkeys(column[:2] for column in config.columns(table)))
+        return rows, self.places_of(table)
 
     def seen_teacher(self, data: str, split: str, experiment: str) -> tuple[str, list[str]]:
         """The teacher that an experiment's students of images are compared with, theirs or the

@@ -48,7 +48,7 @@ class Tables(Jobs):
         for section, keys in (("tables", ("rows",)), ("curves", ("points", "lines"))):
             found[section] = {}
             for id, shown in getattr(config, section).items():
-                places = dict.fromkeys(column[:2] for column in config.columns(shown))
+                places = self.places_of(shown)
                 change: dict[str, Any] = {
                     key: {row: self.best(places, made) for row, made in getattr(shown, key).items()}
                     for key in keys
@@ -67,6 +67,10 @@ class Tables(Jobs):
         best = {each and each.about.get("search", {}).get("best") for each in choices}
         (found, *more) = best or {None}
         return found if found in entry.best_of and not more else experiment
+
+    def places_of(self, shown: Table | Curve) -> list[tuple[str, str]]:
+        """The data sets of a table or curve with their splits."""
+        return list(dict.fromkeys(column[:2] for column in self.config.columns(shown)))
 
     def jobs(self, shown: Table | Curve) -> list[Job]:
         """The jobs behind a table or curve, what it is compared with among them."""
@@ -122,7 +126,7 @@ class Tables(Jobs):
     def histories(self, *tables: str) -> list[str]:
         """The histories of the students in some tables; a teacher's has one part alone."""
         found: dict[str, None] = {}
-        for shown in map(self.config.tables.__getitem__, tables):
+        for shown in (self.config.tables[id] for id in tables):
             jobs = [job for job in self.jobs(shown) if not self.config.is_teacher(job[-1])]
             found |= dict.fromkeys(self.evidence("history.csv", jobs, shown))
         return list(found)
