@@ -73,12 +73,10 @@ class Plan(Tables):
         first of their table's others, and its files for each seed.
         """
         ids = (experiment, *self.seen[0].values())
-        taught = next(id for id in ids if self.config.teachers_of(id))
-        files = []
-        for seed in range(self.config.seeds_of(data)):
-            own = self.image_files(data, split, taught, seed)
-            files += [str(own[name]) for name in ("teacher0", "probe0") if name in own]
-        return self.config.teachers_of(taught)[0], files
+        teacher = next(filter(None, map(self.config.teachers_of, ids)))[0]
+        seeds = map(self.seed_that_teaches, range(self.config.seeds_of(data)))
+        files = [file for seed in seeds for file in self.image_teacher(data, split, teacher, seed)]
+        return teacher, files
 
     def tried(self, data: str) -> list[str]:
         """The experiments that trials are made of; others take the best of theirs."""
