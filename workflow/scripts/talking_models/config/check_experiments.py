@@ -91,8 +91,8 @@ def _values(path: tuple, method: str, key: str, values: Iterable[Any]) -> Iterat
     settings = METHODS.get(method).Settings
     for place, value in enumerate(values):
         for loc, found, words in problems_of(settings, {key: value}):
-            unknown = key not in settings.model_fields
-            yield (path if unknown else (*path, place, *loc[1:])), found, words
+            where = (*path, place, *loc[1:]) if key in settings.model_fields else path
+            yield where, found, words
 
 
 def models(config: Config) -> Iterator[Problem]:
@@ -133,7 +133,7 @@ def jobs(config: Config) -> Iterator[Problem]:
             yield against(("models", id, "file"), file, text)
     for id, experiment in _written(config).items():
         path, teachers = ("experiments", id), config.teachers_of(id)
-        student = config.models[experiment.student]
+        student, form = config.models[experiment.student], config.form(experiment.student)
         given = student.training.model_dump() | experiment.training
         wrong = problems_of(type(student.training), given, *path, "training")
         yield from wrong
@@ -152,11 +152,11 @@ def jobs(config: Config) -> Iterator[Problem]:
             if not (entry.on or entry.file or config.model_kind(teacher).pretrained):
                 text = f"{teacher} is not trained anywhere: set its `on: all`, or its `file`"
                 yield against((*path, "teachers"), teacher, text)
-            pixels = [config.form(m).get("image_size") for m in (experiment.student, teacher)]
-            if None not in pixels and pixels[0] != pixels[1]:
+            own, other = (each.get("image_size") for each in (form, config.form(teacher)))
+            if None not in (own, other) and own != other:
                 text = (
-                    f"image_size {pixels[0]} of the student {experiment.student}, {pixels[1]} of "
-                    f"its teacher {teacher}: both are shown the same pixels"
+                    f"image_size {own} of the student {experiment.student}, {other} of its "
+                    f"teacher {teacher}: both are shown the same pixels"
                 )
                 yield against((*path, "teachers"), teacher, text)
         images = family == "images" and not strange
@@ -169,9 +169,7 @@ def jobs(config: Config) -> Iterator[Problem]:
                     "all who learn in a job start from the same"
                 )
                 yield against((*path, "peers"), peer, text)
-            elif config.method(id).together and config.form(peer) == config.form(
-                experiment.student
-            ):
+            elif config.method(id).together and config.form(peer) == form:
                 text = (
                     f"{peer} is what the student is and starts from the same weights: on the same "
                     "images both stay the same; take one of other `blocks`"
