@@ -40,13 +40,6 @@ from talking_models.strict import Precision, Strict, against, raise_all
 
 __all__ = ["Config", "ConfigError", "load", "read"]
 
-REFERENCES = {
-    "Task mean": "task-mean",
-    "User and item bias, all rows": "bias-all",
-    "User and item bias": "bias",
-}
-"""Row names of the reference lines of ratings, with the ids that they have in the evidence."""
-
 
 class Config(Strict):
     """Everything that a run depends on; made by `load` or `read`, which also check all ids."""

@@ -17,8 +17,20 @@ from talking_models.strict import Problem, against, unknown
 if TYPE_CHECKING:
     from talking_models.config import Config
 
-PARTS = ("all", "references", "slices", "task-mean", "bias-all", "bias")
-PAGES = ("claims", "compute", "significance", "sizes")
+REFERENCES = {
+    "Task mean": "task-mean",
+    "User and item bias, all rows": "bias-all",
+    "User and item bias": "bias",
+}
+"""Row names of the reference lines of ratings, with the ids that they have in the evidence."""
+PAGES = {
+    "significance": "What the differences between rows are worth",
+    "claims": "The paper's claims, with verdicts",
+    "sizes": "What students and teachers weigh and cost",
+    "compute": "Time and memory of every step",
+}
+"""Pages that are made from several tables, with what they show."""
+PARTS = ("all", "references", "slices", *REFERENCES.values())
 FOLDERS = ("benchmarks", "figures", "logs", "models", "pages", "provenance", "tables")
 RESERVED = {
     "data": (*FOLDERS, "tfds", "weights"),

@@ -7,17 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from talking_models.config import Config, ConfigError
+from talking_models.config.check import PAGES
 from talking_models.data.base import ALL
 from talking_models.plan.tables import Job, Tables
 from talking_models.report.figures import FIGURES
 from talking_models.report.figures.base import Need
-
-SHOWS = {
-    "significance": "What the differences between rows are worth",
-    "claims": "The paper's claims, with verdicts",
-    "sizes": "What students and teachers weigh and cost",
-    "compute": "Time and memory of every step",
-}
 
 
 class Plan(Tables):
@@ -175,7 +169,7 @@ class Plan(Tables):
 
     def shows(self, page: str) -> str:
         """What a page shows."""
-        return SHOWS.get(page) or self.config.shown[page].title
+        return PAGES.get(page) or self.config.shown[page].title
 
     @property
     def measured(self) -> list[str]:

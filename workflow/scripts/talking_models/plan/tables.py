@@ -4,7 +4,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from talking_models.config import REFERENCES, Config
+from talking_models.config import Config
+from talking_models.config.check import REFERENCES
 from talking_models.config.sections import Curve, Table
 from talking_models.plan.jobs import Jobs
 
