@@ -38,7 +38,8 @@ def experiments(config: Config) -> Iterator[Problem]:
         message = "no experiment of the same method without `like`"
         yield from unknown((*path, "like"), experiment.like, same, message)
         for place, other in enumerate(experiment.best_of):
-            yield from unknown((*path, "best_of", place), other, {*same} - {id}, message)
+            others = [each for each in same if each != id]
+            yield from unknown((*path, "best_of", place), other, others, message)
         yield from unknown((*path, "student"), experiment.student, config.models, "no such model")
         if not method.has_teacher and "teachers" in experiment.model_fields_set:
             text = f"the method {experiment.method} has no teacher: leave this key out"
