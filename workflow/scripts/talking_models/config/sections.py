@@ -42,23 +42,25 @@ def shown_alone(given: Mapping[str, Any]) -> dict[str, Any]:
     """A configuration whose tables and curves show no data set that is null; one that would show
     nothing is off, and with it the claims that are judged on another's rows instead of on its own.
     """
-    found, sections = dict(given), {"tables": {}, "curves": {}}
-    data = given.get("data")
-    off = {id for id, entry in data.items() if entry is None} if isinstance(data, Mapping) else ()
-    for section in sections.keys() & given.keys():
-        if not isinstance(given[section], Mapping):
-            continue
-        for id, entry in given[section].items():
-            shows = entry.get("data") if isinstance(entry, Mapping) else None
-            if off and isinstance(shows, list):
-                left = [each for each in shows if not (isinstance(each, str) and each in off)]
-                entry = {**entry, "data": left} if left or not shows else None
-            sections[section][id] = entry
-        found[section] = sections[section]
-    for id, entry in sections["tables"].items():
+    data = given["data"] if isinstance(given.get("data"), Mapping) else {}
+    off = [id for id, entry in data.items() if entry is None and isinstance(id, str)]
+
+    def without(entry: Any) -> Any:
+        shows = entry.get("data") if isinstance(entry, Mapping) else None
+        if not isinstance(shows, list):
+            return entry  # the field's own type says what is wrong
+        left = [each for each in shows if each not in off]
+        return {**entry, "data": left} if left or not shows else None
+
+    found = dict(given)
+    for section in ("tables", "curves"):
+        if isinstance(given.get(section), Mapping):
+            found[section] = {id: without(entry) for id, entry in given[section].items()}
+    tables = found.get("tables")
+    for id, entry in tables.items() if isinstance(tables, Mapping) else ():
         of = entry.get("claims_of") if isinstance(entry, Mapping) else None
-        if isinstance(of, str) and of in sections["tables"] and sections["tables"][of] is None:
-            sections["tables"][id] = {**entry, "claims_of": None}
+        if isinstance(of, str) and tables.get(of, entry) is None:
+            tables[id] = {**entry, "claims_of": None}
     return found
 
 

@@ -110,13 +110,12 @@ class Plan(Tables):
     def figure_files(self) -> list[str]:
         """The files of those that a run without a target draws."""
         curves = self.config.curves
-        wanted = [
-            id
+        return [
+            self.path("figures", f"{id}.{form}")
             for id, (name, _) in self.figures.items()
-            if getattr(curves.get(id), "in_all", True) and FIGURES.get(name).in_all
+            if FIGURES.get(name).in_all and (id not in curves or curves[id].in_all)
+            for form in ("png", "svg")
         ]
-        names = [f"{id}.{form}" for id in wanted for form in ("png", "svg")]
-        return [self.path("figures", name) for name in names]
 
     def figure(self, id: str) -> dict[str, Any]:
         """What the job and the report are told of a figure."""
