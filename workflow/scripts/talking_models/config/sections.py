@@ -77,7 +77,10 @@ def of_kind(components: Registry, given: Any) -> Any:
     return raise_all([(("kind",), kind, f"{found}; {choices(kind, known, 'nothing')}")])
 
 
-Ids = Annotated[tuple[Identifier, ...], AfterValidator(unique)]
+Name = TypeVar("Name")
+Names = Annotated[tuple[Name, ...], Field(strict=False), AfterValidator(unique)]  # YAML's are lists
+Ids = Names[Identifier]
+Values = Annotated[list[Any], Field(min_length=1)]
 Section = TypeVar("Section")
 Entries = Annotated[dict[Identifier, Section], BeforeValidator(present)]
 OfDataKind, OfModelKind = (BeforeValidator(partial(of_kind, each)) for each in REGISTRIES.values())
@@ -176,12 +179,10 @@ class Experiment(Strict):
     student: Identifier = Field("student", description="The model that is trained.")
     teachers: Ids = Field(
         ("teacher",),
-        strict=False,
         description="The models that teach; without effect for a method without a teacher.",
     )
     peers: Ids = Field(
         (),
-        strict=False,
         description="Models that learn beside the student, in its job and from its rows; of "
         "methods that have such.",
     )
@@ -207,11 +208,10 @@ class Experiment(Strict):
     )
     best_of: Ids = Field(
         (),
-        strict=False,
         description="Instead of a search: the settings of whichever of these experiments, of the "
         "same method, validation finds best.",
     )
-    choose: dict[str, Annotated[list[Any], Field(min_length=1)]] = Field(
+    choose: dict[str, Values] = Field(
         {},
         description="With `like`: settings with a few values each, of which validation chooses.",
     )
@@ -298,11 +298,7 @@ class Shown(Strict):
     """What tables and curves have in common."""
 
     title: str = Field(min_length=1, description="What it shows.")
-    data: Ids = Field(
-        strict=False,
-        min_length=1,
-        description="The data sets; each of their tasks is a column.",
-    )
+    data: Ids = Field(min_length=1, description="The data sets; each of their tasks is a column.")
     split: Identifier | None = Field(
         None, description="The split; null: the one that each data set names."
     )
@@ -362,8 +358,8 @@ class Table(Shown):
         min_length=1,
         description="Row names, as published, with their experiment ids, or a teacher's.",
     )
-    bold: Annotated[tuple[str, ...], AfterValidator(unique)] = Field(
-        (), strict=False, description="The rows among which the best mean is printed in bold."
+    bold: Names[str] = Field(
+        (), description="The rows among which the best mean is printed in bold."
     )
 
 
@@ -373,7 +369,7 @@ class Curve(Shown):
     of: Identifier | None = Field(
         None, description="With `over`: the experiment whose setting takes the values."
     )
-    over: dict[str, Annotated[list[Any], Field(min_length=1)]] = Field(
+    over: dict[str, Values] = Field(
         {},
         description="One setting of the method with its values: an experiment is made for each.",
     )
