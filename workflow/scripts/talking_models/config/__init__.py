@@ -270,6 +270,10 @@ class Config(Strict):
         first = {key: values[0] for key, values in choose.items()}
         return {"training": found.training, "settings": first | found.settings}
 
+    def lineage(self, id: str) -> list[str]:
+        """The experiment that one is like, if there is one, and itself."""
+        return [*filter(None, [self.experiment(id).like]), id]
+
     def starts_from(self, id: str) -> list[str]:
         """The experiments whose tuned settings one takes: those it is like, and its own."""
         found = self.experiment(id)
@@ -319,7 +323,7 @@ class Config(Strict):
         if len(others := (*config["teachers"], *peers)) > 1:
             given = self.experiment(id).weights
             config["weights"] = {other: given.get(other, 1.0) for other in others}
-        for other in dict.fromkeys([*self.starts_from(id), id]):
+        for other in self.lineage(id):
             config = changed(config, (choices or {}).get(other, {}), self.own(other))
         return config
 

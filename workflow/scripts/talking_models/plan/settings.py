@@ -104,8 +104,7 @@ class Settings:
 
     def own(self, experiment: str) -> list[dict[str, Any]]:
         """What the experiment that one is like, and itself, say: it wins over any search."""
-        names = dict.fromkeys([*self.config.starts_from(experiment), experiment])
-        return [self.config.own(name) for name in names]
+        return [self.config.own(id) for id in self.config.lineage(experiment)]
 
     def _choice(
         self, data: str, split: str, experiment: str, *, quiet: bool = False
