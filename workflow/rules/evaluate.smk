@@ -55,7 +55,7 @@ rule evaluate_images:
     """Predict the eval examples of a set of images with one student."""
     input:
         models=f"{JOB}/seed{{seed}}/models.safetensors",
-        teacher=or_stop(lambda wildcards: PLAN.first_teacher(wildcards)[1]),
+        teacher=lambda wildcards: PLAN.first_teacher(wildcards)[1],
         examples=f"{SLICES}/eval.yaml",
     output:
         **{name: f"{JOB}/seed{{seed}}/{file}" for name, file in EVIDENCE.items()},

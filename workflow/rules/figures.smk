@@ -61,11 +61,9 @@ rule measure_cka_images:
             f"{JOB}/seed{seed}/models.safetensors".format(**wildcards, task=ALL)
             for seed in range(CONFIG.seeds_of(wildcards.data))
         ],
-        teachers=or_stop(
-            lambda wildcards: PLAN.seen_teacher(
-                wildcards.data, wildcards.split, wildcards.experiment
-            )[1]
-        ),
+        teachers=lambda wildcards: PLAN.seen_teacher(
+            wildcards.data, wildcards.split, wildcards.experiment
+        )[1],
         examples=f"{RESULTS}/{{data}}/{{split}}/{ALL}/slices/eval.yaml",
     output:
         csv=f"{RESULTS}/{{data}}/{{split}}/cka/{{experiment}}.csv",

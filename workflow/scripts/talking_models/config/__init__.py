@@ -12,7 +12,6 @@ from pathlib import Path, PurePosixPath
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, SerializeAsAny, ValidationError, field_validator, model_validator
-from pydantic_core import PydanticCustomError
 
 from talking_models import registry
 from talking_models.changes import changed
@@ -40,13 +39,6 @@ from talking_models.models.kind import ModelKind, ModelSettings
 from talking_models.strict import Precision, Strict, against, raise_all
 
 __all__ = ["Config", "ConfigError", "load", "read"]
-
-REFERENCES = {
-    "Task mean": "task-mean",
-    "User and item bias, all rows": "bias-all",
-    "User and item bias": "bias",
-}
-"""Row names of the reference lines of ratings, with the ids that they have in the evidence."""
 
 
 class Config(Strict):
@@ -123,7 +115,7 @@ class Config(Strict):
         path = Path(folder)
         file = next((each for each in (path, *path.parents) if each.is_file()), None)
         if file is not None:
-            raise PydanticCustomError("contradiction", f"{file} is a file, and no folder")
+            raise ValueError(f"{file} is a file, and no folder")
         return str(PurePosixPath(folder))  # `./out/` is `out`
 
     @model_validator(mode="after")
@@ -209,16 +201,25 @@ class Config(Strict):
         """The metric of a table or curve."""
         return shown.metric or {"ratings": "rmse", "images": "accuracy"}[self.family(shown.data[0])]
 
+    @property
+    def shown(self) -> dict[str, Table | Curve]:
+        """Tables and curves by their ids, of which none is of both."""
+        return {**self.tables, **self.curves}
+
     def metrics_of(self, data: str) -> list[str]:
         """All metrics that a data set is evaluated by."""
-        shown = [*self.tables.values(), *self.curves.values()]
-        return list(dict.fromkeys(self.metric_of(each) for each in shown if data in each.data))
+        found = [self.metric_of(each) for each in self.shown.values() if data in each.data]
+        return list(dict.fromkeys(found))
 
     # Models, methods, experiments
 
     def model_kind(self, model: str) -> type[ModelKind]:
         """The kind of a model."""
         return MODELS.get(self.models[model].kind)
+
+    def whole_of(self, model: str) -> str:
+        """The model whose pre-trained weights one starts from: another, or itself."""
+        return getattr(self.models[model], "of", None) or model
 
     @property
     def trained(self) -> list[str]:
@@ -234,6 +235,10 @@ class Config(Strict):
         if self.is_teacher(id):
             return Experiment(method="scratch", student=id)
         return self.experiments[id]
+
+    def family_of(self, id: str) -> str:
+        """Whether an experiment or teacher trains on `ratings` or `images`."""
+        return self.model_kind(self.experiment(id).student).family
 
     def method(self, id: str) -> type[Method]:
         """The method of an experiment or teacher."""
@@ -269,6 +274,10 @@ class Config(Strict):
         first = {key: values[0] for key, values in choose.items()}
         return {"training": found.training, "settings": first | found.settings}
 
+    def lineage(self, id: str) -> list[str]:
+        """The experiment that one is like, if there is one, and itself."""
+        return [*filter(None, [self.experiment(id).like]), id]
+
     def starts_from(self, id: str) -> list[str]:
         """The experiments whose tuned settings one takes: those it is like, and its own."""
         found = self.experiment(id)
@@ -284,8 +293,7 @@ class Config(Strict):
         wanted = [
             id
             for id, found in self.experiments.items()
-            if self.model_kind(found.student).family == "ratings"
-            and (not found.like or found.choose)
+            if self.family_of(id) == "ratings" and (not found.like or found.choose)
         ]
         teachers = dict.fromkeys(teacher for id in wanted for teacher in self.teachers_of(id))
         return [*filter(self.is_teacher, teachers), *wanted]
@@ -319,7 +327,7 @@ class Config(Strict):
         if len(others := (*config["teachers"], *peers)) > 1:
             given = self.experiment(id).weights
             config["weights"] = {other: given.get(other, 1.0) for other in others}
-        for other in dict.fromkeys([*self.starts_from(id), id]):
+        for other in self.lineage(id):
             config = changed(config, (choices or {}).get(other, {}), self.own(other))
         return config
 
@@ -327,8 +335,8 @@ class Config(Strict):
         """What a model is, without where and how it is trained."""
         entry = self.models[model]
         own = entry.model_dump(mode="json", exclude={"on", "training", "file", "origin"})
-        other = getattr(entry, "of", None)
-        whole = self.form(other) if other else {}
+        other = self.whole_of(model)
+        whole = self.form(other) if other != model else {}
         return own | {key: whole[key] for key in whole.keys() - entry.model_fields_set}
 
 

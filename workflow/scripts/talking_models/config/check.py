@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from talking_models.config.check_experiments import experiments, jobs, models
+from talking_models.config.sections import Curve, Table
 from talking_models.data import DATA
 from talking_models.data.base import ALL, CATEGORY
 from talking_models.data.names import clean_category, title_tokens
@@ -15,10 +16,21 @@ from talking_models.strict import Problem, against, unknown
 
 if TYPE_CHECKING:
     from talking_models.config import Config
-    from talking_models.config.sections import Curve, Table
 
-PARTS = ("all", "references", "slices", "task-mean", "bias-all", "bias")
-PAGES = ("claims", "compute", "significance", "sizes")
+REFERENCES = {
+    "Task mean": "task-mean",
+    "User and item bias, all rows": "bias-all",
+    "User and item bias": "bias",
+}
+"""Row names of the reference lines of ratings, with the ids that they have in the evidence."""
+PAGES = {
+    "significance": "What the differences between rows are worth",
+    "claims": "The paper's claims, with verdicts",
+    "sizes": "What students and teachers weigh and cost",
+    "compute": "Time and memory of every step",
+}
+"""Pages that are made from several tables, with what they show."""
+PARTS = ("all", "references", "slices", *REFERENCES.values())
 FOLDERS = ("benchmarks", "figures", "logs", "models", "pages", "provenance", "tables")
 RESERVED = {
     "data": (*FOLDERS, "tfds", "weights"),
@@ -82,12 +94,11 @@ def _data(config: Config) -> Iterator[Problem]:
     for id, entry in config.data.items():
         path, tasks, kind = ("data", id, "tasks"), entry.tasks, DATA.get(entry.kind)
         yield from unknown(("data", id, "split"), entry.split, config.protocols, "no such split")
-        yield from unknown(
-            ("data", id, "tuned_as"), entry.tuned_as, config.data, "no such data set"
-        )
-        if entry.tuned_as in config.data and config.family(entry.tuned_as) != kind.family:
-            text = f"settings of {config.family(entry.tuned_as)} are none of {kind.family}"
-            yield against(("data", id, "tuned_as"), entry.tuned_as, text)
+        where, other = ("data", id, "tuned_as"), entry.tuned_as
+        yield from unknown(where, other, config.data, "no such data set")
+        if other in config.data and config.family(other) != kind.family:
+            text = f"settings of {config.family(other)} are none of {kind.family}"
+            yield against(where, other, text)
         text = None
         if tasks.names and tasks.densest:
             text = f"names {list(tasks.names)} and densest {tasks.densest}: one of them says it"
@@ -114,37 +125,39 @@ def _data(config: Config) -> Iterator[Problem]:
 
 
 def _shown(config: Config) -> Iterator[Problem]:
-    rows = config.trained
-    for section in ("tables", "curves"):
-        for id, shown in getattr(config, section).items():
-            path = (section, id)
-            for place, data in enumerate(shown.data):
-                yield from unknown((*path, "data", place), data, config.data, "no such data set")
-            for row, experiment in shown.named.items():
-                where = (*path, "rows" if section == "tables" else "points", row)
-                yield from unknown(where, experiment, rows, "no such experiment")
-            yield from unknown((*path, "against"), shown.against, rows, "no such experiment")
-            yield from unknown((*path, "metric"), shown.metric, METRICS.names(), "no such metric")
-            for value, split in getattr(shown, "splits", {}).items():
-                known = dict.fromkeys([*config.splits, *config.protocols])
-                yield from unknown((*path, "splits", value), split, known, "no such split")
-                twice = [v for v, s in shown.splits.items() if s == split]
-                if value != twice[0]:
-                    yield against((*path, "splits", value), split, f"{twice[0]} shows it already")
-            of = getattr(shown, "claims_of", None)
+    trained, splits = config.trained, dict.fromkeys([*config.splits, *config.protocols])
+    for id, shown in config.shown.items():
+        table = isinstance(shown, Table)
+        path = ("tables" if table else "curves", id)
+        for place, data in enumerate(shown.data):
+            yield from unknown((*path, "data", place), data, config.data, "no such data set")
+        for row, experiment in shown.named.items():
+            where = (*path, "rows" if table else "points", row)
+            yield from unknown(where, experiment, trained, "no such experiment")
+        yield from unknown((*path, "against"), shown.against, trained, "no such experiment")
+        yield from unknown((*path, "metric"), shown.metric, METRICS.names(), "no such metric")
+        if table:
+            of = shown.claims_of
             yield from unknown((*path, "claims_of"), of, config.tables, "no such table")
             if of == id:
                 text = "no effect: claims of its own are judged on its own rows"
                 yield against((*path, "claims_of"), of, text)
-            of = getattr(shown, "of", None)
-            yield from unknown((*path, "of"), of, config.experiments, "no such experiment")
-            for place, row in enumerate(getattr(shown, "bold", ())):
-                yield from unknown((*path, "bold", place), row, shown.named, "not a row of it")
-            if set(shown.data) <= set(config.data):
-                yield from _fits(config, path, shown)
+            for place, row in enumerate(shown.bold):
+                yield from unknown((*path, "bold", place), row, shown.rows, "not a row of it")
+        else:
+            for value, split in shown.splits.items():
+                yield from unknown((*path, "splits", value), split, splits, "no such split")
+                first = next(v for v, s in shown.splits.items() if s == split)
+                if value != first:
+                    yield against((*path, "splits", value), split, f"{first} shows it already")
+            yield from unknown((*path, "of"), shown.of, config.experiments, "no such experiment")
+        if set(shown.data) <= set(config.data):
+            yield from _fits(config, path, shown, splits)
 
 
-def _fits(config: Config, path: tuple, shown: Table | Curve) -> Iterator[Problem]:
+def _fits(
+    config: Config, path: tuple, shown: Table | Curve, splits: Iterable[str]
+) -> Iterator[Problem]:
     """Whether the data sets, the metric and the students of a table belong together."""
     families = {config.family(data) for data in shown.data}
     if len(families) > 1:
@@ -154,12 +167,11 @@ def _fits(config: Config, path: tuple, shown: Table | Curve) -> Iterator[Problem
     if shown.seeds and family == "ratings":
         text = "the seeds of ratings train together: set seeds of the data set"
         yield against((*path, "seeds"), shown.seeds, text)
-    if getattr(shown, "costs", False) and family != "ratings":
+    if isinstance(shown, Curve) and shown.costs and family != "ratings":
         yield against((*path, "costs"), shown.costs, "costs are counted of ratings alone")
     for data in shown.data:
         split = shown.split or config.default_split(data)
-        known = [*config.splits, *config.protocols]
-        yield from unknown((*path, "split"), split, dict.fromkeys(known), "no such split")
+        yield from unknown((*path, "split"), split, splits, "no such split")
         first = config.protocols.get(config.parts(split)[0], {})
         if first and (first["kind"] == "given") != (family == "images"):
             text = f"data set {data} of {family} cannot be cut by {split}"
@@ -169,7 +181,6 @@ def _fits(config: Config, path: tuple, shown: Table | Curve) -> Iterator[Problem
     for row, id in shown.named.items():
         if id not in config.experiments and not config.is_teacher(id):
             continue
-        student = config.experiment(id).student
-        if config.model_kind(student).family != family:
-            text = f"{id} trains {student}, which is not for {family}"
+        if config.family_of(id) != family:
+            text = f"{id} trains {config.experiment(id).student}, which is not for {family}"
             yield against((*path, "rows", row), id, text)

@@ -38,7 +38,8 @@ def experiments(config: Config) -> Iterator[Problem]:
         message = "no experiment of the same method without `like`"
         yield from unknown((*path, "like"), experiment.like, same, message)
         for place, other in enumerate(experiment.best_of):
-            yield from unknown((*path, "best_of", place), other, {*same} - {id}, message)
+            others = [each for each in same if each != id]
+            yield from unknown((*path, "best_of", place), other, others, message)
         yield from unknown((*path, "student"), experiment.student, config.models, "no such model")
         if not method.has_teacher and "teachers" in experiment.model_fields_set:
             text = f"the method {experiment.method} has no teacher: leave this key out"
@@ -47,8 +48,7 @@ def experiments(config: Config) -> Iterator[Problem]:
             for place, model in enumerate(getattr(experiment, key)):
                 yield from unknown((*path, key, place), model, config.models, "no such model")
         yield from _company(path, experiment, method)
-        student = config.models.get(experiment.student)
-        images = student is not None and config.model_kind(experiment.student).family == "images"
+        images = experiment.student in config.models and config.family_of(id) == "images"
         if images and experiment.teacher_seed not in (None, config.teacher_seed):
             text = "of images the top level's teacher_seed is taken"
             yield against((*path, "teacher_seed"), experiment.teacher_seed, text)
@@ -92,8 +92,8 @@ def _values(path: tuple, method: str, key: str, values: Iterable[Any]) -> Iterat
     settings = METHODS.get(method).Settings
     for place, value in enumerate(values):
         for loc, found, words in problems_of(settings, {key: value}):
-            unknown = key not in settings.model_fields
-            yield (path if unknown else (*path, place, *loc[1:])), found, words
+            where = (*path, place, *loc[1:]) if key in settings.model_fields else path
+            yield where, found, words
 
 
 def models(config: Config) -> Iterator[Problem]:
@@ -134,7 +134,7 @@ def jobs(config: Config) -> Iterator[Problem]:
             yield against(("models", id, "file"), file, text)
     for id, experiment in _written(config).items():
         path, teachers = ("experiments", id), config.teachers_of(id)
-        student = config.models[experiment.student]
+        student, form = config.models[experiment.student], config.form(experiment.student)
         given = student.training.model_dump() | experiment.training
         wrong = problems_of(type(student.training), given, *path, "training")
         yield from wrong
@@ -142,12 +142,10 @@ def jobs(config: Config) -> Iterator[Problem]:
         if experiment.training.keys() & {"optimiser", "momentum"}:
             yield from _momentum((*path, "training"), student, given)
         company = (experiment.student, *teachers, *config.peers_of(id))
-        families = {config.model_kind(model).family for model in company}
-        if len(families) > 1:
-            own = config.model_kind(experiment.student).family
-            key = "peers"
-            if any(config.model_kind(teacher).family != own for teacher in teachers):
-                key = "teachers"
+        family = config.family_of(id)
+        strange = [model for model in company if config.model_kind(model).family != family]
+        if strange:
+            key = "teachers" if strange[0] in teachers else "peers"
             text = f"student and {key} are for different families of data"
             yield against((*path, key), list(getattr(experiment, key)), text)
         for teacher in teachers:
@@ -155,15 +153,16 @@ def jobs(config: Config) -> Iterator[Problem]:
             if not (entry.on or entry.file or config.model_kind(teacher).pretrained):
                 text = f"{teacher} is not trained anywhere: set its `on: all`, or its `file`"
                 yield against((*path, "teachers"), teacher, text)
-            pixels = [config.form(m).get("image_size") for m in (experiment.student, teacher)]
-            if None not in pixels and pixels[0] != pixels[1]:
+            own, other = (each.get("image_size") for each in (form, config.form(teacher)))
+            if None not in (own, other) and own != other:
                 text = (
-                    f"image_size {pixels[0]} of the student {experiment.student}, {pixels[1]} of "
-                    f"its teacher {teacher}: both are shown the same pixels"
+                    f"image_size {own} of the student {experiment.student}, {other} of its "
+                    f"teacher {teacher}: both are shown the same pixels"
                 )
                 yield against((*path, "teachers"), teacher, text)
-        whole = {m: getattr(config.models[m], "of", None) or m for m in company}
-        for peer in config.peers_of(id) if families == {"images"} else ():
+        images = family == "images" and not strange
+        whole = {model: config.whole_of(model) for model in company}
+        for peer in config.peers_of(id) if images else ():
             if whole[peer] != whole[experiment.student]:
                 text = (
                     f"{peer} starts from the weights of {whole[peer]}, the student "
@@ -171,9 +170,7 @@ def jobs(config: Config) -> Iterator[Problem]:
                     "all who learn in a job start from the same"
                 )
                 yield against((*path, "peers"), peer, text)
-            elif config.method(id).together and config.form(peer) == config.form(
-                experiment.student
-            ):
+            elif config.method(id).together and config.form(peer) == form:
                 text = (
                     f"{peer} is what the student is and starts from the same weights: on the same "
                     "images both stay the same; take one of other `blocks`"
@@ -181,7 +178,7 @@ def jobs(config: Config) -> Iterator[Problem]:
                 yield against((*path, "peers"), peer, text)
         size = given.get("batch_size", 0)
         micro = given.get("micro_batch_size") or max(1, size // devices)
-        if families == {"images"} and not wrong and size % (micro * devices):
+        if images and not wrong and size % (micro * devices):
             text = (
                 f"batch_size {size} in micro-batches of {micro} cannot be divided among "
                 f"device.devices {devices}"
@@ -197,7 +194,7 @@ def _idle(config: Config, id: str, path: tuple) -> Iterator[Problem]:
     before = config.experiments[experiment.like].settings if experiment.like else {}
     default = {key: field.default for key, field in settings.model_fields.items()}
     others = len(config.teachers_of(id)) + len(config.peers_of(id))
-    family = config.model_kind(experiment.student).family
+    family = config.family_of(id)
 
     def found(where: tuple, key: str, value: Any) -> Iterator[Problem]:
         whole = {**default, **before, **experiment.settings, key: value}
@@ -226,5 +223,4 @@ def of_job(
     for part, model in {"training": type(student.training), "settings": method}.items():
         for path, _, words in problems_of(model, job[part], part):
             raise ConfigError(f"{id}, {how}: {dotted(path)}: {words}")
-    family = config.model_kind(config.experiment(id).student).family
-    return method(**job["settings"]).contradiction(job["training"], family)
+    return method(**job["settings"]).contradiction(job["training"], config.family_of(id))

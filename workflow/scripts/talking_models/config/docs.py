@@ -107,16 +107,15 @@ def _keys(prefix: str, node: Schema, root: Schema) -> Iterator[tuple[str, dict[s
         below = f"{path}.{PLACEHOLDERS.get(key, '<id>')}"
         patterns = inner.get("patternProperties", {"": inner.get("additionalProperties")})
         entries = resolve(next(iter(patterns.values())), root)
+        required = {"required": key in node.get("required", [])}
         if inner.get("properties"):
             yield from _keys(f"{path}.", inner, root)
         elif entries.get("properties"):
             yield from _keys(f"{below}.", entries, root)
+        elif entries:
+            yield below, {**entries, "description": value["description"], **required}
         else:
-            own = (
-                {**entries, "description": value["description"]} if entries else {**inner, **value}
-            )
-            required = key in node.get("required", [])
-            yield below if entries else path, {**own, "required": required}
+            yield path, {**inner, **value, **required}
 
 
 def _row(path: str, node: Mapping[str, Any], root: Mapping[str, Any]) -> tuple[str, ...]:

@@ -19,11 +19,11 @@ def merge(base: Any, update: Mapping[str, Any]) -> Any:
     return merged
 
 
-def said(raw: Any, *path: Any) -> Any:
-    """What stands at a key path; None if nothing does."""
+def said(raw: Any, *path: str) -> Mapping[str, Any]:
+    """The mapping that stands at a key path; an empty one if none does."""
     for key in path:
-        raw = raw.get(key) if isinstance(raw, Mapping) and isinstance(key, str) else None
-    return raw
+        raw = raw.get(key) if isinstance(raw, Mapping) else None
+    return raw if isinstance(raw, Mapping) else {}
 
 
 class Once(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):

@@ -10,7 +10,6 @@ from functools import partial
 from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import AfterValidator, BeforeValidator, Field, field_validator, model_validator
-from pydantic_core import PydanticCustomError
 
 from talking_models.data import DATA
 from talking_models.methods import METHODS
@@ -43,23 +42,25 @@ def shown_alone(given: Mapping[str, Any]) -> dict[str, Any]:
     """A configuration whose tables and curves show no data set that is null; one that would show
     nothing is off, and with it the claims that are judged on another's rows instead of on its own.
     """
-    found, sections = dict(given), {"tables": {}, "curves": {}}
-    data = given.get("data")
-    off = {id for id, entry in data.items() if entry is None} if isinstance(data, Mapping) else ()
-    for section in sections.keys() & given.keys():
-        if not isinstance(given[section], Mapping):
-            continue
-        for id, entry in given[section].items():
-            shows = entry.get("data") if isinstance(entry, Mapping) else None
-            if off and isinstance(shows, list):
-                left = [each for each in shows if not (isinstance(each, str) and each in off)]
-                entry = {**entry, "data": left} if left or not shows else None
-            sections[section][id] = entry
-        found[section] = sections[section]
-    for id, entry in sections["tables"].items():
+    data = given["data"] if isinstance(given.get("data"), Mapping) else {}
+    off = [id for id, entry in data.items() if entry is None and isinstance(id, str)]
+
+    def without(entry: Any) -> Any:
+        shows = entry.get("data") if isinstance(entry, Mapping) else None
+        if not isinstance(shows, list):
+            return entry  # the field's own type says what is wrong
+        left = [each for each in shows if each not in off]
+        return {**entry, "data": left} if left or not shows else None
+
+    found = dict(given)
+    for section in ("tables", "curves"):
+        if isinstance(given.get(section), Mapping):
+            found[section] = {id: without(entry) for id, entry in given[section].items()}
+    tables = found.get("tables")
+    for id, entry in tables.items() if isinstance(tables, Mapping) else ():
         of = entry.get("claims_of") if isinstance(entry, Mapping) else None
-        if isinstance(of, str) and of in sections["tables"] and sections["tables"][of] is None:
-            sections["tables"][id] = {**entry, "claims_of": None}
+        if isinstance(of, str) and tables.get(of, entry) is None:
+            tables[id] = {**entry, "claims_of": None}
     return found
 
 
@@ -67,9 +68,8 @@ def of_kind(components: Registry, given: Any) -> Any:
     """An entry as the settings of its kind."""
     if not isinstance(given, Mapping):
         return given  # the field's own type says what is wrong
-    given = {
-        "on" if key is True else key: value for key, value in given.items()
-    }  # so YAML reads it
+    # YAML reads `on` so.
+    given = {"on" if key is True else key: value for key, value in given.items()}
     kind, known = given.get("kind", ""), components.names()
     if kind in known:
         return components.get(kind).Settings.model_validate(given)
@@ -77,7 +77,10 @@ def of_kind(components: Registry, given: Any) -> Any:
     return raise_all([(("kind",), kind, f"{found}; {choices(kind, known, 'nothing')}")])
 
 
-Ids = Annotated[tuple[Identifier, ...], AfterValidator(unique)]
+Name = TypeVar("Name")
+Names = Annotated[tuple[Name, ...], Field(strict=False), AfterValidator(unique)]  # YAML's are lists
+Ids = Names[Identifier]
+Values = Annotated[list[Any], Field(min_length=1)]
 Section = TypeVar("Section")
 Entries = Annotated[dict[Identifier, Section], BeforeValidator(present)]
 OfDataKind, OfModelKind = (BeforeValidator(partial(of_kind, each)) for each in REGISTRIES.values())
@@ -137,22 +140,19 @@ class Split(Strict):
     @model_validator(mode="after")
     def _windows_roll(self) -> Split:
         if (self.windows is None) == (self.kind == "rolling"):
-            raise PydanticCustomError(
-                "contradiction",
+            raise ValueError(
                 f"kind {self.kind} and windows {self.windows}: kind `rolling` needs windows, and "
-                "no other kind has them",
+                "no other kind has them"
             )
         if self.draws and (self.share == 1 or self.windows or self.kind == "given"):
-            raise PydanticCustomError(
-                "contradiction",
+            raise ValueError(
                 f"draws {self.draws} beside kind {self.kind} and share {self.share}: draws are of "
-                "a share below 1 of ratings, in one window",
+                "a share below 1 of ratings, in one window"
             )
         says = {"given": "the source says it", "rolling": "windows say it"}
         if self.kind in says and "eval" in self.model_fields_set:
-            raise PydanticCustomError(
-                "contradiction",
-                f"eval {self.eval} has no effect with kind `{self.kind}`: {says[self.kind]}",
+            raise ValueError(
+                f"eval {self.eval} has no effect with kind `{self.kind}`: {says[self.kind]}"
             )
         return self
 
@@ -179,12 +179,10 @@ class Experiment(Strict):
     student: Identifier = Field("student", description="The model that is trained.")
     teachers: Ids = Field(
         ("teacher",),
-        strict=False,
         description="The models that teach; without effect for a method without a teacher.",
     )
     peers: Ids = Field(
         (),
-        strict=False,
         description="Models that learn beside the student, in its job and from its rows; of "
         "methods that have such.",
     )
@@ -210,11 +208,10 @@ class Experiment(Strict):
     )
     best_of: Ids = Field(
         (),
-        strict=False,
         description="Instead of a search: the settings of whichever of these experiments, of the "
         "same method, validation finds best.",
     )
-    choose: dict[str, Annotated[list[Any], Field(min_length=1)]] = Field(
+    choose: dict[str, Values] = Field(
         {},
         description="With `like`: settings with a few values each, of which validation chooses.",
     )
@@ -226,17 +223,15 @@ class Experiment(Strict):
     @classmethod
     def _known_method(cls, name: str) -> str:
         if name not in METHODS.names():
-            raise PydanticCustomError(
-                "said", f"{shown(name)}; {choices(name, METHODS.names(), 'nothing')}"
-            )
+            raise ValueError(choices(name, METHODS.names(), "nothing"))
         return name
 
     @model_validator(mode="after")
     def _choose_needs_like(self) -> Experiment:
         if self.choose and self.like is None:
-            raise PydanticCustomError("contradiction", "choose has an effect only beside `like`")
+            raise ValueError("choose has an effect only beside `like`")
         if self.best_of and self.like:
-            raise PydanticCustomError("contradiction", "either `like` or `best_of`")
+            raise ValueError("either `like` or `best_of`")
         return self
 
 
@@ -266,13 +261,10 @@ class Search(Strict):
 
     @model_validator(mode="after")
     def _it_looks(self) -> Search:
-        for name in ("steps", "teacher_steps"):
-            if getattr(self, name) < self.every:
-                raise PydanticCustomError(
-                    "contradiction",
-                    f"search.{name} {getattr(self, name)} < search.every {self.every}: no trial "
-                    "would be looked at",
-                )
+        for name, steps in (("steps", self.steps), ("teacher_steps", self.teacher_steps)):
+            if steps < self.every:
+                text = f"search.{name} {steps} < search.every {self.every}"
+                raise ValueError(f"{text}: no trial would be looked at")
         return self
 
 
@@ -308,11 +300,7 @@ class Shown(Strict):
     """What tables and curves have in common."""
 
     title: str = Field(min_length=1, description="What it shows.")
-    data: Ids = Field(
-        strict=False,
-        min_length=1,
-        description="The data sets; each of their tasks is a column.",
-    )
+    data: Ids = Field(min_length=1, description="The data sets; each of their tasks is a column.")
     split: Identifier | None = Field(
         None, description="The split; null: the one that each data set names."
     )
@@ -372,8 +360,8 @@ class Table(Shown):
         min_length=1,
         description="Row names, as published, with their experiment ids, or a teacher's.",
     )
-    bold: Annotated[tuple[str, ...], AfterValidator(unique)] = Field(
-        (), strict=False, description="The rows among which the best mean is printed in bold."
+    bold: Names[str] = Field(
+        (), description="The rows among which the best mean is printed in bold."
     )
 
 
@@ -383,7 +371,7 @@ class Curve(Shown):
     of: Identifier | None = Field(
         None, description="With `over`: the experiment whose setting takes the values."
     )
-    over: dict[str, Annotated[list[Any], Field(min_length=1)]] = Field(
+    over: dict[str, Values] = Field(
         {},
         description="One setting of the method with its values: an experiment is made for each.",
     )
@@ -407,10 +395,11 @@ class Curve(Shown):
         ways = sum(map(bool, (self.points, self.over, self.splits)))
         beside = bool(self.lines and self.against) if self.splits else not self.lines
         if ways != 1 or bool(self.over) != bool(self.of) or not beside:
-            text = "either `of` and `over`, or `points`, or `splits` with `lines` and `against`"
-            raise PydanticCustomError("contradiction", text)
+            raise ValueError(
+                "either `of` and `over`, or `points`, or `splits` with `lines` and `against`"
+            )
         if len(self.over) > 1:
-            raise PydanticCustomError("contradiction", "`over` takes one setting")
+            raise ValueError("`over` takes one setting")
         if self.costs and not self.splits:
-            raise PydanticCustomError("contradiction", "costs has an effect only beside `splits`")
+            raise ValueError("costs has an effect only beside `splits`")
         return self

@@ -108,7 +108,7 @@ class Jobs(Settings):
     def training_code(self, experiment: str, *data: str) -> list[str]:
         """A training job's: its method's, its models', those that read images."""
         config, student = self.config, self.config.experiment(experiment).student
-        images = config.model_kind(student).family == "images"
+        images = config.family_of(experiment) == "images"
         teachers, peers = config.teachers_of(experiment), config.peers_of(experiment)
         methods = [config.experiment(experiment).method]
         if peers or len(teachers) > 1:
@@ -156,8 +156,7 @@ class Jobs(Settings):
 
     def backbone(self, model: str) -> str:
         """The file of the pre-trained weights that a model starts from, its own or another's."""
-        whole = getattr(self.config.models[model], "of", None) or model
-        return self.path("models", f"{whole}.safetensors")
+        return self.path("models", f"{self.config.whole_of(model)}.safetensors")
 
     def weights(self, model: str) -> list[str]:
         """The file that those weights come from; none where they are random."""
@@ -225,7 +224,7 @@ class Jobs(Settings):
         found: dict[str, str | list[str]] = {
             "backbone": self.backbone(config.experiment(experiment).student)
         }
-        seed = seed if config.teacher_seed == "paired" else 0
+        seed = self.seed_that_teaches(seed)
         for number, teacher in enumerate(config.teachers_of(experiment)):
             files = self.image_teacher(data, split, teacher, seed)
             found |= dict(zip((f"teacher{number}", f"probe{number}"), files, strict=False))
@@ -234,6 +233,10 @@ class Jobs(Settings):
                 parts, flip = ("low", "high", "output"), int(training["flip"])
                 found[f"states{number}"] = [f"{own}/states{flip}/{part}.npy" for part in parts]
         return found
+
+    def seed_that_teaches(self, seed: int) -> int:
+        """The seed of the teachers of images whose student has this one."""
+        return seed if self.config.teacher_seed == "paired" else 0
 
     def image_teacher(self, data: str, split: str, model: str, seed: int | str = 0) -> list[str]:
         """The files of a teacher of images, which has learnt from all that a split is a share of:
@@ -253,9 +256,8 @@ class Jobs(Settings):
         w, teachers = wildcards, self.config.teachers_of(wildcards.experiment)
         if not teachers:
             return None, []
-        files = self.image_files(w.data, w.split, w.experiment, int(w.seed))
-        own = [files[name] for name in ("teacher0", "probe0") if name in files]
-        return self.config.form(teachers[0]), own
+        seed = self.seed_that_teaches(int(w.seed))
+        return self.config.form(teachers[0]), self.image_teacher(w.data, w.split, teachers[0], seed)
 
     def seeds_on(self, split: str) -> list[int] | None:
         """The seeds that a split is for: one, of a draw, else None: all; a teacher has all."""

@@ -7,17 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from talking_models.config import Config, ConfigError
+from talking_models.config.check import PAGES
 from talking_models.data.base import ALL
 from talking_models.plan.tables import Job, Tables
 from talking_models.report.figures import FIGURES
 from talking_models.report.figures.base import Need
-
-SHOWS = {
-    "significance": "What the differences between rows are worth",
-    "claims": "The paper's claims, with verdicts",
-    "sizes": "What students and teachers weigh and cost",
-    "compute": "Time and memory of every step",
-}
 
 
 class Plan(Tables):
@@ -35,8 +29,8 @@ class Plan(Tables):
         )
         self.main_id, self.scratch_row = next(alone, (None, None))
         self.main = tables.get(self.main_id)
-        images = self.main is not None and config.family(self.main.data[0]) == "images"
-        self.sizes_step = self.image_step if images else "movielens"
+        family = config.family(self.main.data[0]) if self.main else None
+        self.sizes_step = self.image_step if family == "images" else "movielens"
 
     # Figures
 
@@ -50,8 +44,7 @@ class Plan(Tables):
     @property
     def places(self) -> list[tuple[str, str]]:
         """The data sets of the main table with their splits."""
-        columns = self.config.columns(self.main) if self.main else ()
-        return list(dict.fromkeys(column[:2] for column in columns))
+        return self.places_of(self.main) if self.main else []
 
     def cka_teacher(self, data: str, wildcards: Any) -> list[str]:
         """The teacher that an experiment's students are compared with: theirs, or the others'."""
@@ -67,19 +60,17 @@ class Plan(Tables):
         if (table := next(tables, None)) is None:
             return {}, []
         rows = {row: id for row, id in table.rows.items() if id in config.experiments}
-        return rows, list(dict.fromkeys(column[:2] for column in config.columns(table)))
+        return rows, self.places_of(table)
 
     def seen_teacher(self, data: str, split: str, experiment: str) -> tuple[str, list[str]]:
         """The teacher that an experiment's students of images are compared with, theirs or the
         first of their table's others, and its files for each seed.
         """
         ids = (experiment, *self.seen[0].values())
-        taught = next(id for id in ids if self.config.teachers_of(id))
-        files = []
-        for seed in range(self.config.seeds_of(data)):
-            own = self.image_files(data, split, taught, seed)
-            files += [str(own[name]) for name in ("teacher0", "probe0") if name in own]
-        return self.config.teachers_of(taught)[0], files
+        teacher = next(filter(None, map(self.config.teachers_of, ids)))[0]
+        seeds = map(self.seed_that_teaches, range(self.config.seeds_of(data)))
+        files = [file for seed in seeds for file in self.image_teacher(data, split, teacher, seed)]
+        return teacher, files
 
     def tried(self, data: str) -> list[str]:
         """The experiments that trials are made of; others take the best of theirs."""
@@ -119,13 +110,12 @@ class Plan(Tables):
     def figure_files(self) -> list[str]:
         """The files of those that a run without a target draws."""
         curves = self.config.curves
-        wanted = [
-            id
+        return [
+            self.path("figures", f"{id}.{form}")
             for id, (name, _) in self.figures.items()
-            if getattr(curves.get(id), "in_all", True) and FIGURES.get(name).in_all
+            if FIGURES.get(name).in_all and (id not in curves or curves[id].in_all)
+            for form in ("png", "svg")
         ]
-        names = [f"{id}.{form}" for id in wanted for form in ("png", "svg")]
-        return [self.path("figures", name) for name in names]
 
     def figure(self, id: str) -> dict[str, Any]:
         """What the job and the report are told of a figure."""
@@ -178,7 +168,7 @@ class Plan(Tables):
 
     def shows(self, page: str) -> str:
         """What a page shows."""
-        return SHOWS.get(page) or {**self.config.tables, **self.config.curves}[page].title
+        return PAGES.get(page) or self.config.shown[page].title
 
     @property
     def measured(self) -> list[str]:
@@ -196,10 +186,8 @@ class Plan(Tables):
         """Benchmark files of the jobs that a run without a target needs, by step."""
         config = self.config
         found = defaultdict(list, {"Data": [], "Tuning": [], "Teachers": []})
-        shown = [config.tables[id] for id in self.tables_of_all]
-        shown += [curve for curve in config.curves.values() if curve.in_all]
         jobs: dict[Job, int] = {}  # with the seeds that are shown, of images
-        for each in shown:
+        for each in (shown for shown in config.shown.values() if shown.in_all):
             for job in self.jobs(each):
                 jobs[job] = max(jobs.get(job, 0), config.seeds_of(job[0], each))
         of_tables = {job for id in self.tables_of_all for job in self.jobs(config.tables[id])}

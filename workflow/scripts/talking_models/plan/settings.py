@@ -9,6 +9,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from talking_models.changes import PARTS
 from talking_models.config import Config, ConfigError, evenly
 from talking_models.config.check_experiments import of_job
 from talking_models.config.choices import Choice, read_choice
@@ -73,8 +74,8 @@ class Settings:
     def _check_place(self, experiment: str, data: str, split: str) -> None:
         """Refuse a job that no table shows, and that there cannot be: a target may name any."""
         config, family = self.config, self.config.family(data)
-        student = config.experiment(experiment).student
-        if config.model_kind(student).family != family:
+        if config.family_of(experiment) != family:
+            student = config.experiment(experiment).student
             raise ConfigError(
                 f"{experiment} on {data}: it trains {student}, which is not for {family}"
             )
@@ -103,8 +104,7 @@ class Settings:
 
     def own(self, experiment: str) -> list[dict[str, Any]]:
         """What the experiment that one is like, and itself, say: it wins over any search."""
-        names = dict.fromkeys([*self.config.starts_from(experiment), experiment])
-        return [self.config.own(name) for name in names]
+        return [self.config.own(id) for id in self.config.lineage(experiment)]
 
     def _choice(
         self, data: str, split: str, experiment: str, *, quiet: bool = False
@@ -118,12 +118,13 @@ class Settings:
         data, split = self.config.data[data].tuned_as or data, self.source(split, experiment)
         found = read_choice(path)
         for word, now in self.basis(data, split).items() if found else ():
-            if found.about.get(word) != now:
-                said = (
-                    f"{path} is not used for {data} cut by {split}: it was chosen for the {word} "
-                )
+            then = found.about.get(word)
+            if then != now:
                 if not quiet:
-                    self.remark(f"{said}{found.about.get(word)}, not {now}")
+                    self.remark(
+                        f"{path} is not used for {data} cut by {split}: it was chosen for the "
+                        f"{word} {then}, not {now}"
+                    )
                 return None
         return found
 
@@ -174,9 +175,7 @@ class Settings:
         best of; none where settings were not searched.
         """
         ids = self.searched_for(experiment)
-        if self.config.tuning == "search":
-            if self.config.family(data) == "images":
-                return []
+        if self.is_searched(data):
             return [self.choice_in_run(data, split, id, "choice.yaml") for id in ids]
         return [self.committed(data, split, id) for id in ids if self.choice(data, split, id)]
 
@@ -201,13 +200,9 @@ class Settings:
                     f"only for {', '.join(choice.chosen)}: search with these tasks "
                     "(`tuning: search`), or do without (`tuning: none`)"
                 )
+            given = {part: {**said(self.given, "experiments", id, part)} for part in PARTS}
             student = self.config.experiment(id).student
-            training = said(self.given, "models", student, "training") or {}
-            own = said(self.given, "experiments", id) or {}
-            given = {
-                "training": {**training, **(own.get("training") or {})},
-                "settings": own.get("settings") or {},
-            }
+            given["training"] |= said(self.given, "models", student, "training")
             choices[id], kept = choice.unless_set(task, self.untuned(id, data), given)
             if kept:
                 self.remark(
@@ -224,17 +219,19 @@ class Settings:
                     )
         return choices
 
+    def is_searched(self, data: str) -> bool:
+        """Whether this run searches what trains on a data set; of images it is committed first."""
+        return self.config.tuning == "search" and self.config.family(data) == "ratings"
+
     def tuned(self, data: str, split: str, experiment: str) -> bool:
         """Whether an experiment's settings were chosen for this data, by whatever search."""
-        if self.config.tuning == "search":
-            return self.config.family(data) == "ratings"
-        names = self.config.starts_from(experiment)
-        return all(self.choice(data, split, id) is not None for id in names)
+        ids = self.config.starts_from(experiment)
+        return self.is_searched(data) or all(self.choice(data, split, id) for id in ids)
 
     def chosen(self, wildcards: Any) -> list[str]:
         """The files of a search in this run that say what it chose for an experiment."""
-        if self.config.tuning != "search" or self.config.family(wildcards.data) == "images":
-            return []  # of images what was searched is committed first
+        if not self.is_searched(wildcards.data):
+            return []
         ids = self.config.starts_from(wildcards.experiment)
         return [self.choice_in_run(wildcards.data, wildcards.split, id) for id in ids]
 
@@ -270,23 +267,23 @@ class Settings:
         config, experiment = self.config, wildcards.experiment
         split, protocol = config.splits[config.wholes[wildcards.split]], config.protocols
         search = config.search.model_dump()
-        image_steps = search.pop("image_steps")
         search |= split.search.model_dump(exclude={"tasks"}, exclude_none=True)
-        steps, trials = search.pop("teacher_steps"), search.pop("training_trials")
+        of_others = ("image_steps", "teacher_steps", "training_trials")
+        image_steps, teacher_steps, trials = (search.pop(key) for key in of_others)
+        if config.alone(experiment):
+            search["trials"] = trials
+        if config.family(wildcards.data) == "images":
+            found = {"trials": search["trials"], "seeds": 1, "folds": 1, "warm": False}
+            return found | {"steps": None, "every": None, "image_steps": image_steps}
         search["warm"] = config.is_teacher(experiment)
         if self.by_user(wildcards.split):
             search["per_user"] = True
-        if config.alone(experiment):
-            search["trials"] = trials
         if config.is_teacher(experiment):
-            search["steps"] = steps
+            search["steps"] = teacher_steps
         elif split.share < 1 and not self._drawn_already(wildcards.data, wildcards.split):
             search |= {key: protocol[wildcards.split].get(key, 0) for key in ("share", "draw")}
         if config.experiment(experiment).choose:
             search |= {"steps": None, "every": None}
-        if config.family(wildcards.data) == "images":
-            found = {"trials": search["trials"], "seeds": 1, "folds": 1, "warm": False}
-            return found | {"steps": None, "every": None, "image_steps": image_steps}
         return search
 
     def search_inputs(self, wildcards: Any) -> dict[str, list[str]]:

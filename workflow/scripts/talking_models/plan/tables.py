@@ -4,7 +4,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from talking_models.config import REFERENCES, Config
+from talking_models.config import Config
+from talking_models.config.check import REFERENCES
 from talking_models.config.sections import Curve, Table
 from talking_models.plan.jobs import Jobs
 
@@ -29,15 +30,14 @@ class Tables(Jobs):
         super().__init__(config, given)
         self.asked, self.config = config, self.with_the_best()
         config = self.config
-        tables, curves = config.tables, config.curves
+        tables = config.tables
         self.tables_of_all = [id for id, table in tables.items() if table.in_all]
-        self.along_splits = [id for id, c in curves.items() if c.splits and c.in_all]
+        self.along_splits = [id for id, c in config.curves.items() if c.splits and c.in_all]
         self.compared = [id for id in self.tables_of_all if tables[id].against]
         self.published = [id for id in self.tables_of_all if tables[id].paper]
         also = [id for id in self.tables_of_all if tables[id].claims_of in self.published]
         self.judged = [*self.published, *also] if config.claims else []
-        shown = [*tables.values(), *curves.values()]
-        self.metrics = list(dict.fromkeys(map(config.metric_of, shown)))
+        self.metrics = list(dict.fromkeys(map(config.metric_of, config.shown.values())))
 
     # Tables and curves
 
@@ -49,7 +49,7 @@ class Tables(Jobs):
         for section, keys in (("tables", ("rows",)), ("curves", ("points", "lines"))):
             found[section] = {}
             for id, shown in getattr(config, section).items():
-                places = dict.fromkeys(column[:2] for column in config.columns(shown))
+                places = self.places_of(shown)
                 change: dict[str, Any] = {
                     key: {row: self.best(places, made) for row, made in getattr(shown, key).items()}
                     for key in keys
@@ -69,6 +69,10 @@ class Tables(Jobs):
         (found, *more) = best or {None}
         return found if found in entry.best_of and not more else experiment
 
+    def places_of(self, shown: Table | Curve) -> list[tuple[str, str]]:
+        """The data sets of a table or curve with their splits."""
+        return list(dict.fromkeys(column[:2] for column in self.config.columns(shown)))
+
     def jobs(self, shown: Table | Curve) -> list[Job]:
         """The jobs behind a table or curve, what it is compared with among them."""
         ids = dict.fromkeys([*shown.named.values(), *filter(None, [shown.against])])
@@ -80,7 +84,7 @@ class Tables(Jobs):
         """
         config, every = self.config, list(self.config.tasks(data))
         shown: dict[tuple[str, str], set[str]] = defaultdict(set)
-        for each in (*config.tables.values(), *config.curves.values()):
+        for each in config.shown.values():
             for own, split, task, id in self.jobs(each):
                 if own == data:
                     shown[split, id].add(task)
@@ -123,7 +127,7 @@ class Tables(Jobs):
     def histories(self, *tables: str) -> list[str]:
         """The histories of the students in some tables; a teacher's has one part alone."""
         found: dict[str, None] = {}
-        for shown in map(self.config.tables.__getitem__, tables):
+        for shown in (self.config.tables[id] for id in tables):
             jobs = [job for job in self.jobs(shown) if not self.config.is_teacher(job[-1])]
             found |= dict.fromkeys(self.evidence("history.csv", jobs, shown))
         return list(found)
@@ -132,7 +136,7 @@ class Tables(Jobs):
         """The files that say what searches chose for the rows of a table, or lines of a curve, with
         the data sets and the values of the curve that each serves; "" where all serve the same.
         """
-        config, shown = self.config, {**self.asked.tables, **self.asked.curves}[id]
+        config, shown = self.config, self.asked.shown[id]
         splits = getattr(shown, "splits", {})
         values = {part: value for value, split in splits.items() for part in config.parts(split)}
         serves: dict[str, dict[str, None]] = defaultdict(dict)
@@ -148,7 +152,7 @@ class Tables(Jobs):
         """What the rows of a table, or lines of a curve, are called and were searched as, see
         `report.searches`.
         """
-        against, rows = {**self.asked.tables, **self.asked.curves}[id].against, self._rows(id)
+        against, rows = self.asked.shown[id].against, self._rows(id)
         entries = {row: self.config.experiment(made) for row, made in rows.items()}
         like = {row: e.like for row, e in entries.items() if e.like and not e.choose}
         serves = list(self.choices_of(id).values())
@@ -158,7 +162,7 @@ class Tables(Jobs):
         """Rows or lines with their experiments as asked for; what they are compared with is among
         them.
         """
-        shown = {**self.asked.tables, **self.asked.curves}[id]
+        shown = self.asked.shown[id]
         rows = dict(shown.named)
         if shown.against not in (None, *rows.values()):
             rows = {shown.against: shown.against, **rows}
@@ -175,8 +179,8 @@ class Tables(Jobs):
         ids in the evidence: students, and teachers that are not trained here, of tables and curves.
         """
         config = self.config
-        shown = [*config.tables.values(), *config.curves.values()]
-        ids = [id for each in shown if data in each.data for id in each.named.values()]
+        shown = [each for each in config.shown.values() if data in each.data]
+        ids = [id for each in shown for id in each.named.values()]
         teachers = [model for id in ids for model in config.teachers_of(id)]
         models = [*teachers, *(config.experiment(id).student for id in ids)]
         return {f"probe-{model}": model for model in models if not config.is_teacher(model)}
@@ -268,7 +272,7 @@ class Tables(Jobs):
     def stamp(self, *tables: str) -> str:
         """What the numbers of tables or curves were made from, a sentence or two."""
         config, found = self.config, []
-        shown = [{**config.tables, **config.curves}[id] for id in tables]
+        shown = [config.shown[id] for id in tables]
         columns = [column for table in shown for column in config.columns(table)]
         ids = dict.fromkeys(job[-1] for table in shown for job in self.jobs(table))
         whole = config.wholes
@@ -290,15 +294,11 @@ class Tables(Jobs):
             )
         if config.trial:
             found.append("**This is a trial of the workflow and no result.**")
-        seen = {
-            id: None
-            for id in ids
-            if config.model_kind(config.experiment(id).student).family == "images"
-        }
+        seen = [id for id in ids if config.family_of(id) == "images"]
         models = [config.experiment(id).student for id in seen]
         models += [teacher for id in seen for teacher in config.teachers_of(id)]
-        wholes = dict.fromkeys(getattr(config.models[m], "of", None) or m for m in models)
-        for entry in map(config.models.__getitem__, wholes):
+        for whole in dict.fromkeys(map(config.whole_of, models)):
+            entry = config.models[whole]
             hub = "timm's, from the Hugging Face hub" if entry.weights == "hub" else entry.weights
             said = f"{entry.name} begins with these weights: {entry.origin or hub}."
             random = "The pre-trained model has random weights."
@@ -333,7 +333,7 @@ class Tables(Jobs):
             for data in ratings
             for id in config.searched(data)
         ]
-        for shown in (*config.tables.values(), *config.curves.values()):
+        for shown in config.shown.values():
             for data, split, _, id in self.jobs(shown) if shown.data[0] in ratings else ():
                 ids = self.searched_for(id)
                 taught = (teacher for each in ids for teacher in config.teachers_of(each))

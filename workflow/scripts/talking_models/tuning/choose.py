@@ -111,9 +111,7 @@ def described(
     change = changed({part: {} for part in PARTS}, trials[trial])
     bounds = at_bound(change, spaces)
     if search["steps"] is not None:
-        shared = next(iter(configs.values()))[
-            "training"
-        ]  # of training from scratch, if not its own
+        shared = next(iter(configs.values()))["training"]  # scratch's, if not its own
         change["training"] = {name: shared[name] for name in TRAINING} | change["training"]
         change["training"]["steps"] = (look + 1) * search["every"]
         if look + 1 >= search["steps"] // search["every"]:
