@@ -43,7 +43,6 @@ from talking_models.models.layers import Layers, Streams
 from talking_models.training import devices, image_loop, image_teacher
 from talking_models.training import images as image_job
 from talking_models.training.image_loop import (
-    PlacedStreams,
     learning_rate,
     micro_batches,
     optimiser,
@@ -345,7 +344,7 @@ def test_a_diverging_job_says_where(made, tmp_path):
 
 
 def test_noise_depends_on_the_place_alone():
-    layers = Layers(PlacedStreams([1], "method", stacked=False))
+    layers = Layers(Streams([1], "method", stacked=False))
     dropout = layers.dropout(0.5)
     x = torch.ones(50)
     layers.draw.seek(3, 1)

@@ -42,8 +42,15 @@ class Streams:
             raise ValueError(f"a single model takes one seed, not {len(seeds)}")
         self.seeds, self.purpose, self.stacked = tuple(seeds), purpose, stacked
         self.shape = (len(seeds),) if stacked else ()
+        self.seek()
+
+    def seek(self, *place: int) -> None:
+        """Draw from the numbers of a place, such as a step and a micro-batch of it: a training that
+        is resumed, or shared by several processes, draws what another draws there.
+        """
+        purpose = self.purpose.encode()
         self.generators = [
-            np.random.Generator(np.random.SFC64([seed, *purpose.encode()])) for seed in seeds
+            np.random.Generator(np.random.SFC64([seed, *purpose, *place])) for seed in self.seeds
         ]
 
     def fork(self, purpose: str) -> Self:

@@ -20,19 +20,6 @@ from talking_models.training.resume import Record
 STILL = ("cls_token", "pos_embed")  # do not decay, as biases and the scales of norms
 
 
-class PlacedStreams(Streams):
-    """Streams that are set to a place in the training before they are used, so that one that is
-    resumed, or shared by several processes, draws what another draws there.
-    """
-
-    def seek(self, *place: int) -> None:
-        """Draw from the numbers of a place, such as a step and a micro-batch of it."""
-        purpose = self.purpose.encode()
-        self.generators = [
-            np.random.Generator(np.random.SFC64([seed, *purpose, *place])) for seed in self.seeds
-        ]
-
-
 class Learner(nn.Module):
     """All that is trained, the student and the method's own modules, as one module whose forward
     pass is the loss: a wrapper for several devices sees every use of a weight.
@@ -43,7 +30,7 @@ class Learner(nn.Module):
         student: LayeredModel,
         method: Method,
         teachers: Mapping[str, Frozen],
-        draws: PlacedStreams,
+        draws: Streams,
     ) -> None:
         super().__init__()
         self.student = student

@@ -20,10 +20,10 @@ from talking_models.io import write_csv, write_yaml
 from talking_models.models import MODELS
 from talking_models.models.base import Frozen, States
 from talking_models.models.files import Backbone, save_trained
-from talking_models.models.layers import Layers
+from talking_models.models.layers import Layers, Streams
 from talking_models.objectives import ClassObjective
 from talking_models.training.devices import launch, taken
-from talking_models.training.image_loop import Learner, PlacedStreams, micro_batches, train
+from talking_models.training.image_loop import Learner, micro_batches, train
 from talking_models.training.image_teacher import Kept, teacher_of
 from talking_models.training.loader import augmented, in_order, shuffled
 from talking_models.training.loop import HISTORY
@@ -84,7 +84,7 @@ def fit(
     peers = dict(zip(config.get("peers", {}), learning, strict=True))
     for model in taught_by:
         model.to(fabric.device)
-    layers = Layers(PlacedStreams([seed], "method", stacked=False))
+    layers = Layers(Streams([seed], "method", stacked=False))
     method = methods.build(config, ClassObjective(layers), layers, student, teachers, peers)
     rank, world = fabric.global_rank, fabric.world_size
     micro, mine = micro_batches(training, rank, world)
