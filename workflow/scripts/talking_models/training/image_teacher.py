@@ -5,8 +5,6 @@ by every seed and method. Its states and logits are then kept on disk in float16
 memory map; it is in memory itself, too, to interpret what others write.
 """
 
-from __future__ import annotations
-
 import logging
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
@@ -21,7 +19,7 @@ from torch import Tensor
 from talking_models.data.images import Examples
 from talking_models.io import atomic
 from talking_models.models import MODELS
-from talking_models.models.base import Frozen, LayeredModel
+from talking_models.models.base import Frozen, LayeredModel, LazyStates
 from talking_models.models.files import Backbone, Look, kind_of, load_trained, read
 from talking_models.training.devices import launch
 from talking_models.training.loader import ImageBatch, in_order
@@ -61,25 +59,18 @@ class Kept(Frozen):
         }
         return cls(model, answers) if answers and len(answers["output"]) else Frozen(model)
 
-    def __call__(self, batch: ImageBatch) -> KeptStates:
-        """The states of a batch of training images."""
-        return KeptStates(self, batch)
+    def __call__(self, batch: ImageBatch) -> LazyStates:
+        """The states of a batch of training images, in float32."""
+        places = batch.rows.cpu().numpy(), batch.mirrored.long().cpu().numpy()
+        device = batch.images.device
 
+        def read_back(name: str) -> Tensor:
+            part = name.removesuffix("_pre")  # no ReLU follows a block
+            if part not in PARTS:
+                raise AttributeError(name)
+            return torch.from_numpy(self.answers[part][places]).to(device).float()
 
-class KeptStates:
-    """A teacher's `States` on a batch, each read when it is used, in float32."""
-
-    def __init__(self, teacher: Kept, batch: ImageBatch) -> None:
-        self.teacher, self.device = teacher, batch.images.device
-        self.places = batch.rows.cpu().numpy(), batch.mirrored.long().cpu().numpy()
-
-    def __getattr__(self, name: str) -> Tensor:
-        part = name.removesuffix("_pre")  # no ReLU follows a block
-        if part not in PARTS:
-            raise AttributeError(name)
-        found = torch.from_numpy(self.teacher.answers[part][self.places])
-        setattr(self, part, found.to(self.device).float())
-        return getattr(self, part)
+        return LazyStates(read_back)
 
 
 def _keep(
