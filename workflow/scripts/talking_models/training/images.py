@@ -25,11 +25,9 @@ from talking_models.objectives import ClassObjective
 from talking_models.training.devices import launch, taken
 from talking_models.training.image_loop import Learner, micro_batches, train
 from talking_models.training.image_teacher import Kept, teacher_of
-from talking_models.training.loader import augmented, in_order, shuffled
+from talking_models.training.loader import MEASURED, augmented, in_order, shuffled
 from talking_models.training.loop import HISTORY
 from talking_models.training.resume import Record, key_of
-
-MEASURE_BATCH = 256  # images at once, where nothing is learnt
 
 
 @dataclass(frozen=True)
@@ -91,19 +89,18 @@ def fit(
     share = {"workers": workers, "rank": rank, "world": world}
 
     def prepare() -> None:
-        chunks = -(-training["prepare_images"] // MEASURE_BATCH)
+        chunks = -(-training["prepare_images"] // MEASURED)
 
         def states(teacher: Frozen) -> Iterator[States]:
-            for batch in islice(in_order(examples, look, MEASURE_BATCH, workers), chunks):
+            for batch in islice(in_order(examples, look, workers), chunks):
                 yield teacher(fabric.to_device(batch))
 
         method.prepare({id: states(teacher) for id, teacher in teachers.items()})
 
     def accuracy() -> float:
         correct = torch.zeros((), device=fabric.device)
-        own = in_order(val, look, MEASURE_BATCH, **share)
         with torch.no_grad(), fabric.autocast():
-            for batch in map(fabric.to_device, own):
+            for batch in map(fabric.to_device, in_order(val, look, **share)):
                 correct += (student(batch).output.argmax(-1) == batch.target).sum()
         return float(fabric.all_reduce(correct, reduce_op="sum")) / len(val)
 
