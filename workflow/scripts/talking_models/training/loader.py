@@ -88,7 +88,7 @@ class Transformed(Dataset):
     def _pictures(self, rows: Sequence[int]) -> list[tuple[np.ndarray, int]]:
         """Pictures, (height, width, 3) uint8, before anything random, and labels."""
         new = [row for row in dict.fromkeys(rows) if row not in self.kept]
-        read = self.images.read([self.examples.place(row) for row in new]) if new else []
+        read = self.images.read([self.examples.places[row] for row in new]) if new else []
         worker, found = get_worker_info(), {}
         room = self.room // (worker.num_workers if worker else 1)
         for row, (image, label) in zip(new, read, strict=True):
