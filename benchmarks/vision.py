@@ -35,12 +35,12 @@ from talking_models.config import Config, read
 from talking_models.models import MODELS
 from talking_models.models.base import Frozen
 from talking_models.models.images import with_classes
-from talking_models.models.layers import Layers
+from talking_models.models.layers import Layers, Streams
 from talking_models.models.transformer import LayeredViT
 from talking_models.objectives import ClassObjective
 from talking_models.report.markdown import grid
 from talking_models.training.devices import fabric_of
-from talking_models.training.image_loop import Learner, PlacedStreams, train
+from talking_models.training.image_loop import Learner, train
 from talking_models.training.image_teacher import PARTS, Kept
 from talking_models.training.loader import ImageBatch
 from talking_models.training.resume import Record
@@ -85,7 +85,7 @@ def plain(fabric, net, batches, training) -> None:
 
 def learner_of(job, teachers, student) -> Learner:
     """A student and a method's modules, as a training job makes them."""
-    layers = Layers(PlacedStreams([0], "method", stacked=False))
+    layers = Layers(Streams([0], "method", stacked=False))
     model = deepcopy(student)
     method = methods.build(job, ClassObjective(layers), layers, model, teachers)
     return Learner(model, method, teachers, layers.draw)

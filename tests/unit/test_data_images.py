@@ -36,7 +36,7 @@ def test_the_train_part_is_cut_by_position_and_eval_is_another_part(slices):
     fit, val = Examples.read(slices["fit"], "fit"), Examples.read(slices["val"], "val")
     assert (fit.part, fit.rows, len(fit)) == ("train", [0, 98], 98)
     assert (val.part, val.rows, len(val)) == ("train", [98, 100], 2)
-    assert [val.place(row) for row in range(2)] == [98, 99]
+    assert list(val.places) == [98, 99]
     found = Examples.read(slices["eval"], "eval")
     assert (found.part, found.rows) == ("test", [0, 12])
     assert found.classes == CLASSES
@@ -61,7 +61,7 @@ def test_a_share_is_drawn_from_the_fit_slice_alone_and_nested(slices, tmp_path):
     small, large = (Examples.read(paths["fit"], "fit") for paths in shares)
     assert set(small.rows) < set(large.rows) < set(range(98))
     assert 8 < len(small) < 32 < len(large) < 80
-    assert [small.place(row) for row in range(len(small))] == small.rows
+    assert small.places == small.rows
     for name in ("val", "eval"):
         assert shares[0][name].read_text() == slices[name].read_text()
 
@@ -232,7 +232,7 @@ def same(a, b):
 
 
 def test_evaluation_sees_whole_images_scaled_to_one(slices):
-    (batch,) = in_order(Examples.read(slices["eval"], "eval"), LOOK, 99, 0)
+    (batch,) = in_order(Examples.read(slices["eval"], "eval"), LOOK, 0)
     assert batch.images.shape == (12, 3, 8, 8)
     assert batch.target.tolist() == [row % 3 for row in range(12)]
     red = torch.tensor([2 * row / 255 - 1 for row in range(12)])

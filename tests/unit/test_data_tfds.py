@@ -212,7 +212,7 @@ def test_batches_of_odd_pictures_are_made(mode, size, folder):
     write_tfds(folder, "odd", {"train": 64, "test": 8}, CLASSES, picture=odd(mode, size=size))
     paths = cut(entry("odd"), folder / "slices")
     examples, look = Examples.read(paths["fit"], "fit"), Look(8, (0.5,) * 3, (0.5,) * 3)
-    whole = list(in_order(examples, look, 16, 0))
+    whole = list(in_order(examples, look, 0, size=16))
     assert sum(len(batch.target) for batch in whole) == 58
     drawn = shuffled(
         examples,

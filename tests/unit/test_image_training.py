@@ -43,7 +43,6 @@ from talking_models.models.layers import Layers, Streams
 from talking_models.training import devices, image_loop, image_teacher
 from talking_models.training import images as image_job
 from talking_models.training.image_loop import (
-    PlacedStreams,
     learning_rate,
     micro_batches,
     optimiser,
@@ -356,7 +355,7 @@ def test_a_diverging_job_says_where(made, tmp_path):
 
 
 def test_noise_depends_on_the_place_alone():
-    layers = Layers(PlacedStreams([1], "method", stacked=False))
+    layers = Layers(Streams([1], "method", stacked=False))
     dropout = layers.dropout(0.5)
     x = torch.ones(50)
     layers.draw.seek(3, 1)
@@ -432,7 +431,7 @@ def test_a_student_is_held_beside_its_teacher(made):
     other = student(made.fit.parent)  # a classifier of zeros: all classes alike
     apart = evaluation._predicted(fabric, other, look, held_out, 0, 0, teacher)
     with torch.no_grad():
-        batch = next(in_order(held_out, look, 360, 0))
+        batch = next(in_order(held_out, look, 0, size=360))
         p = teacher(batch).output.softmax(-1)
     wanted = (p * (p.log() - np.log(1 / 10))).sum(-1)
     assert apart["kl"].to_numpy() == pytest.approx(wanted.numpy(), rel=1e-3, abs=1e-5)
@@ -516,8 +515,8 @@ def test_kept_answers_are_the_teachers_to_both_views(made, kept):
     examples, model = Examples.read(made.fit, "fit"), model.eval()
     teacher = image_teacher.Kept.of(model, list(kept.values()))
     for mirror in (False, True):
-        batch = next(in_order(examples, look, 32, 0, mirror=mirror))
-        plain_batch = next(in_order(examples, look, 32, 0))
+        batch = next(in_order(examples, look, 0, mirror=mirror, size=32))
+        plain_batch = next(in_order(examples, look, 0, size=32))
         flipped = plain_batch.images.flip(-1) if mirror else plain_batch.images
         assert torch.equal(batch.images, flipped)
         with torch.no_grad():

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from pandas.api.types import is_list_like
 
 from talking_models.data import DATA, parquet
 from talking_models.data.names import clean_category, clean_title
@@ -175,8 +176,7 @@ def _seconds(values: pd.Series, what: str) -> pd.Series:
 
 
 def _are_names(value: Any) -> bool:
-    listed = not isinstance(value, str) and hasattr(value, "__iter__")
-    return listed and all(isinstance(name, str) for name in value)
+    return is_list_like(value) and all(isinstance(name, str) for name in value)
 
 
 def content_digest(ratings: pd.DataFrame, items: pd.DataFrame) -> str:

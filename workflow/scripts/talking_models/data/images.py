@@ -101,11 +101,12 @@ class Examples:
     listed: bool = False
 
     def __len__(self) -> int:
-        return len(self.rows) if self.listed else self.rows[1] - self.rows[0]
+        return len(self.places)
 
-    def place(self, row: int) -> int:
-        """The place in the part of an example of the slice."""
-        return self.rows[row] if self.listed else self.rows[0] + row
+    @property
+    def places(self) -> Sequence[int]:
+        """The place in the part of each example of the slice."""
+        return self.rows if self.listed else range(*self.rows)
 
     def open(self) -> Pictures:
         """The part that it is a range of."""

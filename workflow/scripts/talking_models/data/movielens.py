@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any, Literal
 
 from pydantic import Field, model_validator
-from pydantic_core import PydanticCustomError
 
 from talking_models.data.base import DataKind, DataSettings
 from talking_models.data.names import GENRES, SOURCES
@@ -33,13 +32,12 @@ class MovieLensSettings(DataSettings):
     def _from_one_place(self) -> MovieLensSettings:
         there = SOURCES.get(self.source, SOURCES["tfds"])
         if self.archive and self.source != "auto":
-            text = "archive and source: the data comes from one of them"
-            raise PydanticCustomError("contradiction", text)
+            raise ValueError("archive and source: the data comes from one of them")
         if not self.archive and self.variant not in there:
-            text = "the source {source} has the variants {there}, not {variant}: name GroupLens's "
-            text += "zip file as `archive`"
-            said = {"source": self.source, "there": ", ".join(there), "variant": self.variant}
-            raise PydanticCustomError("contradiction", text, said)
+            raise ValueError(
+                f"the source {self.source} has the variants {', '.join(there)}, not "
+                f"{self.variant}: name GroupLens's zip file as `archive`"
+            )
         return self
 
 

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import Field, model_validator
-from pydantic_core import PydanticCustomError
 
 from talking_models.data.base import DataKind, DataSettings, Parts
 from talking_models.data.images import Pictures
@@ -47,8 +46,7 @@ class TFDSSettings(DataSettings):
     def _parts_differ(self) -> TFDSSettings:
         named = [part for part in (self.train, self.val, self.eval) if part]
         if len(set(named)) < len(named):
-            text = "train, val and eval are different parts, not {parts}"
-            raise PydanticCustomError("contradiction", text, {"parts": ", ".join(named)})
+            raise ValueError(f"train, val and eval are different parts, not {', '.join(named)}")
         return self
 
 

@@ -17,10 +17,9 @@ from talking_models.models.base import LayeredModel
 from talking_models.models.files import Look, load_trained
 from talking_models.training.devices import launch
 from talking_models.training.image_teacher import teacher_of
-from talking_models.training.images import MEASURE_BATCH
 from talking_models.training.loader import in_order
 
-BATCHES = 8  # of `MEASURE_BATCH` images, the first ones of the slice
+BATCHES = 8  # of `loader.MEASURED` images, the first ones of the slice
 
 
 def pooled(
@@ -29,7 +28,7 @@ def pooled(
     """Each state of a model, (N, width), mean over tokens."""
     model, found = fabric.to_device(model).eval(), {name: [] for name in STATES}
     with torch.no_grad(), fabric.autocast():
-        batches = islice(in_order(examples, look, MEASURE_BATCH, workers), BATCHES)
+        batches = islice(in_order(examples, look, workers), BATCHES)
         for batch in map(fabric.to_device, batches):
             states = model(batch)
             for name, field in STATES.items():

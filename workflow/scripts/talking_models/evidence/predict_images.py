@@ -15,7 +15,6 @@ from talking_models.models.base import LayeredModel
 from talking_models.models.files import Look, load_trained
 from talking_models.training.devices import launch
 from talking_models.training.image_teacher import teacher_of
-from talking_models.training.images import MEASURE_BATCH
 from talking_models.training.loader import in_order
 
 
@@ -34,7 +33,7 @@ def _predicted(
     model, found = fabric.to_device(model).eval(), []
     teacher = teacher and fabric.to_device(teacher).eval()
     with torch.no_grad(), fabric.autocast():
-        for batch in map(fabric.to_device, in_order(examples, look, MEASURE_BATCH, workers)):
+        for batch in map(fabric.to_device, in_order(examples, look, workers)):
             own = model(batch).output.float()
             columns = {"target": batch.target, "prediction": own.argmax(-1)}
             if teacher is not None:

@@ -1,5 +1,6 @@
 """A model in three parts, the form that every method works on: lower, upper, head."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,6 +27,18 @@ class States:
     output: Tensor  # the prediction
     low_pre: Tensor  # the states before their ReLU; the states themselves where there is none
     high_pre: Tensor
+
+
+class LazyStates:
+    """A teacher's `States` on a batch, each looked up by its name when it is first read."""
+
+    def __init__(self, look_up: Callable[[str], Tensor]) -> None:
+        self.look_up = look_up
+
+    def __getattr__(self, name: str) -> Tensor:
+        value = self.look_up(name)
+        setattr(self, name, value)
+        return value
 
 
 class LayeredModel(nn.Module):

@@ -12,7 +12,7 @@ from torch import Tensor
 from talking_models.data.features import Vocabulary
 from talking_models.models import MODELS
 from talking_models.models.base import LayeredModel
-from talking_models.models.ensemble import of_all
+from talking_models.models.ensemble import Ensemble
 from talking_models.models.files import read, save
 from talking_models.models.layers import Streams
 
@@ -63,8 +63,8 @@ class Checkpoint:
         return self._build(self.seeds, self.weights, stacked=True)
 
     def ensemble(self) -> LayeredModel:
-        """All the models as one, without the stack's axis, see `ensemble.Ensemble`."""
-        return of_all(self.stack(), len(self.seeds))
+        """All the models as one, without the stack's axis."""
+        return Ensemble(self.stack(), len(self.seeds)).eval()
 
     def first(self) -> LayeredModel:
         """The first model alone, without the stack's axis."""

@@ -3,7 +3,6 @@
 from dataclasses import replace
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from talking_models.models.base import LayeredModel, States, Widths
@@ -51,9 +50,3 @@ class Ensemble(LayeredModel):
         """The mean of all outputs."""
         flat = self._apart(high).flatten(1, -2)
         return self.stack.head(flat).unflatten(1, high.shape[:-1]).mean(0)
-
-
-def of_all(stack: LayeredModel, size: int) -> LayeredModel:
-    """The ensemble of a trained stack of `size` models."""
-    with torch.no_grad():
-        return Ensemble(stack, size).eval()

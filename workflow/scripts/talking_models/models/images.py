@@ -8,7 +8,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field, model_validator
-from pydantic_core import PydanticCustomError
 
 from talking_models.models.kind import ModelSettings
 from talking_models.strict import Strict
@@ -99,7 +98,7 @@ class ImageTraining(Strict):
             text = f"batch_size {self.batch_size} is no multiple of micro_batch_size {micro}"
         else:
             return self
-        raise PydanticCustomError("contradiction", text + ": change one of them")
+        raise ValueError(f"{text}: change one of them")
 
 
 class Probe(Strict):

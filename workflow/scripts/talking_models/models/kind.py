@@ -9,7 +9,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import Field, model_validator
-from pydantic_core import PydanticCustomError
 
 from talking_models.strict import Strict
 
@@ -56,9 +55,7 @@ class ModelSettings(Strict):
     @model_validator(mode="after")
     def _from_one_place(self) -> ModelSettings:
         if self.on and self.file:
-            raise PydanticCustomError(
-                "contradiction", "on and file: it is trained here or comes from a file"
-            )
+            raise ValueError("on and file: it is trained here or comes from a file")
         return self
 
 

@@ -42,8 +42,15 @@ class Streams:
             raise ValueError(f"a single model takes one seed, not {len(seeds)}")
         self.seeds, self.purpose, self.stacked = tuple(seeds), purpose, stacked
         self.shape = (len(seeds),) if stacked else ()
+        self.seek()
+
+    def seek(self, *place: int) -> None:
+        """Draw from the numbers of a place, such as a step and a micro-batch of it: a training that
+        is resumed, or shared by several processes, draws what another draws there.
+        """
+        purpose = self.purpose.encode()
         self.generators = [
-            np.random.Generator(np.random.SFC64([seed, *purpose.encode()])) for seed in seeds
+            np.random.Generator(np.random.SFC64([seed, *purpose, *place])) for seed in self.seeds
         ]
 
     def fork(self, purpose: str) -> Self:
@@ -246,9 +253,8 @@ class Layers:
 
     def variance(self, x: Tensor) -> Tensor:
         """Over examples (and tokens), its mean over features: one per model."""
-        flat = _wide(x).flatten(int(self.stacked), -2)
-        apart = flat - flat.mean(-2, keepdim=True)  # torch's own `var` takes three times as long
-        return _MeanSquare.apply(apart, int(self.stacked)).clamp(min=SMALL)
+        # torch's own `var` takes three times as long
+        return _MeanSquare.apply(self._centred(_wide(x)), int(self.stacked)).clamp(min=SMALL)
 
     def relative(self, target: Tensor, response: Tensor) -> Tensor:
         """`mean_squared` in units of the target's variance: 1 is as far as the target's mean.
@@ -262,13 +268,16 @@ class Layers:
 
         (*stack, ..., features) -> the same shape; a constant feature comes out as 0.
         """
-        flat = _wide(x).flatten(int(self.stacked), -2)
-        apart = flat - flat.mean(-2, keepdim=True)
+        apart = self._centred(_wide(x))
         variance = apart.square().mean(-2, keepdim=True)
         return (apart * (variance + SMALL).rsqrt()).view(x.shape)
 
     def spread(self, x: Tensor) -> Tensor:
         """Standard deviation over examples (and tokens), mean over features: one per model."""
-        flat = x.detach().flatten(int(self.stacked), -2)
-        apart = flat - flat.mean(-2, keepdim=True)
-        return (apart.square_().sum(-2) / (flat.shape[-2] - 1)).sqrt_().mean(-1)
+        apart = self._centred(x.detach())
+        return (apart.square_().sum(-2) / (apart.shape[-2] - 1)).sqrt_().mean(-1)
+
+    def _centred(self, x: Tensor) -> Tensor:
+        """Features less their mean over examples (and tokens), of which N: (*stack, N, width)."""
+        flat = x.flatten(int(self.stacked), -2)
+        return flat - flat.mean(-2, keepdim=True)

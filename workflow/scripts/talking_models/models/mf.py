@@ -61,10 +61,8 @@ class MF(ModelKind):
             widths = Widths(states, states, nonnegative=False)
 
             def lower(self, batch):
-                user, item = (
-                    self.embeddings["user"](batch.user),
-                    self.embeddings["item"](batch.item),
-                )
+                user = self.embeddings["user"](batch.user)
+                item = self.embeddings["item"](batch.item)
                 product = user[..., :-1] * item[..., :-1]
                 return torch.cat((product, user[..., -1:], item[..., -1:]), -1)
 

@@ -52,8 +52,7 @@ def vectors(words: list[str]) -> Any:
         raise SourceError("GloVe", f"the package {PACKAGE}", "none", missing())
     folder = Path(found.submodule_search_locations[0], "data")
     for name, digest in FILES.items():
-        with open(folder / name, "rb") as file:
-            here = sha256(file.read()).hexdigest()
+        here = sha256((folder / name).read_bytes()).hexdigest()
         if here != digest:
             raise SourceError(str(folder / name), f"SHA-256 {digest}", here, missing())
     table, index = (folder / name for name in FILES)

@@ -14,7 +14,6 @@ import re
 from typing import Annotated, Any
 
 from pydantic import Field, model_validator
-from pydantic_core import PydanticCustomError
 
 from talking_models.models.images import GRAY, ImageKind, ImageSettings, Name
 from talking_models.models.kind import ModelKind
@@ -49,8 +48,9 @@ class TimmSettings(ImageSettings):
     def _states_follow(self) -> TimmSettings:
         low, high = self.cut
         if not 0 <= low < high:
-            text = f"cut [{low}, {high}]: places from 0, the lower state before the higher"
-            raise PydanticCustomError("contradiction", text)
+            raise ValueError(
+                f"cut [{low}, {high}]: places from 0, the lower state before the higher"
+            )
         return self
 
 

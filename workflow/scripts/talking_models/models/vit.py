@@ -6,7 +6,6 @@ import re
 from typing import Annotated, Any
 
 from pydantic import Field, model_validator
-from pydantic_core import PydanticCustomError
 
 from talking_models.models.images import ImageKind, ImageSettings, Name
 from talking_models.models.kind import ModelKind
@@ -34,17 +33,14 @@ class ViTSettings(ImageSettings):
     @model_validator(mode="after")
     def _states_lie_in_it(self) -> ViTSettings:
         low, high = self.cut
-        text = None
         if low >= high:
-            text = f"cut [{low}, {high}]: the lower state lies before the higher"
-        elif self.blocks is not None and high > self.blocks:
-            text = f"cut [{low}, {high}] goes beyond blocks {self.blocks}"
-        elif self.of and (
-            idle := {"name", "weights", "image_size", "options"} & self.model_fields_set
-        ):
-            text = f"{', '.join(sorted(idle))} beside of: {self.of} says it, leave one of them out"
-        if text:
-            raise PydanticCustomError("contradiction", text)
+            raise ValueError(f"cut [{low}, {high}]: the lower state lies before the higher")
+        if self.blocks is not None and high > self.blocks:
+            raise ValueError(f"cut [{low}, {high}] goes beyond blocks {self.blocks}")
+        idle = {"name", "weights", "image_size", "options"} & self.model_fields_set
+        if self.of and idle:
+            said = ", ".join(sorted(idle))
+            raise ValueError(f"{said} beside of: {self.of} says it, leave one of them out")
         return self
 
 

@@ -20,19 +20,6 @@ from talking_models.training.resume import Record
 STILL = ("cls_token", "pos_embed")  # do not decay, as biases and the scales of norms
 
 
-class PlacedStreams(Streams):
-    """Streams that are set to a place in the training before they are used, so that one that is
-    resumed, or shared by several processes, draws what another draws there.
-    """
-
-    def seek(self, *place: int) -> None:
-        """Draw from the numbers of a place, such as a step and a micro-batch of it."""
-        purpose = self.purpose.encode()
-        self.generators = [
-            np.random.Generator(np.random.SFC64([seed, *purpose, *place])) for seed in self.seeds
-        ]
-
-
 class Learner(nn.Module):
     """All that is trained, the student and the method's own modules, as one module whose forward
     pass is the loss: a wrapper for several devices sees every use of a weight.
@@ -43,7 +30,7 @@ class Learner(nn.Module):
         student: LayeredModel,
         method: Method,
         teachers: Mapping[str, Frozen],
-        draws: PlacedStreams,
+        draws: Streams,
     ) -> None:
         super().__init__()
         self.student = student
@@ -93,16 +80,14 @@ def optimiser(
     for module, highest in rates.items():
         learn = {n: p for n, p in module.named_parameters() if p.requires_grad}
         # a method's biases and scales are of one row
-        still = [p for n, p in learn.items() if p.shape[:-1].numel() == 1 or n.endswith(STILL)]
-        kept = {id(p) for p in still}
-        matrices = [p for p in learn.values() if id(p) not in kept]
-        for parameters, decay in ((matrices, training["weight_decay"]), (still, 0.0)):
-            if parameters:
-                group = {"params": parameters, "lr": highest, "highest": highest}
-                groups.append(group | ({"weight_decay": decay} if decay else {}))
+        still = {n for n, p in learn.items() if p.shape[:-1].numel() == 1 or n.endswith(STILL)}
+        for names, decay in ((learn.keys() - still, training["weight_decay"]), (still, 0.0)):
+            if parameters := [p for n, p in learn.items() if n in names]:
+                group = {"params": parameters, "weight_decay": decay}
+                groups.append(group | {"lr": highest, "highest": highest})
     if training["optimiser"] == "sgd":
         return torch.optim.SGD(groups, lr=rate, momentum=training["momentum"])
-    return torch.optim.AdamW(groups, lr=rate, weight_decay=0.0)
+    return torch.optim.AdamW(groups, lr=rate)
 
 
 def train(
@@ -158,9 +143,8 @@ def train(
         forget_untrained(method, step, student, own)
         reduce_gradients(fabric, inner)
         for part, trained in {"student": student, "modules": own}.items():
-            moved = [p for p in trained.parameters() if p.grad is not None]
-            norm = nn.utils.clip_grad_norm_(moved, training["clip"]) if moved else None
-            if moved and not torch.isfinite(norm):
+            norm = nn.utils.clip_grad_norm_([*trained.parameters()], training["clip"])
+            if not torch.isfinite(norm):
                 check_finite({f"gradient norm of {part}": norm}, step, (seed,), config)
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)

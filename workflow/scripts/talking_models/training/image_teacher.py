@@ -5,9 +5,8 @@ by every seed and method. Its states and logits are then kept on disk in float16
 memory map; it is in memory itself, too, to interpret what others write.
 """
 
-from __future__ import annotations
-
 import logging
+import math
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -21,14 +20,13 @@ from torch import Tensor
 from talking_models.data.images import Examples
 from talking_models.io import atomic
 from talking_models.models import MODELS
-from talking_models.models.base import Frozen, LayeredModel
+from talking_models.models.base import Frozen, LayeredModel, LazyStates
 from talking_models.models.files import Backbone, Look, kind_of, load_trained, read
 from talking_models.training.devices import launch
-from talking_models.training.loader import ImageBatch, in_order
+from talking_models.training.loader import MEASURED, ImageBatch, in_order
 
 LOG = logging.getLogger("talking_models")
 PARTS = ("low", "high", "output")
-BATCH = 256  # images at once
 
 
 def teacher_of(
@@ -61,25 +59,18 @@ class Kept(Frozen):
         }
         return cls(model, answers) if answers and len(answers["output"]) else Frozen(model)
 
-    def __call__(self, batch: ImageBatch) -> KeptStates:
-        """The states of a batch of training images."""
-        return KeptStates(self, batch)
+    def __call__(self, batch: ImageBatch) -> LazyStates:
+        """The states of a batch of training images, in float32."""
+        places = batch.rows.cpu().numpy(), batch.mirrored.long().cpu().numpy()
+        device = batch.images.device
 
+        def read_back(name: str) -> Tensor:
+            part = name.removesuffix("_pre")  # no ReLU follows a block
+            if part not in PARTS:
+                raise AttributeError(name)
+            return torch.from_numpy(self.answers[part][places]).to(device).float()
 
-class KeptStates:
-    """A teacher's `States` on a batch, each read when it is used, in float32."""
-
-    def __init__(self, teacher: Kept, batch: ImageBatch) -> None:
-        self.teacher, self.device = teacher, batch.images.device
-        self.places = batch.rows.cpu().numpy(), batch.mirrored.long().cpu().numpy()
-
-    def __getattr__(self, name: str) -> Tensor:
-        part = name.removesuffix("_pre")  # no ReLU follows a block
-        if part not in PARTS:
-            raise AttributeError(name)
-        found = torch.from_numpy(self.teacher.answers[part][self.places])
-        setattr(self, part, found.to(self.device).float())
-        return getattr(self, part)
+        return LazyStates(read_back)
 
 
 def _keep(
@@ -90,35 +81,29 @@ def _keep(
     outputs: Mapping[str, Path],
 ) -> None:
     examples, views = Examples.read(fit, "fit"), 1 + config["flip"]
+    workers, room = (config["device"][key] for key in ("workers", "states_gb"))
     model, look = teacher_of(config["settings"], *files)
     teacher = Frozen(fabric.to_device(model))
-    kept: dict[str, np.ndarray] = {}
-    with ExitStack() as stack, torch.no_grad(), fabric.autocast():
-        paths = {part: stack.enter_context(atomic(outputs[part])) for part in PARTS}
-        for view in range(views):
+    with ExitStack() as stack, fabric.autocast():
+        blank = ImageBatch(torch.zeros(1, 3, look.size, look.size), torch.zeros(1))
+        states = teacher(fabric.to_device(blank))
+        of_one = {part: getattr(states, part).shape[1:] for part in PARTS}
+        size = 2 * len(examples) * views * sum(map(math.prod, of_one.values()))  # bytes
+        LOG.info("%.2f GB of states, %g allowed", size / 1e9, room)
+        fits, kept = size <= room * 1e9, {}
+        for part, shape in of_one.items():
+            path = stack.enter_context(atomic(outputs[part]))
+            whole = (len(examples), views, *shape) if fits else (0, views)
+            kept[part] = np.lib.format.open_memmap(path, "w+", np.float16, whole)
+        for view in range(views if fits else 0):
             done = 0
-            for batch in in_order(
-                examples, look, BATCH, config["device"]["workers"], mirror=bool(view)
-            ):
+            for batch in in_order(examples, look, workers, mirror=bool(view)):
                 states = teacher(fabric.to_device(batch))
-                found = {part: getattr(states, part).half().cpu().numpy() for part in PARTS}
-                if not kept:
-                    shapes = {p: (len(examples), views, *v.shape[1:]) for p, v in found.items()}
-                    total = sum(2 * np.prod(shape, dtype=float) for shape in shapes.values())
-                    room = config["device"]["states_gb"]
-                    LOG.info("%.2f GB of states, %g allowed", total / 1e9, room)
-                    if total > room * 1e9:
-                        shapes = dict.fromkeys(PARTS, (0, views))
-                    kept = {
-                        part: np.lib.format.open_memmap(paths[part], "w+", np.float16, shape)
-                        for part, shape in shapes.items()
-                    }
-                    if total > room * 1e9:
-                        return
-                for part, values in found.items():
-                    kept[part][done : done + len(values), view] = values
+                for part, array in kept.items():
+                    values = getattr(states, part).half().cpu().numpy()
+                    array[done : done + len(values), view] = values
                 done += len(batch.target)
-                if done % (20 * BATCH) == 0:
+                if done % (20 * MEASURED) == 0:
                     LOG.info("view %d of %d: %d of %d images", view + 1, views, done, len(examples))
         for array in kept.values():
             array.flush()

@@ -20,16 +20,14 @@ from talking_models.io import write_csv, write_yaml
 from talking_models.models import MODELS
 from talking_models.models.base import Frozen, States
 from talking_models.models.files import Backbone, save_trained
-from talking_models.models.layers import Layers
+from talking_models.models.layers import Layers, Streams
 from talking_models.objectives import ClassObjective
 from talking_models.training.devices import launch, taken
-from talking_models.training.image_loop import Learner, PlacedStreams, micro_batches, train
+from talking_models.training.image_loop import Learner, micro_batches, train
 from talking_models.training.image_teacher import Kept, teacher_of
-from talking_models.training.loader import augmented, in_order, shuffled
+from talking_models.training.loader import MEASURED, augmented, in_order, shuffled
 from talking_models.training.loop import HISTORY
 from talking_models.training.resume import Record, key_of
-
-MEASURE_BATCH = 256  # images at once, where nothing is learnt
 
 
 @dataclass(frozen=True)
@@ -84,26 +82,25 @@ def fit(
     peers = dict(zip(config.get("peers", {}), learning, strict=True))
     for model in taught_by:
         model.to(fabric.device)
-    layers = Layers(PlacedStreams([seed], "method", stacked=False))
+    layers = Layers(Streams([seed], "method", stacked=False))
     method = methods.build(config, ClassObjective(layers), layers, student, teachers, peers)
     rank, world = fabric.global_rank, fabric.world_size
     micro, mine = micro_batches(training, rank, world)
     share = {"workers": workers, "rank": rank, "world": world}
 
     def prepare() -> None:
-        chunks = -(-training["prepare_images"] // MEASURE_BATCH)
+        chunks = -(-training["prepare_images"] // MEASURED)
 
         def states(teacher: Frozen) -> Iterator[States]:
-            for batch in islice(in_order(examples, look, MEASURE_BATCH, workers), chunks):
+            for batch in islice(in_order(examples, look, workers), chunks):
                 yield teacher(fabric.to_device(batch))
 
         method.prepare({id: states(teacher) for id, teacher in teachers.items()})
 
     def accuracy() -> float:
         correct = torch.zeros((), device=fabric.device)
-        own = in_order(val, look, MEASURE_BATCH, **share)
         with torch.no_grad(), fabric.autocast():
-            for batch in map(fabric.to_device, own):
+            for batch in map(fabric.to_device, in_order(val, look, **share)):
                 correct += (student(batch).output.argmax(-1) == batch.target).sum()
         return float(fabric.all_reduce(correct, reduce_op="sum")) / len(val)
 

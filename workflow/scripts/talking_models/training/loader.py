@@ -21,6 +21,7 @@ from talking_models.models.files import Look
 from talking_models.models.layers import Streams
 from talking_models.training.batches import shuffled_rows
 
+MEASURED = 256  # images at once, where nothing is learnt
 KEPT = 2**29  # bytes of pictures that a training holds, as they are before anything random
 
 
@@ -87,7 +88,7 @@ class Transformed(Dataset):
     def _pictures(self, rows: Sequence[int]) -> list[tuple[np.ndarray, int]]:
         """Pictures, (height, width, 3) uint8, before anything random, and labels."""
         new = [row for row in dict.fromkeys(rows) if row not in self.kept]
-        read = self.images.read([self.examples.place(row) for row in new]) if new else []
+        read = self.images.read([self.examples.places[row] for row in new]) if new else []
         worker, found = get_worker_info(), {}
         room = self.room // (worker.num_workers if worker else 1)
         for row, (image, label) in zip(new, read, strict=True):
@@ -115,11 +116,11 @@ def _load(data: Transformed, batches: Iterable, workers: int) -> Iterator[ImageB
 def in_order(
     examples: Examples,
     look: Look,
-    size: int,
     workers: int,
     rank: int = 0,
     world: int = 1,
     mirror: bool = False,
+    size: int = MEASURED,
 ) -> Iterator[ImageBatch]:
     """All examples once, in order, as they are or mirrored; of them the share of process `rank`."""
     rows = range(len(examples))[rank::world]

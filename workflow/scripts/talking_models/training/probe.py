@@ -18,18 +18,12 @@ from talking_models.models.files import Backbone, save
 from talking_models.models.layers import Streams
 from talking_models.training.batches import shuffled_rows
 from talking_models.training.devices import launch
-from talking_models.training.images import MEASURE_BATCH
-from talking_models.training.loader import in_order
+from talking_models.training.loader import MEASURED, in_order
 
 LOG = logging.getLogger("talking_models")
 
 
-def fit_probe(
-    x: Tensor,
-    y: Tensor,
-    classes: int,
-    settings: Mapping[str, Any],
-) -> nn.Linear:
+def fit_probe(x: Tensor, y: Tensor, classes: int, settings: Mapping[str, Any]) -> nn.Linear:
     """Softmax regression of labels y (n,) by AdamW on standardised features x (n, width), from zero
     weights: a layer that takes features as they are. `settings` are `config`'s of a probe.
     """
@@ -65,11 +59,11 @@ def _run(
     for name, path in slices.items():
         examples, found = Examples.read(path, name), []
         with torch.no_grad(), fabric.autocast():
-            batches = in_order(examples, weights.look, MEASURE_BATCH, config["device"]["workers"])
+            batches = in_order(examples, weights.look, config["device"]["workers"])
             for number, batch in enumerate(map(fabric.to_device, batches), 1):
                 found.append((model(batch).output.float(), batch.target))
                 if number % 20 == 0:
-                    LOG.info("%d of %d images seen", number * MEASURE_BATCH, len(examples))
+                    LOG.info("%d of %d images seen", number * MEASURED, len(examples))
         x, y = map(torch.cat, zip(*found, strict=True))  # pooled features (n, width), labels
         if name == "fit":
             LOG.info("features of %d training images, %d wide", *x.shape)

@@ -1,7 +1,5 @@
 """A teacher while a student learns: frozen, its answers on the training rows computed once."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
@@ -9,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from talking_models.models.base import Frozen, LayeredModel, States
+from talking_models.models.base import Frozen, LayeredModel, LazyStates, States
 from talking_models.training.batches import RatingData
 
 CACHE_BYTES = 1 << 30  # per kind of state; 350,000 rows of a state of 512 + 256
@@ -49,24 +47,15 @@ class FrozenTeacher(Frozen):
             self.cached[name] = whole.flatten(0, rows)
         return self.cached[name]
 
-    def __call__(self, batch: Any) -> States | CachedStates:
+    def __call__(self, batch: Any) -> States | LazyStates:
         """The states on the rows of a batch, without gradient."""
-        if self.caches:
-            return CachedStates(self, batch.rows)
-        return super().__call__(self.data.batch(batch.rows))
-
-
-class CachedStates:
-    """A teacher's `States` on some rows, each looked up when it is read."""
-
-    def __init__(self, teacher: FrozenTeacher, rows: Tensor) -> None:
-        self.teacher, self.shape = teacher, rows.shape
-        if teacher.stack is not None:
-            rows = rows + len(teacher.data) * torch.arange(teacher.stack).unsqueeze(-1)
-        self.rows = rows.flatten()
-
-    def __getattr__(self, name: str) -> Tensor:
-        found = self.teacher.on_all_rows(name).index_select(0, self.rows)
-        value = found.unflatten(0, self.shape)
-        setattr(self, name, value)
-        return value
+        rows = batch.rows
+        if not self.caches:
+            return super().__call__(self.data.batch(rows))
+        places = rows
+        if self.stack is not None:  # each model's rows lie behind those of the one before it
+            places = rows + len(self.data) * torch.arange(self.stack).unsqueeze(-1)
+        places = places.flatten()
+        return LazyStates(
+            lambda name: self.on_all_rows(name).index_select(0, places).unflatten(0, rows.shape)
+        )
