@@ -47,7 +47,7 @@ for data in RATINGS:
         params:
             about=lambda wildcards, data=data: {**dict(wildcards), "data": data},
             seed=lambda wildcards: CONFIG.protocols[wildcards.split].get("draw", 0),
-            metrics=CONFIG.metrics_of(data),
+            names=CONFIG.metrics_of(data),
             code=fingerprint(
                 "talking_models.evidence.references", *PLAN.metric_code(CONFIG.metrics_of(data))
             ),
