@@ -88,7 +88,7 @@ rule evaluate_probes:
             id: CONFIG.form(model) for id, model in PLAN.probed(wildcards.data).items()
         },
         about=lambda wildcards: dict(wildcards),
-        metrics=lambda wildcards: CONFIG.metrics_of(wildcards.data),
+        names=lambda wildcards: CONFIG.metrics_of(wildcards.data),
         device=CONFIG.device.model_dump(),
         code=lambda wildcards: fingerprint(
             "talking_models.evidence.predict_images",
