@@ -58,7 +58,6 @@ RATINGS, IMAGES = (
     for family in ("ratings", "images")
 )
 MODELS = {"models": "models.safetensors", "history": "history.csv", "config": "config.yaml"}
-KEPT = ("low", "high", "output")  # of a teacher of images, on its training set
 EVIDENCE = {"predictions": "predictions.parquet", "metrics": "metrics.csv"}
 
 

@@ -1,7 +1,7 @@
 # Training: a teacher on all rows, a student for each experiment and task; on ratings or on images.
 #
-# Needs: data.smk's slices and items; models.smk's weights and classifiers; tune.smk's choices where
-#        a run searches.
+# Needs: data.smk's slices and items; models.smk's weights and classifiers, states.smk's answers;
+#        tune.smk's choices where a run searches.
 # Makes: {RESULTS}/{data}/{split}/{task}/{experiment}/, a teacher's id being an experiment on `all`
 #            models.safetensors  all seeds' models, as one stack
 #            history.csv         loss parts over training
