@@ -12,9 +12,7 @@
 rule make_table:
     """Set a table from the metrics of its jobs, with the reference lines and the paper's numbers."""
     input:
-        lambda wildcards: in_repository(
-            filter(None, [CONFIG.tables[wildcards.table].paper, CONFIG.paper])
-        ),
+        lambda wildcards: in_repository(PLAN.paper_files(wildcards.table)),
         metrics=lambda wildcards: PLAN.table_files("metrics.csv", wildcards.table),
         references=lambda wildcards: PLAN.references("metrics.csv", wildcards.table),
         predictions=lambda wildcards: PLAN.table_files("predictions.parquet", wildcards.table),
