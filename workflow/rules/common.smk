@@ -86,6 +86,11 @@ def image(step):
     return f"docker://{image_name(step, CONFIG.containers)}"
 
 
+def each_task(pattern, data, tasks=None):
+    """A file for each of some tasks of a data set, or for all; other wildcards stay."""
+    return expand(pattern, data=data, task=tasks or CONFIG.tasks(data), allow_missing=True)
+
+
 def or_stop(plan):
     """An input function: what it refuses ends Snakemake with those words, and no traceback."""
 

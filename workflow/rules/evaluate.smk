@@ -18,11 +18,11 @@ for data, of in [(data, of) for data in RATINGS for of in PLAN.evaluations(data)
             f"evaluate_{data}" + of["mark"]
         input:
             models=lambda wildcards, data=data, of=of: PLAN.models_of(data, of["tasks"], wildcards),
-            rows=expand(f"{SLICES}/eval.parquet", data=data, task=of["tasks"], allow_missing=True),
+            rows=each_task(f"{SLICES}/eval.parquet", data, of["tasks"]),
             item_table=f"data/{data}/items.parquet",
         output:
             **{
-                name: expand(f"{JOB}/{file}", data=data, task=of["tasks"], allow_missing=True)
+                name: each_task(f"{JOB}/{file}", data, of["tasks"])
                 for name, file in EVIDENCE.items()
             },
         log:

@@ -12,24 +12,11 @@ for data in RATINGS:
         name:
             f"fit_references_{data}"
         input:
-            **{
-                slice: expand(
-                    f"{SLICES}/{slice}.parquet",
-                    data=data,
-                    task=CONFIG.tasks(data),
-                    allow_missing=True,
-                )
-                for slice in SLICE_NAMES
-            },
+            **{slice: each_task(f"{SLICES}/{slice}.parquet", data) for slice in SLICE_NAMES},
             whole=lambda wildcards, data=data: PLAN.rows_of_all(data, wildcards.split),
         output:
             **{
-                name: expand(
-                    f"{TASK}/references/{file}",
-                    data=data,
-                    task=CONFIG.tasks(data),
-                    allow_missing=True,
-                )
+                name: each_task(f"{TASK}/references/{file}", data)
                 for name, file in EVIDENCE.items()
             },
         log:
