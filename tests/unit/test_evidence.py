@@ -10,7 +10,15 @@ from simulated import of_images
 from talking_models.data import parquet
 from talking_models.evidence import references
 from talking_models.evidence.intervals import collect
-from talking_models.evidence.scores import COLUMNS, labelled, score, stacked, write
+from talking_models.evidence.scores import (
+    COLUMNS,
+    job_of,
+    labelled,
+    of_jobs,
+    score,
+    stacked,
+    write,
+)
 from talking_models.io import write_parquet
 from talking_models.training.bias import PENALTIES, bias_line, choose_penalty
 
@@ -253,3 +261,12 @@ def test_of_images_the_seeds_count_that_all_students_have(tmp_path):
     whole = collect([*paths[:3], line], "accuracy")
     assert whole.seeds == 3
     assert whole.values[whole.experiments.index("probe-vit")].tolist() == [1]
+
+
+def test_a_file_is_of_the_job_whose_folder_it_is_in():
+    own = "/my/seeds/results/pets/given/all/seed-free/seed1/predictions.parquet"
+    other = "results/ml/latest/war/td/history.csv"
+    assert job_of(own) == ("pets", "given", "all", "seed-free")
+    assert job_of(other) == ("ml", "latest", "war", "td")
+    assert of_jobs([own, other, other], [["ml", "latest", "war"]], ["td", "ld"]) == [other]
+    assert of_jobs([own, other], [["pets", "given", "all"]], ["seed-free"]) == [own]
