@@ -12,7 +12,7 @@ from talking_models.errors import SourceError
 from talking_models.evidence.intervals import Difference
 from talking_models.report import claims
 from talking_models.report.claims import COLUMNS, compared
-from talking_models.report.paper import Paper, numbers
+from talking_models.report.paper import Paper, numbers, read_claims
 
 PAPER = Path(__file__).parents[2] / "config/paper"
 CLAIMS = PAPER / "claims.yaml"
@@ -215,11 +215,11 @@ def test_claims_that_are_none_are_named_with_their_file(tmp_path, given):
     path = tmp_path / "own.yaml"
     path.write_text(yaml.safe_dump(given))
     with pytest.raises(SourceError, match=r"own\.yaml holds no claims .*\n.* a list of claims"):
-        claims.read(path)
+        read_claims(path)
 
 
 def test_the_papers_claims_are_about_rows_that_its_tables_have():
-    listed, paper = claims.read(CLAIMS), Paper.read(PAPER / "facts.yaml")
+    listed, paper = read_claims(CLAIMS), Paper.read(PAPER / "facts.yaml")
     assert len({claim.id for claim in listed}) == len(listed) == 13
     columns = {column for each in paper.columns.values() for column in each.values()}
     for claim in listed:

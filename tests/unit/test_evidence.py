@@ -10,7 +10,15 @@ from simulated import of_images
 from talking_models.data import parquet
 from talking_models.evidence import references
 from talking_models.evidence.intervals import collect
-from talking_models.evidence.scores import COLUMNS, labelled, score, stacked, write
+from talking_models.evidence.scores import (
+    COLUMNS,
+    job_of,
+    labelled,
+    of_jobs,
+    score,
+    stacked,
+    write,
+)
 from talking_models.io import write_parquet
 from talking_models.report.tables import gathered
 from talking_models.training.bias import PENALTIES, bias_line, choose_penalty
@@ -271,3 +279,12 @@ def test_of_windows_intervals_are_about_what_the_table_shows(metric, tmp_path):
     found = collect(paths, metric)
     assert found.experiments == tuple(shown.index)
     assert found.values[:, 0] == pytest.approx(shown.to_numpy(), abs=1e-12)
+
+
+def test_a_file_is_of_the_job_whose_folder_it_is_in():
+    own = "/my/seeds/results/pets/given/all/seed-free/seed1/predictions.parquet"
+    other = "results/ml/latest/war/td/history.csv"
+    assert job_of(own) == ("pets", "given", "all", "seed-free")
+    assert job_of(other) == ("ml", "latest", "war", "td")
+    assert of_jobs([own, other, other], [["ml", "latest", "war"]], ["td", "ld"]) == [other]
+    assert of_jobs([own, other], [["pets", "given", "all"]], ["seed-free"]) == [own]

@@ -290,6 +290,7 @@ def test_the_digest_in_a_rules_params_covers_what_its_script_runs(run, name):
 FUNCTIONS = {
     "train": "training.ratings",
     "train_images": "training.images",
+    "measure_cost": "evidence.cost",
     "tune": "tuning.jobs",
     "tune_images": "tuning.choose",
     "try_images": "tuning.images",

@@ -393,6 +393,7 @@ def test_predictions_are_of_the_whole_eval_slice_in_order(made, tmp_path):
     job(tmp_path, made, config("scratch"))
     evaluation.run(
         tmp_path / "models.safetensors",
+        [],
         None,
         made.fit.with_name("eval.yaml"),
         config("scratch")["device"],

@@ -175,3 +175,16 @@ def test_an_uncaught_error_is_in_the_log_whole_and_on_standard_error_in_short(tm
     assert "Traceback (most recent call last)" in text
     assert "in inner" in text
     assert "of the last run" not in text
+
+
+ARGUMENTS = """\
+from talking_models.running.job import arguments
+params = {{"{name}": 3, "code": "0f"}}
+print(arguments(types.SimpleNamespace(input={{"a": 1}}, output={{"b": 2}}, params=params)))
+"""
+
+
+def test_what_a_rule_names_are_arguments_each_name_once(tmp_path):
+    result = job(tmp_path / "rule.log", ARGUMENTS.format(name="c"))
+    assert result.stdout == "{'a': 1, 'b': 2, 'c': 3}\n"
+    assert "TypeError" in job(tmp_path / "rule.log", ARGUMENTS.format(name="a")).stderr

@@ -144,7 +144,7 @@ def test_a_curve_has_no_figures_name():
 
 def test_students_are_compared_with_their_teacher_or_the_others():
     made = plan()
-    teacher = ["results/ml/latest/all/teacher/models.safetensors"]
+    teacher = "results/ml/latest/all/teacher/models.safetensors"
     assert made.cka_teacher("ml", of()) == made.cka_teacher("ml", of("scratch")) == teacher
 
 

@@ -58,7 +58,6 @@ RATINGS, IMAGES = (
     for family in ("ratings", "images")
 )
 MODELS = {"models": "models.safetensors", "history": "history.csv", "config": "config.yaml"}
-KEPT = ("low", "high", "output")  # of a teacher of images, on its training set
 EVIDENCE = {"predictions": "predictions.parquet", "metrics": "metrics.csv"}
 
 
@@ -85,6 +84,11 @@ wildcard_constraints:
 def image(step):
     """The image of a kind of step, used with `--sdm apptainer`: containers/ has what it is made of."""
     return f"docker://{image_name(step, CONFIG.containers)}"
+
+
+def each_task(pattern, data, tasks=None):
+    """A file for each of some tasks of a data set, or for all; other wildcards stay."""
+    return expand(pattern, data=data, task=tasks or CONFIG.tasks(data), allow_missing=True)
 
 
 def or_stop(plan):

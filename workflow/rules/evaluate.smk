@@ -18,11 +18,11 @@ for data, of in [(data, of) for data in RATINGS for of in PLAN.evaluations(data)
             f"evaluate_{data}" + of["mark"]
         input:
             models=lambda wildcards, data=data, of=of: PLAN.models_of(data, of["tasks"], wildcards),
-            rows=expand(f"{SLICES}/eval.parquet", data=data, task=of["tasks"], allow_missing=True),
+            rows=each_task(f"{SLICES}/eval.parquet", data, of["tasks"]),
             item_table=f"data/{data}/items.parquet",
         output:
             **{
-                name: expand(f"{JOB}/{file}", data=data, task=of["tasks"], allow_missing=True)
+                name: each_task(f"{JOB}/{file}", data, of["tasks"])
                 for name, file in EVIDENCE.items()
             },
         log:
@@ -42,7 +42,7 @@ for data, of in [(data, of) for data in RATINGS for of in PLAN.evaluations(data)
             runtime=per_attempt(10, per_mb=1),
         params:
             about=lambda wildcards, data=data: {**dict(wildcards), "data": data},
-            metrics=CONFIG.metrics_of(data),
+            names=CONFIG.metrics_of(data),
             seeds=lambda wildcards: PLAN.seeds_on(wildcards.split),
             code=lambda wildcards, data=data: fingerprint(
                 *PLAN.evaluation_code(data, wildcards.experiment)
@@ -75,9 +75,9 @@ rule evaluate_images:
         mem_mb=per_attempt(8000),
         runtime=per_attempt(120),
     params:
-        teacher=lambda wildcards: PLAN.first_teacher(wildcards)[0],
+        form=lambda wildcards: PLAN.first_teacher(wildcards)[0],
         about=lambda wildcards: dict(wildcards),
-        metrics=lambda wildcards: CONFIG.metrics_of(wildcards.data),
+        names=lambda wildcards: CONFIG.metrics_of(wildcards.data),
         device=CONFIG.device.model_dump(),
         code=lambda wildcards: fingerprint(
             *PLAN.evaluation_code(wildcards.data, wildcards.experiment)

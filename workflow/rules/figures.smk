@@ -105,13 +105,9 @@ for data in RATINGS:
         name:
             f"measure_cka_{data}"
         input:
-            students=expand(
-                f"{JOB}/models.safetensors", data=data, task=CONFIG.tasks(data), allow_missing=True
-            ),
+            students=each_task(f"{JOB}/models.safetensors", data),
             teacher=lambda wildcards, data=data: PLAN.cka_teacher(data, wildcards),
-            rows=expand(
-                f"{SLICES}/eval.parquet", data=data, task=CONFIG.tasks(data), allow_missing=True
-            ),
+            rows=each_task(f"{SLICES}/eval.parquet", data),
             item_table=f"data/{data}/items.parquet",
         output:
             csv=f"{RESULTS}/{data}/{{split}}/cka/{{experiment}}.csv",

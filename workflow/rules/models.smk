@@ -5,9 +5,6 @@
 # Makes: data/weights/{model}.safetensors, as the hub gives them
 #        {RESULTS}/models/{model}.safetensors, as all jobs read them
 #        {RESULTS}/{data}/{split}/all/{model}/probe.safetensors and accuracy.csv
-#        {RESULTS}/{data}/{split}/all/{model}/states{flip}/{part}.npy, of one trained here beside its
-#            models: a teacher's answers to the training images. Not `temp`: where they are gone
-#            and one new job needs them, Snakemake would train all that they once taught again
 
 
 BACKBONES = [model for model in CONFIG.models if CONFIG.model_kind(model).family == "images"]
@@ -105,57 +102,3 @@ rule probe_teacher:
         ),
     script:
         "../scripts/probe_teacher.py"
-
-
-rule keep_states:
-    """Ask a teacher all training images once, as they are and mirrored."""
-    input:
-        teacher=lambda wildcards: PLAN.image_teacher(
-            wildcards.data, wildcards.split, wildcards.model
-        ),
-        fit=f"{SLICES}/fit.yaml",
-    output:
-        **{part: f"{TASK}/{{model}}/states{{flip}}/{part}.npy" for part in KEPT},
-    log:
-        f"{LOGS}/{{data}}/{{split}}/keep_states{{flip}}/{{task}}/{{model}}.log",
-    benchmark:
-        f"{BENCHMARKS}/{{data}}/{{split}}/keep_states{{flip}}/{{task}}/{{model}}.tsv"
-    wildcard_constraints:
-        data=one_of(IMAGES),
-        flip="[01]",
-    conda:
-        PLAN.image_environment
-    container:
-        image(PLAN.image_step)
-    threads: PLAN.image_threads
-    resources:
-        **PLAN.device(1),
-        mem_mb=per_attempt(8000),
-        runtime=per_attempt(240),
-    params:
-        config=lambda wildcards: {
-            "settings": CONFIG.form(wildcards.model),
-            "device": CONFIG.device.model_dump(),
-            "flip": wildcards.flip == "1",
-        },
-        code=lambda wildcards: fingerprint(
-            "talking_models.training.image_teacher",
-            *PLAN.code_of_models(wildcards.model),
-            *PLAN.code_of_data(wildcards.data),
-        ),
-    script:
-        "../scripts/keep_states.py"
-
-
-use rule keep_states as keep_trained_states with:
-    input:
-        teacher=lambda wildcards: PLAN.image_teacher(
-            wildcards.data, wildcards.split, wildcards.model, wildcards.seed
-        ),
-        fit=f"{SLICES}/fit.yaml",
-    output:
-        **{part: f"{TASK}/{{model}}/seed{{seed}}/states{{flip}}/{part}.npy" for part in KEPT},
-    log:
-        f"{LOGS}/{{data}}/{{split}}/keep_states{{flip}}/{{task}}/{{model}}/seed{{seed}}.log",
-    benchmark:
-        f"{BENCHMARKS}/{{data}}/{{split}}/keep_states{{flip}}/{{task}}/{{model}}/seed{{seed}}.tsv"

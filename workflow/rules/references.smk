@@ -12,24 +12,11 @@ for data in RATINGS:
         name:
             f"fit_references_{data}"
         input:
-            **{
-                slice: expand(
-                    f"{SLICES}/{slice}.parquet",
-                    data=data,
-                    task=CONFIG.tasks(data),
-                    allow_missing=True,
-                )
-                for slice in SLICE_NAMES
-            },
+            **{slice: each_task(f"{SLICES}/{slice}.parquet", data) for slice in SLICE_NAMES},
             whole=lambda wildcards, data=data: PLAN.rows_of_all(data, wildcards.split),
         output:
             **{
-                name: expand(
-                    f"{TASK}/references/{file}",
-                    data=data,
-                    task=CONFIG.tasks(data),
-                    allow_missing=True,
-                )
+                name: each_task(f"{TASK}/references/{file}", data)
                 for name, file in EVIDENCE.items()
             },
         log:
@@ -47,7 +34,7 @@ for data in RATINGS:
         params:
             about=lambda wildcards, data=data: {**dict(wildcards), "data": data},
             seed=lambda wildcards: CONFIG.protocols[wildcards.split].get("draw", 0),
-            metrics=CONFIG.metrics_of(data),
+            names=CONFIG.metrics_of(data),
             code=fingerprint(
                 "talking_models.evidence.references", *PLAN.metric_code(CONFIG.metrics_of(data))
             ),
@@ -88,7 +75,7 @@ rule evaluate_probes:
             id: CONFIG.form(model) for id, model in PLAN.probed(wildcards.data).items()
         },
         about=lambda wildcards: dict(wildcards),
-        metrics=lambda wildcards: CONFIG.metrics_of(wildcards.data),
+        names=lambda wildcards: CONFIG.metrics_of(wildcards.data),
         device=CONFIG.device.model_dump(),
         code=lambda wildcards: fingerprint(
             "talking_models.evidence.predict_images",

@@ -92,8 +92,7 @@ rule make_page:
 rule collect_provenance:
     """Collect what made every result: commit, configuration, data, code, packages, machine, time."""
     input:
-        PLAN.results,
-        expand(f"{RESULTS}/pages/{{page}}.html", page=PLAN.pages),
+        files=[*PLAN.results, *expand(f"{RESULTS}/pages/{{page}}.html", page=PLAN.pages)],
     output:
         csv=report(
             f"{RESULTS}/provenance.csv",

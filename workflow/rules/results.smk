@@ -12,15 +12,13 @@
 rule make_table:
     """Set a table from the metrics of its jobs, with the reference lines and the paper's numbers."""
     input:
+        lambda wildcards: in_repository(PLAN.paper_files(wildcards.table)),
         metrics=lambda wildcards: PLAN.table_files("metrics.csv", wildcards.table),
         references=lambda wildcards: PLAN.references("metrics.csv", wildcards.table),
         predictions=lambda wildcards: PLAN.table_files("predictions.parquet", wildcards.table),
         lines=lambda wildcards: PLAN.references("predictions.parquet", wildcards.table),
         choices=lambda wildcards: choice_inputs(wildcards.table),
         histories=lambda wildcards: PLAN.histories(wildcards.table),
-        paper=lambda wildcards: in_repository(
-            filter(None, [CONFIG.tables[wildcards.table].paper, CONFIG.paper])
-        ),
     output:
         csv=report(
             f"{RESULTS}/tables/{{table}}.csv",
@@ -42,7 +40,7 @@ rule make_table:
         mem_mb=per_attempt(1000, per_mb=50),
         runtime=per_attempt(10, per_mb=0.1),
     params:
-        table=lambda wildcards: PLAN.about(wildcards.table),
+        about=lambda wildcards: PLAN.about(wildcards.table),
         facts=CONFIG.paper,
         stamp=lambda wildcards: PLAN.stamp(wildcards.table),
         code=lambda wildcards: fingerprint(

@@ -13,9 +13,9 @@
 rule test_significance:
     """Compare every row of every table with the one that it names, over units and seeds."""
     input:
+        in_repository(PLAN.paper_files(*PLAN.compared)),
         predictions=PLAN.table_files("predictions.parquet", *PLAN.compared),
         references=PLAN.references("predictions.parquet", *PLAN.compared),
-        paper=in_repository(PLAN.paper_files(*PLAN.compared)),
     output:
         csv=report(
             f"{RESULTS}/tables/significance.csv",
@@ -48,9 +48,9 @@ rule test_significance:
 rule judge_claims:
     """Judge each of the paper's claims by the experiments that the configuration has."""
     input:
+        in_repository(filter(None, [*PLAN.paper_files(*PLAN.judged), CONFIG.claims])),
         predictions=PLAN.table_files("predictions.parquet", *PLAN.judged),
         histories=PLAN.histories(*PLAN.judged),
-        paper=in_repository(filter(None, [*PLAN.paper_files(*PLAN.judged), CONFIG.claims])),
     output:
         csv=report(
             f"{RESULTS}/claims.csv",
@@ -86,9 +86,9 @@ rule judge_claims:
 rule collect_metrics:
     """Collect the mean of every row of every table."""
     input:
-        expand(f"{RESULTS}/tables/{{table}}.csv", table=PLAN.tables_of_all),
+        csvs=expand(f"{RESULTS}/tables/{{table}}.csv", table=PLAN.tables_of_all),
     output:
-        f"{RESULTS}/metrics.json",
+        out=f"{RESULTS}/metrics.json",
     log:
         f"{LOGS}/collect_metrics.log",
     benchmark:

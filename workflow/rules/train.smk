@@ -1,7 +1,7 @@
 # Training: a teacher on all rows, a student for each experiment and task; on ratings or on images.
 #
-# Needs: data.smk's slices and items; models.smk's weights and classifiers; tune.smk's choices where
-#        a run searches.
+# Needs: data.smk's slices and items; models.smk's weights and classifiers, states.smk's answers;
+#        tune.smk's choices where a run searches.
 # Makes: {RESULTS}/{data}/{split}/{task}/{experiment}/, a teacher's id being an experiment on `all`
 #            models.safetensors  all seeds' models, as one stack
 #            history.csv         loss parts over training
@@ -48,38 +48,22 @@ rule train:
         "../scripts/train.py"
 
 
-rule measure_cost:
-    """Count what it takes to train a model of one experiment on one task of ratings."""
-    input:
-        rows=expand(f"{SLICES}/{{slice}}.parquet", slice=TRAIN_SLICES, allow_missing=True),
-        item_table=f"{CANONICAL}/items.parquet",
-        teachers=or_stop(PLAN.teachers),
-        chosen=PLAN.chosen,
+# Count what that takes, on what training reads.
+use rule train as measure_cost with:
     output:
         csv=f"{JOB}/cost.csv",
     log:
         f"{LOGS}/{{data}}/{{split}}/measure_cost/{{experiment}}/{{task}}.log",
     benchmark:
         f"{BENCHMARKS}/{{data}}/{{split}}/measure_cost/{{experiment}}/{{task}}.tsv"
-    wildcard_constraints:
-        data=one_of(RATINGS),
-    conda:
-        "../../envs/movielens.yaml"
-    container:
-        image("movielens")
-    threads: 1
     resources:
         mem_mb=PLAN.memory_of_training,
         runtime=per_attempt(10, per_mb=1),
     params:
-        config=PLAN.training_config,
-        own=lambda wildcards: PLAN.own(wildcards.experiment),
         code=lambda wildcards: fingerprint(
             "talking_models.evidence.cost",
             *PLAN.training_code(wildcards.experiment, wildcards.data),
         ),
-    script:
-        "../scripts/measure_cost.py"
 
 
 use rule train as train_images with:

@@ -65,11 +65,11 @@ rule tune:
         mem_mb=PLAN.memory_of_training,
         runtime=PLAN.minutes_of_search,
     params:
-        tasks=lambda wildcards: PLAN.searched_tasks(wildcards),
+        tasks=PLAN.searched_tasks,
         config=lambda wildcards: CONFIG.training_job(wildcards.experiment, wildcards.data),
         choose=lambda wildcards: CONFIG.experiment(wildcards.experiment).choose,
         own=lambda wildcards: CONFIG.own(wildcards.experiment),
-        search=lambda wildcards: PLAN.search(wildcards),
+        search=PLAN.search,
         seed=lambda wildcards: CONFIG.experiment(wildcards.experiment).search_seed,
         about=lambda wildcards: PLAN.basis(wildcards.data, wildcards.split),
         code=lambda wildcards: fingerprint(

@@ -1,6 +1,6 @@
 # Tuning on images: as on ratings, but that a trial is a job of its own.
 #
-# Needs: data.smk's fit and val slices; models.smk's teachers and what is kept of them.
+# Needs: data.smk's fit and val slices; models.smk's teachers, states.smk's answers of theirs.
 # Makes: {RESULTS}/{data}/{split}/tuning/{experiment}/
 #            trial{trial}.csv  a trial's rows of curves.csv; of one that diverged none
 #            and what tune.smk makes of ratings, but for a journal

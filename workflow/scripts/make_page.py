@@ -4,4 +4,4 @@ from talking_models.running.job import start
 from talking_models.report.pages import run
 
 start(snakemake)
-run(md=snakemake.input.md, html=snakemake.output.html)
+run(**snakemake.input, **snakemake.output)

@@ -38,15 +38,16 @@ def pooled(
 
 def _measure(
     fabric: Fabric,
-    students: Sequence[Path],
-    teachers: Sequence[Sequence[Path]],
+    students: Sequence[str | Path],
+    teachers: Sequence[str | Path],
     form: Mapping[str, Any],
     examples: Examples,
     workers: int,
 ) -> pd.DataFrame:
-    rows = []
-    for path, files in zip(students, teachers, strict=True):
+    rows, each = [], len(teachers) // len(students)  # weights and a probe, or a model
+    for number, path in enumerate(students):
         student, look, about = load_trained(path)
+        files = map(Path, teachers[number * each : (number + 1) * each])
         learnt = pooled(fabric, student, look, examples, workers)
         taught = pooled(fabric, *teacher_of(form, *files), examples, workers)
         for own, other in product(STATES, repeat=2):
@@ -58,16 +59,15 @@ def _measure(
 def run(
     experiment: str,
     students: Sequence[str | Path],
-    teachers: Sequence[Sequence[str | Path]],
+    teachers: Sequence[str | Path],
     form: Mapping[str, Any],
     examples: str | Path,
     device: Mapping[str, Any],
     csv: str | Path,
 ) -> None:
-    """CKA of an experiment's students, a file for each seed, with the files of the teacher of that
-    seed, a model of `form`, from files to a file, on one device.
+    """CKA of an experiment's students, a file for each seed, with the files of the teacher of each
+    seed, one after the other, models of `form`, from files to a file, on one device.
     """
     found, one = Examples.read(examples, "eval"), {**device, "devices": 1}
-    files = [[*map(Path, each)] for each in teachers]
-    frame = launch(one, _measure, [*map(Path, students)], files, form, found, device["workers"])
+    frame = launch(one, _measure, students, teachers, form, found, device["workers"])
     write_csv(csv, frame.assign(experiment=experiment)[COLUMNS])

@@ -28,8 +28,7 @@ from talking_models.evidence.scores import JOB
 from talking_models.metrics import METRICS
 from talking_models.metrics.base import Metric
 
-LEVEL, POWER = 0.95, 0.8
-ALPHA = 1 - LEVEL
+ALPHA, POWER = 1 - 0.95, 0.8  # of 95% intervals; of what can be told apart
 WIN, TIE, LOSS = "win", "tie", "loss"
 MEAN = "mean"  # the name of what `with_mean` adds to the columns
 Column = tuple[str, str]  # a data set and the name of a task
@@ -60,10 +59,10 @@ class Evidence:
 
     @property
     def worth(self) -> np.ndarray:
-        """(C,) how many units of equal size each column's are worth, (sum n)^2 / sum n^2: by the
-        counts of rows, whatever was predicted for them.
+        """(C,) how many units of equal size each column's are worth: by the counts of rows,
+        whatever was predicted for them.
         """
-        return self.rows.sum(axis=-1) ** 2 / np.maximum((self.rows**2).sum(axis=-1), 1)
+        return equal_units(self.rows)
 
     @cached_property
     def per_seed(self) -> np.ndarray:
@@ -98,6 +97,11 @@ class Evidence:
             rise = self.metric.value(total + step) - self.metric.value(total - step)
             gradient[..., k] = rise / (2 * step[..., k])
         return np.einsum("csk,csuk->csu", gradient, own)
+
+
+def equal_units(sizes: np.ndarray) -> np.ndarray:
+    """(C,) how many units of equal size those of `sizes` (C, U) are worth: (sum n)^2 / sum n^2."""
+    return sizes.sum(axis=-1) ** 2 / np.maximum((sizes**2).sum(axis=-1), 1)
 
 
 def collect(predictions: Iterable[str | Path], metric: str) -> Evidence:
@@ -170,9 +174,9 @@ class Difference:
     seed_share: np.ndarray  # the seeds' share of its square
     sign: int  # 1 if more of the metric is better, else -1
 
-    def interval(self, level: float = LEVEL) -> tuple[np.ndarray, np.ndarray]:
+    def interval(self) -> tuple[np.ndarray, np.ndarray]:
         """Lower and upper end."""
-        half = stats.t.isf((1 - level) / 2, self.freedom) * self.error
+        half = stats.t.isf(ALPHA / 2, self.freedom) * self.error
         return self.estimate - half, self.estimate + half
 
     @property
@@ -234,8 +238,8 @@ def degrees_of_freedom(
     variance: np.ndarray, seed_share: np.ndarray, units: np.ndarray, seeds: int
 ) -> np.ndarray:
     """(C,) of a standard error; `units` are (C, U) examples of each unit."""
-    worth = units.sum(axis=-1) ** 2 / np.maximum((units**2).sum(axis=-1), 1)
-    inverse = seed_share / max(seeds - 1, 1) + (1 - seed_share) / np.maximum(worth - 1, 1)
+    of_units = np.maximum(equal_units(units) - 1, 1)
+    inverse = seed_share / max(seeds - 1, 1) + (1 - seed_share) / of_units
     return 1 / np.where(variance > 0, inverse, 1.0)
 
 

@@ -1,6 +1,8 @@
 """Predictions of trained models of ratings. The only place where their eval slice meets a model."""
 
+import logging
 from collections.abc import Sequence
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,8 @@ from talking_models.models.checkpoint import Checkpoint
 from talking_models.training.batches import RatingData, predict_all
 from talking_models.training.setup import one_thread
 
+Paths = Sequence[str | Path]
+
 
 def predict(checkpoint: Checkpoint, rows: pd.DataFrame, items: pd.DataFrame) -> np.ndarray:
     """(S, N) float32, what each model predicts for N pairs of user and item, not clipped to the
@@ -24,17 +28,31 @@ def predict(checkpoint: Checkpoint, rows: pd.DataFrame, items: pd.DataFrame) -> 
 
 
 def run(
-    models: str | Path,
-    rows: str | Path,
-    items: str | Path,
-    seeds: Sequence[int] | None = None,
+    models: Paths,
+    rows: Paths,
+    item_table: str | Path,
+    seeds: Sequence[int] | None,
+    log: logging.Logger,
+    *,
+    predictions: Paths,
+    metrics: Paths,
     **evidence: Any,
 ) -> None:
-    """Evaluate one checkpoint, or its models of some seeds, on the eval slice of a task; `evidence`
-    is what `write` takes.
+    """Evaluate checkpoints, or their models of some seeds, on the eval slices of tasks: one for
+    each task, or one teacher for all. `predictions` and `metrics` are files to write, one for each
+    task; `evidence` is what else `write` takes.
     """
     one_thread()
-    checkpoint, eval_rows = Checkpoint.load(models), parquet.read_ratings(rows)
-    checkpoint = checkpoint.of(seeds) if seeds is not None else checkpoint
-    found = predict(checkpoint, eval_rows, parquet.read_items(items))
-    write(stacked(eval_rows, found, checkpoint.seeds), parquet.about(rows)["task"], **evidence)
+    items = parquet.read_items(item_table)
+    files = zip(rows, predictions, metrics, strict=True)
+    for path, (slice, to_predictions, to_metrics) in zip(cycle(models), files, strict=False):
+        checkpoint, eval_rows = Checkpoint.load(path), parquet.read_ratings(slice)
+        checkpoint = checkpoint.of(seeds) if seeds is not None else checkpoint
+        write(
+            stacked(eval_rows, predict(checkpoint, eval_rows, items), checkpoint.seeds),
+            parquet.about(slice)["task"],
+            predictions=to_predictions,
+            metrics=to_metrics,
+            **evidence,
+        )
+        log.info("%s: done", to_predictions)

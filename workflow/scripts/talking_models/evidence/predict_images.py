@@ -49,29 +49,32 @@ def _predicted(
 
 def predict(
     fabric: Fabric,
-    models: Path,
-    teacher: tuple[Mapping[str, Any], Sequence[Path]] | None,
+    models: str | Path,
+    teacher: Sequence[str | Path],
+    form: Mapping[str, Any] | None,
     examples: Examples,
     workers: int,
 ) -> pd.DataFrame:
-    """What one student predicts, beside its teacher, a form with files, see `_predicted`."""
+    """What one student predicts, beside its teacher, if it has one, see `_predicted`."""
     student, look, about = load_trained(models)
-    taught_by = None if teacher is None else teacher_of(teacher[0], *map(Path, teacher[1]))[0]
+    taught_by = teacher_of(form, *map(Path, teacher))[0] if teacher else None
     return _predicted(fabric, student, look, examples, workers, about["seed"], taught_by)
 
 
 def predict_probes(
     fabric: Fabric,
-    probed: Mapping[str, tuple[Mapping[str, Any], Path, Path]],
+    forms: Mapping[str, Mapping[str, Any]],
+    backbones: Sequence[str | Path],
+    probes: Sequence[str | Path],
     examples: Examples,
     workers: int,
 ) -> pd.DataFrame:
-    """What linear probes of untouched models predict, `probed` by experiment: each one's form,
-    weights and probe. One seed, as a probe has no luck but in the order of its batches.
+    """What linear probes of untouched models predict. One seed, as a probe has no luck but in the
+    order of its batches.
     """
     frames = []
-    for experiment, (form, *files) in probed.items():
-        model, look = teacher_of(form, *files)
+    for (experiment, form), *files in zip(forms.items(), backbones, probes, strict=True):
+        model, look = teacher_of(form, *map(Path, files))
         frame = _predicted(fabric, model, look, examples, workers, 0)
         frames.append(frame.assign(experiment=experiment))
     return pd.concat(frames, ignore_index=True)
@@ -79,24 +82,31 @@ def predict_probes(
 
 def run(
     models: str | Path,
-    teacher: tuple[Mapping[str, Any], Sequence[str | Path]] | None,
+    teacher: Sequence[str | Path],
+    form: Mapping[str, Any] | None,
     examples: str | Path,
     device: Mapping[str, Any],
     **evidence: Any,
 ) -> None:
-    """Evaluate one student on an eval slice, on one device; `evidence` is what `write` takes."""
+    """Evaluate one student on an eval slice, on one device, beside its teacher: files of a model of
+    `form`, none if it has no teacher; `evidence` is what `write` takes.
+    """
     found, one = Examples.read(examples, "eval"), {**device, "devices": 1}
-    frame = launch(one, predict, models, teacher, found, device["workers"])
+    frame = launch(one, predict, models, teacher, form, found, device["workers"])
     write(frame, found.task, **evidence)
 
 
 def run_probes(
-    probed: Mapping[str, tuple[Mapping[str, Any], Path, Path]],
+    forms: Mapping[str, Mapping[str, Any]],
+    backbones: Sequence[str | Path],
+    probes: Sequence[str | Path],
     examples: str | Path,
     device: Mapping[str, Any],
     **evidence: Any,
 ) -> None:
-    """Evaluate the reference lines of an eval slice, see `predict_probes`, on one device."""
+    """Evaluate the reference lines of an eval slice, on one device: probes of models whose `forms`
+    are by experiment, and their weights, in this order.
+    """
     found, one = Examples.read(examples, "eval"), {**device, "devices": 1}
-    frame = launch(one, predict_probes, probed, found, device["workers"])
+    frame = launch(one, predict_probes, forms, backbones, probes, found, device["workers"])
     write(frame, found.task, **evidence)

@@ -6,7 +6,9 @@ predictions.parquet  experiment, data, split, task, seed, then of ratings user, 
 metrics.csv          experiment, data, split, task, seed, metric, n_eval, value
 """
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +19,22 @@ from talking_models.metrics import METRICS
 
 JOB = ["experiment", "data", "split", "task"]
 COLUMNS = [*JOB, "seed", "metric", "n_eval", "value"]
+
+
+def job_of(path: str | Path) -> tuple[str, ...]:
+    """The data, split, task and experiment that a file is of, by the folders above it; of images
+    the lowest is that of a seed.
+    """
+    folder = Path(path).parent
+    return (folder.parent if re.fullmatch(r"seed\d+", folder.name) else folder).parts[-4:]
+
+
+def of_jobs(
+    files: Iterable[str | Path], columns: Iterable[Sequence[str]], experiments: Iterable[str]
+) -> list[str]:
+    """Those of some files that are of the jobs of experiments on columns: data, split, task."""
+    jobs = [f"/{'/'.join((*column, id))}/" for column, id in product(columns, experiments)]
+    return [path for path in dict.fromkeys(map(str, files)) if any(job in path for job in jobs)]
 
 
 def labelled(frame: pd.DataFrame, about: Mapping[str, str]) -> pd.DataFrame:

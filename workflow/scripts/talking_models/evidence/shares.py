@@ -8,11 +8,13 @@ from pathlib import Path
 
 import pandas as pd
 
+from talking_models.evidence.scores import of_jobs
+
 LEAST = 0.05  # of the label's gradient, for a part to count as on
 
 
 def shares(
-    histories: Iterable[str | Path], columns: Sequence[Sequence[str]], experiments: Iterable[str]
+    histories: Sequence[str | Path], columns: Sequence[Sequence[str]], experiments: Iterable[str]
 ) -> pd.DataFrame:
     """Rows are experiments, columns the parts of their losses: the norm of a part's gradient over
     the student in units of the label's, both as means over training, then over jobs; NaN where an
@@ -25,16 +27,12 @@ def shares(
     """
     found = []
     for experiment in dict.fromkeys(experiments):
-        places = [f"/{'/'.join((*column, experiment))}/" for column in columns]
-        for path in dict.fromkeys(map(str, histories)):
-            if any(place in path for place in places):
-                steps = pd.read_csv(path).pivot(
-                    index="step", columns="name", values="gradient_norm"
-                )
-                if steps.empty:  # it was not trained
-                    continue
-                norms = steps[steps["label"] > 0].mean()  # others do not train the student
-                found.append((norms / norms["label"]).drop("label").rename(experiment))
+        for path in of_jobs(histories, columns, [experiment]):
+            steps = pd.read_csv(path).pivot(index="step", columns="name", values="gradient_norm")
+            if steps.empty:  # it was not trained
+                continue
+            norms = steps[steps["label"] > 0].mean()  # others do not train the student
+            found.append((norms / norms["label"]).drop("label").rename(experiment))
     if not found:
         return pd.DataFrame()
     jobs = pd.DataFrame(found).dropna(axis=1, how="all")

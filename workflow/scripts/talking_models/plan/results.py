@@ -46,11 +46,11 @@ class Plan(Tables):
         """The data sets of the main table with their splits."""
         return self.places_of(self.main) if self.main else []
 
-    def cka_teacher(self, data: str, wildcards: Any) -> list[str]:
+    def cka_teacher(self, data: str, wildcards: Any) -> str:
         """The teacher that an experiment's students are compared with: theirs, or the others'."""
         ids = [wildcards.experiment, *self.students.values()]
         names = [teacher for id in ids for teacher in self.config.teachers_of(id)]
-        return [self.teacher_file(names[0], data, wildcards.split)]
+        return self.teacher_file(names[0], data, wildcards.split)
 
     @property
     def seen(self) -> tuple[dict[str, str], list[tuple[str, str]]]:

@@ -1,29 +1,27 @@
 """A verdict on each of the paper's claims, computed from predictions; the page prints the rule.
 
-What the paper claims stands in a file (`config/paper/claims.yaml`), which names rows of its
-published tables. A comparison of two rows is judged by the mean over the columns that were run and
-that the paper has, by the rule of `evidence.verdicts`.
+What the paper claims names rows of its published tables, see `report.paper`. A comparison of two
+rows is judged by the mean over the columns that were run and that the paper has, by the rule of
+`evidence.verdicts`.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import groupby, product
+from itertools import groupby
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import pandas as pd
-import yaml
 from scipy import stats
 
-from talking_models.errors import explained
 from talking_models.evidence import verdicts
 from talking_models.evidence.intervals import Difference, difference
 from talking_models.evidence.shares import LEAST, shares
 from talking_models.evidence.verdicts import Estimate, Verdict
 from talking_models.io import write_csv
 from talking_models.report.markdown import grid, interval, list_table, write
-from talking_models.report.paper import Paper, means, numbers
+from talking_models.report.paper import Claim, Paper, means, numbers, read_claims
 from talking_models.report.significance import evidence_of
 
 COLUMNS = [
@@ -31,32 +29,7 @@ COLUMNS = [
     "high", "weighted", "weighted_low", "weighted_high", "p", "detectable", "paper", "holds_in",
     "paper_holds_in", "of",
 ]  # fmt: skip
-EXPECTED = (
-    "a list of claims, each with id, text, quote, better and worse (lists of TABLE/ROW), and "
-    "perhaps needs (all or some), part and each"
-)
-ADVICE = "correct the file, or set `claims` to null"
 RULE = verdicts.__doc__.split("\n\n", 1)[1]
-
-
-@dataclass(frozen=True)
-class Claim:
-    """A claim that some rows of published tables are better than others."""
-
-    id: str
-    text: str
-    quote: str  # the paper's words
-    better: Sequence[str]
-    worse: Sequence[str]  # rows as TABLE/ROW; each of `better` is compared with each of `worse`
-    needs: Literal["all", "some"] = "all"  # whether it takes all comparisons or some
-    part: str | None = None  # of the loss, that `worse` leaves out: without it nothing is tested
-    column: str | None = None  # the paper's, if it is about one alone
-
-    @property
-    def pairs(self) -> list[tuple[tuple[str, str], tuple[str, str]]]:
-        """The comparisons, as (table, row) each."""
-        better, worse = ([tuple(r.split("/", 1)) for r in s] for s in (self.better, self.worse))
-        return list(product(better, worse))
 
 
 @dataclass
@@ -81,27 +54,6 @@ class Judged:
         }
         own |= {"verdict": str(self.verdict), "verdict_sqrt2": str(self.loose)}
         return [own | pair for pair in self.pairs or [{}]]
-
-
-def read(path: str | Path) -> list[Claim]:
-    """The claims of a file; one about `each` of some columns is as many. `SourceError` if they are
-    none that can be read.
-    """
-    found = []
-    with explained(f"{path} holds no claims that can be read", EXPECTED, ADVICE):
-        for given in yaml.safe_load(Path(path).read_text(encoding="utf-8")):
-            given = dict(given)
-            columns = given.pop("each", None)
-            found += [Claim(**given)] if columns is None else []
-            for column in columns or ():
-                text = given["text"].format(column=column)
-                own = {"id": f"{given['id']}, {column}", "text": text}
-                found.append(Claim(**given | own, column=column))
-        for claim in found:
-            odd = [row for row in (*claim.better, *claim.worse) if "/" not in row]
-            if odd or claim.needs not in ("all", "some"):
-                raise ValueError(f"claim {claim.id}: {odd[0] if odd else claim.needs!r}")
-    return found
 
 
 def judge(
@@ -295,7 +247,7 @@ def run(
     paper = Paper.read(facts)
     found = [
         judge(claim, on, own, predictions, histories, paper)
-        for claim in read(claims)
+        for claim in read_claims(claims)
         for on, own in tables.items()
     ]
     rows = [row for judged in found for row in judged.rows()]

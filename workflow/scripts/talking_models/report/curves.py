@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 
 from talking_models.evidence.intervals import collect, difference
+from talking_models.evidence.scores import job_of
 from talking_models.io import write_csv
 from talking_models.metrics import METRICS
 from talking_models.report import searches
@@ -39,11 +40,11 @@ def gains(
     """
     groups: dict[tuple[str, str], list] = {}
     for path in predictions:
-        data, split = str(path).split("/")[-5 if "/seed" not in str(path) else -6 :][:2]
+        data, split, *_ = job_of(path)
         groups.setdefault((data, splits[split]), []).append(path)
     spent = {}
     for path in costs:
-        data, split, _, id = str(path).split("/")[-5:-1]
+        data, split, _, id = job_of(path)
         spent[data, splits[split], id] = pd.read_csv(path).iloc[0].to_dict()
     rows = []
     for (data, value), files in groups.items():

@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 from scipy.stats import spearmanr
 
+from talking_models.evidence.scores import job_of
 from talking_models.report.markdown import grid
 
 PLACE = ["data", "split", "task", "seed"]
@@ -53,8 +54,7 @@ def block(about: Mapping[str, Any], predictions: Sequence[str | Path]) -> list[s
     """
     files: dict[str, list[str]] = {}
     for path in dict.fromkeys(map(str, predictions)):
-        parts = Path(path).parts
-        files.setdefault(parts[-3] if parts[-2].startswith("seed") else parts[-2], []).append(path)
+        files.setdefault(job_of(path)[-1], []).append(path)
     frames = {id: pd.concat(map(pd.read_parquet, paths)) for id, paths in files.items()}
     lines, heads = [], ("RMSE to its teacher", "Spearman's correlation")
     for row, id in about["rows"].items():

@@ -1,7 +1,8 @@
-"""The published numbers, and what else is known of the paper's tables, from files.
+"""The published numbers, what they claim, and what else is known of the paper's tables, from files.
 
 General code knows nothing of the paper: which of its columns is which of our tasks stands in a file
-of facts (`config/paper/facts.yaml`), its numbers in one CSV file for each table.
+of facts (`config/paper/facts.yaml`), its numbers in one CSV file for each table, and what it claims
+of rows of these in a list (`config/paper/claims.yaml`).
 """
 
 from __future__ import annotations
@@ -9,8 +10,9 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import product
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -45,6 +47,52 @@ class Paper:
     def column(self, data: str, task: str) -> str | None:
         """The paper's column for a task of a data set, None if it has none."""
         return self.columns.get(data, {}).get(task)
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A claim that some rows of published tables are better than others."""
+
+    id: str
+    text: str
+    quote: str  # the paper's words
+    better: Sequence[str]
+    worse: Sequence[str]  # rows as TABLE/ROW; each of `better` is compared with each of `worse`
+    needs: Literal["all", "some"] = "all"  # whether it takes all comparisons or some
+    part: str | None = None  # of the loss, that `worse` leaves out: without it nothing is tested
+    column: str | None = None  # the paper's, if it is about one alone
+
+    @property
+    def pairs(self) -> list[tuple[tuple[str, str], tuple[str, str]]]:
+        """The comparisons, as (table, row) each."""
+        better, worse = ([tuple(r.split("/", 1)) for r in s] for s in (self.better, self.worse))
+        return list(product(better, worse))
+
+
+def read_claims(path: str | Path) -> list[Claim]:
+    """The claims of a file; one about `each` of some columns is as many. `SourceError` if they are
+    none that can be read.
+    """
+    expected = (
+        "a list of claims, each with id, text, quote, better and worse (lists of TABLE/ROW), and "
+        "perhaps needs (all or some), part and each"
+    )
+    advice = "correct the file, or set `claims` to null"
+    found = []
+    with explained(f"{path} holds no claims that can be read", expected, advice):
+        for given in yaml.safe_load(Path(path).read_text(encoding="utf-8")):
+            given = dict(given)
+            columns = given.pop("each", None)
+            found += [Claim(**given)] if columns is None else []
+            for column in columns or ():
+                text = given["text"].format(column=column)
+                own = {"id": f"{given['id']}, {column}", "text": text}
+                found.append(Claim(**given | own, column=column))
+        for claim in found:
+            odd = [row for row in (*claim.better, *claim.worse) if "/" not in row]
+            if odd or claim.needs not in ("all", "some"):
+                raise ValueError(f"claim {claim.id}: {odd[0] if odd else claim.needs!r}")
+    return found
 
 
 def numbers(path: str | Path | None) -> pd.DataFrame:

@@ -1,7 +1,6 @@
 """What differences in the tables are worth: every row against what its table names."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +10,7 @@ from scipy import stats
 
 from talking_models.evidence import intervals
 from talking_models.evidence.intervals import ALPHA, LOSS, MEAN, TIE, WIN, Evidence, with_mean
+from talking_models.evidence.scores import of_jobs
 from talking_models.io import write_csv
 from talking_models.report.markdown import blocks, grid, interval, write
 from talking_models.report.paper import Paper, means, numbers
@@ -36,10 +36,7 @@ def evidence_of(
     about: Mapping[str, Any], experiments: Iterable[str], files: Iterable[str | Path]
 ) -> Evidence:
     """The evidence of some experiments on the columns of a table, of files that have more."""
-    jobs = product(about["columns"], experiments)
-    places = [f"/{'/'.join((*column, id))}/" for column, id in jobs]
-    own = [file for file in files if any(place in str(file) for place in places)]
-    return intervals.collect(own, about["metric"])
+    return intervals.collect(of_jobs(files, about["columns"], experiments), about["metric"])
 
 
 def compare(

@@ -39,3 +39,11 @@ def start(snakemake: Any) -> logging.Logger:
     provenance.places(path)[1].unlink(missing_ok=True)  # of an earlier run
     atexit.register(provenance.finish, snakemake)
     return log
+
+
+def arguments(snakemake: Any) -> dict[str, Any]:
+    """What a rule names: its inputs, outputs and params but for `code`, which are arguments of the
+    function that its adapter calls. `TypeError` if two have one name.
+    """
+    params = {name: value for name, value in snakemake.params.items() if name != "code"}
+    return dict(**snakemake.input, **snakemake.output, **params)

@@ -18,6 +18,13 @@ class Need(NamedTuple):
     inputs: dict[str, list[str]]  # files
     params: dict[str, Any]
 
+    @classmethod
+    def of_gains(cls, plan: Any, id: str) -> Need:
+        """Of a figure of a curve along splits: its table."""
+        about = plan.along(id)
+        params = {key: about[key] for key in ("lines", "against", "metric", "names")}
+        return cls({"gains": [plan.path("tables", f"{id}.csv")]}, params)
+
 
 class Figure:
     """Base of every figure; a subclass in a file of its own is one, under the file's name."""

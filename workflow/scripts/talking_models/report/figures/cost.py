@@ -18,13 +18,8 @@ same cost stand side by side, up to a fifth away from their place."""
 
     @classmethod
     def needs(cls, plan, id):
-        curves = plan.config.curves
-        shown = next((each for each, curve in curves.items() if curve.costs), None)
-        if shown is None:
-            return None
-        about = plan.along(shown)
-        params = {key: about[key] for key in ("lines", "against", "metric", "names")}
-        return Need({"gains": [plan.path("tables", f"{shown}.csv")]}, params)
+        shown = next((each for each, curve in plan.config.curves.items() if curve.costs), None)
+        return None if shown is None else Need.of_gains(plan, shown)
 
     @classmethod
     def draw(cls, gains, lines, against, metric, names):

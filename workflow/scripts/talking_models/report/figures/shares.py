@@ -21,9 +21,7 @@ images) and seeds. A method pays where its bar lies on the better side of 0."""
         curve = plan.config.curves.get(id)
         if curve is None or not curve.splits or len(curve.lines) > MOST:
             return None
-        about = plan.along(id)
-        params = {key: about[key] for key in ("lines", "against", "metric", "names")}
-        return Need({"gains": [plan.path("tables", f"{id}.csv")]}, params)
+        return Need.of_gains(plan, id)
 
     @classmethod
     def draw(cls, gains, lines, against, metric, names):

@@ -4,7 +4,7 @@ A series is told by its marker and line before its colour (Okabe and Ito's palet
 gives the same bytes: no dates, no random ids, Matplotlib's own fonts and defaults.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +13,10 @@ import pandas as pd
 from matplotlib import cycler
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from talking_models.io import atomic
+from talking_models.metrics.base import Metric
 
 COLUMN, PAGE = 3.4, 7.0  # inches: a column of a two-column paper, and both
 SETTINGS = {
@@ -67,6 +69,37 @@ def panels(
     for lowest in axes[n - columns : n]:
         lowest.tick_params(labelbottom=True)
     return drawn, list(axes[:n])
+
+
+def differences(
+    titles: Sequence[str], rows: Collection[str], metric: type[Metric], ticks: int
+) -> tuple[Figure, list[Axes]]:
+    """An empty figure of differences from training from scratch: a panel for each of the `titles`,
+    the last of which is of all the others, with a line for each of the `rows`, and about so many
+    `ticks` in units of the metric.
+    """
+    height = 0.45 + 0.17 * len(rows)
+    drawn, axes = panels(len(titles), 3, height, 0.5, sharex=True, sharey=True)
+    for panel, title in zip(axes, titles, strict=True):
+        panel.set_title(title, fontweight="bold" if panel is axes[-1] else "normal")
+        panel.set_yticks(range(len(rows)), list(rows))
+        panel.grid(False, axis="y")
+    axes[0].set_ylim(len(rows) - 0.4, -0.6)
+    axes[0].xaxis.set_major_locator(MaxNLocator(ticks, steps=[1, 2, 5, 10]))
+    side = "right" if metric.maximize else "left"
+    drawn.supxlabel(
+        f"{metric.title} minus that of the student from scratch: {side} of the line is better"
+    )
+    return drawn, axes
+
+
+def bar(
+    panel: Axes, place: int, value: float, low: float, high: float, look: Mapping[str, Any]
+) -> None:
+    """A difference with its interval on a line of a panel, filled where that leaves out zero."""
+    fill = look["color"] if low > 0 or high < 0 else "white"
+    ends = [[value - low], [high - value]]
+    panel.errorbar(value, place, xerr=ends, capsize=2, **look, markerfacecolor=fill)
 
 
 def legend(axes: Axes, columns: int) -> None:

@@ -29,35 +29,19 @@ mark is filled where its interval leaves out zero. A gain should not hang on the
 
     @classmethod
     def draw(cls, predictions, rows, scratch, metric, splits):
-        from matplotlib.ticker import MaxNLocator
-
         from talking_models.evidence.intervals import collect, difference
+        from talking_models.metrics import METRICS
         from talking_models.report.figures import style
 
         groups = {f"window {number}": f"/{split}/" for number, split in enumerate(splits, 1)}
         groups["all windows"] = "/"
-        drawn, panels = style.panels(
-            len(groups), 3, 0.45 + 0.17 * len(rows), 0.5, sharex=True, sharey=True
-        )
+        drawn, panels = style.differences([*groups], rows, METRICS.get(metric), ticks=4)
         looks = style.looks(reversed(rows))
-        for panel, (title, place) in zip(panels, groups.items(), strict=True):
+        for panel, place in zip(panels, groups.values(), strict=True):
             evidence = collect([path for path in predictions if place in str(path)], metric)
             panel.axvline(0, color="black", linewidth=0.8)
-            panel.set_title(title, fontweight="bold" if place == "/" else "normal")
             for line, (row, experiment) in enumerate(rows.items()):
-                change, look = difference(evidence, experiment, scratch), looks[row]
+                change = difference(evidence, experiment, scratch)
                 low, high = (end[-1] for end in change.interval())
-                value = change.estimate[-1]
-                fill = look["color"] if low > 0 or high < 0 else "white"
-                bar = {"xerr": [[value - low], [high - value]], "capsize": 2}
-                panel.errorbar(value, line, **bar, **look, markerfacecolor=fill)
-            panel.set_yticks(range(len(rows)), list(rows))
-            panel.grid(False, axis="y")
-        panels[0].set_ylim(len(rows) - 0.4, -0.6)
-        panels[0].xaxis.set_major_locator(MaxNLocator(4, steps=[1, 2, 5, 10]))
-        metric = evidence.metric
-        side = "right" if metric.maximize else "left"
-        drawn.supxlabel(
-            f"{metric.title} minus that of the student from scratch: {side} of the line is better"
-        )
+                style.bar(panel, line, change.estimate[-1], low, high, looks[row])
         return drawn
