@@ -42,21 +42,9 @@ class MethodSettings(BaseModel):
         return dict.fromkeys(classes, NO_CLASSES) if family == "ratings" else {}
 
 
-def tuned(
-    default: float,
-    description: str,
-    *,
-    low: float,
-    high: float,
-    log: bool = True,
-    needs: str | None = None,
-) -> Any:
-    """A field that tuning searches between `low` and `high`, on a log scale if `log`.
-
-    `needs` names a setting without which (0) this one has no effect: tuning then leaves it as it
-    is.
-    """
-    space = {"low": low, "high": high, "log": log, "needs": needs}
+def tuned(default: float, description: str, *, low: float, high: float, log: bool = True) -> Any:
+    """A field that tuning searches between `low` and `high`, on a log scale if `log`."""
+    space = {"low": low, "high": high, "log": log}
     return Field(default, description=description, ge=0, json_schema_extra={"search": space})
 
 

@@ -21,7 +21,7 @@ class TDSettings(MethodSettings):
         description="Rounds n of interactive communication; 0 is the paper's "
         '"No Interactions": the consistency losses alone.',
     )
-    w1: float = tuned(0.03, "Weight of L_interact, every round.", low=0.001, high=1, needs="rounds")
+    w1: float = tuned(0.03, "Weight of L_interact, every round.", low=0.001, high=1)
     w2: float = tuned(0.03, "Weight of the state consistency L_SC.", low=0.001, high=1)
     w3: float = tuned(0.03, "Weight of the message consistency L_MC.", low=0.001, high=1)
     distance: Literal["relative", "plain"] = Field(

@@ -15,6 +15,7 @@ from typing import Any
 
 from talking_models.changes import PARTS
 from talking_models.methods import METHODS
+from talking_models.models import MODELS
 
 TRAINING: dict[str, dict[str, Any]] = {
     "learning_rate": {"low": 2e-4, "high": 1e-2, "log": True},
@@ -59,11 +60,13 @@ def trials(
 ) -> list[dict[str, Any]]:
     """The settings to try: `n` dicts with the keys `training` and `settings`.
 
-    `config` is the job's before the search. What cannot have an effect stays as it is there: an
-    ablation may bring it to life.
+    `config` is the job's before the search. What cannot have an effect beside the others stays as
+    it is there: an ablation may bring it to life.
     """
     import optuna
 
+    method, family = METHODS.get(config["method"]), MODELS.get(config["student"]["kind"]).family
+    others = len(config["teachers"]) + len(config.get("peers", ()))
     places = [(part, name) for part in PARTS for name in spaces[part]]
     found = [{part: {name: config[part][name] for name in spaces[part]} for part in PARTS}]
     if not places:
@@ -79,10 +82,9 @@ def trials(
         drawn: dict[str, dict[str, Any]] = {part: {} for part in PARTS}
         for part, name in places:
             drawn[part][name] = _value(spaces[part][name], point[f"{part}.{name}"])
-        for part, name in places:
-            needs = spaces[part][name].get("needs")
-            if needs and not (config[part] | drawn[part])[needs]:
-                drawn[part][name] = config[part][name]
+        settings = method.Settings.model_construct(**config["settings"] | drawn["settings"])
+        for name in settings.idle(family, others).keys() & drawn["settings"].keys():
+            drawn["settings"][name] = config["settings"][name]
         found.append(drawn)
     return found
 
