@@ -33,6 +33,16 @@ def test_each_stratum_has_its_metric_and_its_share_of_rows(files):
     assert shares.tolist() == pytest.approx([1 / 8, (1 / 2 + 2 / 3) / 2, (1 / 4 + 1 / 3) / 2])
 
 
+def test_a_gain_counts_from_the_lowest_rating_of_the_task_not_of_the_stratum(tmp_path):
+    """Only the cold user has given a 1: the warm one's gains are 3 and 4, in the wrong order."""
+    frame = of_ratings("bias", "War", ["cold", "cold", "many", "many"], [np.zeros(4)])
+    frame = frame.assign(target=[1.0, 2.0, 4.0, 5.0], prediction=[1.0, 2.0, 2.0, 1.0])
+    line = write_job(tmp_path, frame.assign(train_rows=frame["user"].map(KNOWN)))
+    table, _ = by_stratum([], [line], "ndcg")
+    second = 1 / np.log2(3)
+    assert table.loc["bias", NAMES[2]] == pytest.approx((3 + 4 * second) / (4 + 3 * second))
+
+
 def test_the_page_has_a_row_for_each_of_the_tables_and_says_how_many_rows_there_are(files):
     heading, table, _ = block(ABOUT, *files)
     assert heading == "## By the user's training rows"

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from talking_models.evidence.scores import JOB, score
+from talking_models.evidence.scores import JOB
 from talking_models.metrics import METRICS
 from talking_models.report.markdown import grid
 
@@ -30,16 +30,20 @@ def by_stratum(
     """
     lines = pd.concat([pd.read_parquet(path) for path in dict.fromkeys(map(str, references))])
     known = lines.drop_duplicates([*PLACE, "user"]).set_index([*PLACE, "user"])["train_rows"]
-    found, rows = [], []
+    kind, found, rows = METRICS.get(metric), [], []
     for path in dict.fromkeys(map(str, [*predictions, *references])):
         frame = pd.read_parquet(path)
         counts = known.reindex(pd.MultiIndex.from_frame(frame[[*PLACE, "user"]])).to_numpy()
         stratum = np.digitize(counts, [1, WARM])
-        for number, part in frame.groupby(stratum):
-            found.append(score(part, [metric]).assign(stratum=NAMES[number]))
-        one = frame.drop_duplicates(JOB)[JOB].iloc[0]
-        rows.append((one["data"], one["split"], one["task"], *np.bincount(stratum, minlength=3)))
-    values = pd.concat(found).groupby(["experiment", "stratum", *PLACE])["value"].mean()
+        of_user = dict(zip(frame["user"], stratum, strict=True))
+        for (*job, _), part in frame.groupby([*JOB, "seed"]):
+            evidence = kind.evidence(part)  # of all, as a user's may depend on the task's others
+            for number, own in evidence.groupby(evidence.index.map(of_user)):
+                found.append((*job, NAMES[number], float(kind.value(own.sum().to_numpy()))))
+        place = frame[PLACE].iloc[0]
+        rows.append((*place, *np.bincount(stratum, minlength=3)))
+    values = pd.DataFrame(found, columns=[*JOB, "stratum", "value"])
+    values = values.groupby(["experiment", "stratum", *PLACE])["value"].mean()
     table = values.groupby(["experiment", "stratum"]).mean().unstack("stratum")
     counted = pd.DataFrame(rows, columns=[*PLACE, *NAMES]).drop_duplicates(PLACE)[[*NAMES]]
     shares = counted.div(counted.sum(axis=1), axis=0).mean()
