@@ -68,11 +68,10 @@ def test_too_many_folds_are_refused(n, count):
 # --- spaces
 
 
-def job(method, kind="mlp"):
+def job(method):
     """An experiment's config before any search, as `space.trials` takes it."""
     return {
         "method": method,
-        "student": {"kind": kind},
         "teachers": {"teacher": {}},
         "training": MLPSettings(kind="mlp").training.model_dump(),
         "settings": METHODS.get(method).Settings().model_dump(),
@@ -128,9 +127,9 @@ def test_a_weight_without_effect_is_not_drawn():
     assert len({settings["w2"] for settings in found}) == 20
 
 
-@pytest.mark.parametrize(("kind", "classes"), [("mlp", False), ("vit", True)])
-def test_what_is_of_classes_is_not_drawn_for_ratings(kind, classes):
-    found = trials(job("dist", kind), 12, spaces("dist", OWN, training=False))
+@pytest.mark.parametrize(("part", "classes"), [({}, False), ({"device": {}}, True)])
+def test_what_is_of_classes_is_not_drawn_for_ratings(part, classes):
+    found = trials(job("dist") | part, 12, spaces("dist", OWN, training=False))
     assert (len({trial["settings"]["inter"] for trial in found}) > 1) == classes
     assert len({trial["settings"]["intra"] for trial in found}) == 12
 

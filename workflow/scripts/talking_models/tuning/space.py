@@ -15,7 +15,6 @@ from typing import Any
 
 from talking_models.changes import PARTS
 from talking_models.methods import METHODS
-from talking_models.models import MODELS
 
 TRAINING: dict[str, dict[str, Any]] = {
     "learning_rate": {"low": 2e-4, "high": 1e-2, "log": True},
@@ -65,7 +64,7 @@ def trials(
     """
     import optuna
 
-    method, family = METHODS.get(config["method"]), MODELS.get(config["student"]["kind"]).family
+    method, family = METHODS.get(config["method"]), "images" if "device" in config else "ratings"
     others = len(config["teachers"]) + len(config.get("peers", ()))
     places = [(part, name) for part in PARTS for name in spaces[part]]
     found = [{part: {name: config[part][name] for name in spaces[part]} for part in PARTS}]
