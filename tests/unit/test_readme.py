@@ -102,10 +102,20 @@ def test_every_other_number_is_from_a_table():
     known = committed("results/tables/per-user3.csv").groupby("row")["mean"].mean()
     known = (known["Train from Scratch"] - known)[["LD", "FD", "FitNet", "Hybrid", "TD"]]
     assert (known.idxmax(), known.idxmin()) == ("Hybrid", "TD")
+    more = "results/more/movietweetings/tables"
+    apart = committed(f"{more}/significance.csv").query("task == 'mean'").set_index("row")
+    assert apart["high"][["Teacher", "Hybrid"]].max() < 0 < apart["low"]["TD"]
+    others = apart.loc[["LD", "FD", "FitNet", "TD"]]
+    assert (others["high"] > 0).all()
+    theirs = committed(f"{more}/windows3.csv").groupby("row")["mean"].mean()
+    line = theirs["Train from Scratch"] + apart["difference"]["User and item bias"]
+    assert line < theirs.min()
     wanted = [
         *(f"{gain:.3f}" for gain in (few[few != 0].min(), few.max())),
         *(f"{gain:.4f}" for gain in (known.max(), known.min())),
         *(f"{gains[on]:.4f}" for on in ("5 windows", "the paper's protocol")),
+        *(f"{abs(apart['difference'][row]):.4f}" for row in ("Teacher", "Hybrid", "TD")),
+        *(f"{each:.4f}" for each in (line, theirs["Train from Scratch"])),
         *(f"{means[f'{row}, searched again'] - means[row]:.4f}" for row in ("TD, no rounds", "LD")),
         bias,
         f"{float(bias) - methods.min():.4f}",
