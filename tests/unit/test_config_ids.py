@@ -8,8 +8,10 @@ from talking_models.config import load
 from talking_models.config.check import RESERVED
 from talking_models.config.merge import merge
 
+OWNED = [(section, id) for section, ids in RESERVED.items() for id in ids]
 
-@pytest.mark.parametrize(("section", "id"), [(s, id) for s, ids in RESERVED.items() for id in ids])
+
+@pytest.mark.parametrize(("section", "id"), [*OWNED, ("experiments", "seed1"), ("models", "seed0")])
 def test_an_id_that_owns_other_files_is_refused(section, id):
     entries = {
         "data": {"kind": "digits"},

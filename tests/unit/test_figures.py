@@ -292,6 +292,12 @@ def test_each_comparison_has_our_intervals_and_the_papers_difference(tmp_path):
     assert ends == [(-0.001, 0.005), (0.001, 0.005)]
 
 
+def test_where_no_claim_was_judged_the_figure_is_empty(tmp_path):
+    none = verdicts().iloc[2:].assign(quantity=float("nan"))
+    figure = FIGURES.get("claims").draw([written(tmp_path / "claims.csv", none)])
+    assert [*figure.axes[0].get_yticklabels()] == []
+
+
 # --- gains along splits
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -40,6 +41,7 @@ RESERVED = {
     "curves": PAGES,
 }
 """Ids that own files of another sort."""
+SEED = re.compile(r"seed\d+")  # the folder of a seed of images
 TASKS = ("all", "cka", "tuning")  # ids of tasks that do
 TAKEN = "this name is taken by other files of the results, choose another"
 
@@ -82,7 +84,8 @@ def _sees(chosen: Mapping[str, Any], own: Mapping[str, Any]) -> bool:
 def _ids(config: Config) -> Iterator[Problem]:
     for section, reserved in RESERVED.items():
         for id in getattr(config, section):
-            if id in reserved:
+            of_seed = section in ("experiments", "models") and SEED.fullmatch(id)
+            if id in reserved or of_seed:
                 yield against((section, id), id, TAKEN)
     for section, other in (("experiments", "models"), ("curves", "tables")):
         for id in getattr(config, section):

@@ -15,6 +15,7 @@ would trust one that few seeds estimate: with three, intervals hold the truth in
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -24,7 +25,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from talking_models.evidence.scores import JOB
+from talking_models.evidence.scores import JOB, job_of, of_seed
 from talking_models.metrics import METRICS
 from talking_models.metrics.base import Metric
 
@@ -146,16 +147,12 @@ def _of_common_seeds(files: Sequence[str]) -> list[str]:
     """Files of seeds, .../{experiment}/seed{n}/predictions.parquet, that all experiments have; and
     those without one.
     """
-    seeds: dict[str, set[str]] = {}
+    seeds: dict[tuple[str, ...], set[str]] = defaultdict(set)
     for path in map(Path, files):
-        if path.parent.name.startswith("seed"):
-            seeds.setdefault(str(path.parents[1]), set()).add(path.parent.name)
+        if of_seed(path):
+            seeds[job_of(path)].add(path.parent.name)
     common = set.intersection(*seeds.values()) if seeds else set()
-    return [
-        file
-        for file in files
-        if not (name := Path(file).parent.name).startswith("seed") or name in common
-    ]
+    return [each for each in files if not of_seed(each) or Path(each).parent.name in common]
 
 
 def with_mean(values: np.ndarray, axis: int = -1, weights: np.ndarray | None = None) -> np.ndarray:

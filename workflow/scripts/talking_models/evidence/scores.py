@@ -21,12 +21,17 @@ JOB = ["experiment", "data", "split", "task"]
 COLUMNS = [*JOB, "seed", "metric", "n_eval", "value"]
 
 
+def of_seed(path: str | Path) -> bool:
+    """Whether a file is of one seed alone, as each job of images."""
+    return re.fullmatch(r"seed\d+", Path(path).parent.name) is not None
+
+
 def job_of(path: str | Path) -> tuple[str, ...]:
     """The data, split, task and experiment that a file is of, by the folders above it; of images
     the lowest is that of a seed.
     """
     folder = Path(path).parent
-    return (folder.parent if re.fullmatch(r"seed\d+", folder.name) else folder).parts[-4:]
+    return (folder.parent if of_seed(path) else folder).parts[-4:]
 
 
 def of_jobs(

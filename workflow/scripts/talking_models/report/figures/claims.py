@@ -21,7 +21,7 @@ line at 0 it is the other way round. A filled mark is an interval that leaves 0 
         from talking_models.report.figures import style
 
         found = style.read(verdicts).dropna(subset="estimate")
-        found["line"] = found["claim"].astype(str) + ". " + found["quantity"]
+        found["line"] = found["claim"].astype(str) + ". " + found["quantity"].astype(str)
         lines = list(dict.fromkeys(found["line"]))[::-1]
         looks = style.looks(found["on"])
         height = 0.5 + 0.24 * max(len(lines), 1)
