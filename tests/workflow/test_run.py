@@ -9,7 +9,7 @@ import pytest
 import yaml
 from workspace import DATA, JOBS, ROOT, SPLIT, is_leftover
 
-from talking_models.config import REFERENCES
+from talking_models.config.check import REFERENCES
 from talking_models.methods import METHODS
 
 COLUMNS = (
