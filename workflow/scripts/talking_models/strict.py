@@ -24,7 +24,7 @@ Problem = tuple[tuple[str | int, ...], Any, str]
 MISSING = "nothing found, the key is required"
 TEXT = "to YAML this is text: write a number without quotes, an exponent as 1.0e-3"
 IN_WORDS = "said"  # the type of an error that needs no more words
-OWN_WORDS = (IN_WORDS, "contradiction", "repeated", "value_error")
+OWN_WORDS = (IN_WORDS, "value_error")
 TYPES = {
     "integer": "an integer",
     "number": "a number",
@@ -67,7 +67,7 @@ def unique(names: tuple[str, ...]) -> tuple[str, ...]:
     """`names` as they are, or an error that lists those given more than once."""
     repeated = sorted({name for name in names if names.count(name) > 1})
     if repeated:
-        raise PydanticCustomError("repeated", f"each name once; repeated: {', '.join(repeated)}")
+        raise ValueError(f"each name once; repeated: {', '.join(repeated)}")
     return names
 
 

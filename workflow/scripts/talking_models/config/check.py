@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +9,7 @@ from talking_models.config.check_experiments import experiments, jobs, models
 from talking_models.config.sections import Curve, Table
 from talking_models.data import DATA
 from talking_models.data.base import ALL, CATEGORY
-from talking_models.data.names import clean_category, title_tokens
+from talking_models.data.names import SEED, clean_category, title_tokens
 from talking_models.data.windows import evaluated
 from talking_models.metrics import METRICS
 from talking_models.strict import Problem, against, unknown
@@ -41,7 +40,6 @@ RESERVED = {
     "curves": PAGES,
 }
 """Ids that own files of another sort."""
-SEED = re.compile(r"seed\d+")  # the folder of a seed of images
 TASKS = ("all", "cka", "tuning")  # ids of tasks that do
 TAKEN = "this name is taken by other files of the results, choose another"
 

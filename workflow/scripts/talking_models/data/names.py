@@ -6,6 +6,7 @@ import unicodedata
 from collections.abc import Iterable
 
 ALL = "all"  # the id of the task of all rows, which teachers train on
+SEED = re.compile(r"seed\d+")  # the folder of a seed of images
 SLICES = ("fit", "val", "eval")
 TRAIN_SLICES = ("fit", "val")
 

@@ -44,12 +44,12 @@ def _measure(
     examples: Examples,
     workers: int,
 ) -> pd.DataFrame:
-    rows, each = [], len(teachers) // len(students)  # weights and a probe, or a model
-    for number, path in enumerate(students):
+    rows = []
+    each = np.reshape(teachers, (len(students), -1))  # weights and a probe, or a model
+    for path, files in zip(students, each, strict=True):
         student, look, about = load_trained(path)
-        files = map(Path, teachers[number * each : (number + 1) * each])
         learnt = pooled(fabric, student, look, examples, workers)
-        taught = pooled(fabric, *teacher_of(form, *files), examples, workers)
+        taught = pooled(fabric, *teacher_of(form, *map(Path, files)), examples, workers)
         for own, other in product(STATES, repeat=2):
             alike = linear_cka(learnt[own], taught[other])
             rows.append((examples.task, about["seed"], own, other, alike, len(learnt[own])))

@@ -117,7 +117,7 @@ def collect(predictions: Iterable[str | Path], metric: str) -> Evidence:
     if kind.family == "images":
         files = _of_common_seeds(files)
     frames: Iterable[pd.DataFrame] = map(pd.read_parquet, files)
-    if getattr(kind.evidence, "__func__", None) is not Metric.evidence.__func__:  # no sum over rows
+    if not kind.by_row():
         frames = [pd.concat(frames, ignore_index=True).assign(split="")]
     for frame in frames:
         jobs = frame.groupby([*JOB, "seed"], sort=False)

@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import Sequence
-from itertools import cycle
 from pathlib import Path
 from typing import Any
 
@@ -44,8 +43,9 @@ def run(
     """
     one_thread()
     items = parquet.read_items(item_table)
-    files = zip(rows, predictions, metrics, strict=True)
-    for path, (slice, to_predictions, to_metrics) in zip(cycle(models), files, strict=False):
+    models = [*models] * (len(rows) // len(models))
+    files = zip(models, rows, predictions, metrics, strict=True)
+    for path, slice, to_predictions, to_metrics in files:
         checkpoint, eval_rows = Checkpoint.load(path), parquet.read_ratings(slice)
         checkpoint = checkpoint.of(seeds) if seeds is not None else checkpoint
         write(

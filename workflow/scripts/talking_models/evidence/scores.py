@@ -6,7 +6,6 @@ predictions.parquet  experiment, data, split, task, seed, then of ratings user, 
 metrics.csv          experiment, data, split, task, seed, metric, n_eval, value
 """
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import product
 from pathlib import Path
@@ -14,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from talking_models.data.names import SEED
 from talking_models.io import write_csv, write_parquet
 from talking_models.metrics import METRICS
 
@@ -23,7 +23,7 @@ COLUMNS = [*JOB, "seed", "metric", "n_eval", "value"]
 
 def of_seed(path: str | Path) -> bool:
     """Whether a file is of one seed alone, as each job of images."""
-    return re.fullmatch(r"seed\d+", Path(path).parent.name) is not None
+    return SEED.fullmatch(Path(path).parent.name) is not None
 
 
 def job_of(path: str | Path) -> tuple[str, ...]:

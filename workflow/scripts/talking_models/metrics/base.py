@@ -40,6 +40,13 @@ class Metric:
         rows = cls.per_row(predictions)
         return rows.groupby(predictions[cls.unit_column], sort=False).agg(["sum", "size"])
 
+    @classmethod
+    def by_row(cls) -> bool:
+        """Whether evidence adds up over any rows, and not over units alone: as long as a metric has
+        no `evidence` of its own.
+        """
+        return getattr(cls.evidence, "__func__", None) is Metric.evidence.__func__
+
     @staticmethod
     def value(sums: np.ndarray) -> np.ndarray:
         """The metric from sums of evidence, (..., K) -> (...)."""
