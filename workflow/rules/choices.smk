@@ -26,7 +26,7 @@ rule take_choice:
 
 
 rule choose_best:
-    """Choose the best of a few searches by validation."""
+    """Choose the best of a few searches by validation, or the one that was before."""
     input:
         unpack(or_stop(PLAN.search_inputs)),
     output:

@@ -117,7 +117,7 @@ def in_repository(paths):
 
 def choice_inputs(shown):
     """What searches chose for a table or curve; a committed choice is the repository's own."""
-    found = list(PLAN.choices_of(shown))
+    found = PLAN.choice_inputs(shown)
     return in_repository(found) if CONFIG.tuning == "committed" else found
 
 

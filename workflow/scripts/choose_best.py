@@ -8,6 +8,7 @@ params = snakemake.params
 take_best(
     members=dict(zip(params.own, snakemake.input.chosen, strict=True)),
     own=params.own,
+    settings=next(iter(snakemake.input.get("settings", [])), None),
     about=params.about,
     begun=params.config,
     outputs=dict(snakemake.output.items()),

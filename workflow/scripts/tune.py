@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from talking_models.running.job import start
-from talking_models.tuning.space import grid, grid_spaces, spaces, trials
+from talking_models.tuning.space import grid, grid_spaces, settings_alone, spaces, trials
 
 
 def searched(n, training=False):
@@ -11,6 +11,8 @@ def searched(n, training=False):
     train is searched, too.
     """
     params = snakemake.params
+    if taken := snakemake.input.get("settings"):
+        return settings_alone(taken[0]), {}
     if params.choose:
         return grid(params.choose), grid_spaces(params.choose)
     found = spaces(params.config["method"], params.own, training=training)

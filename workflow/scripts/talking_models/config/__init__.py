@@ -313,6 +313,7 @@ class Config(Strict):
             "method": self.experiment(id).method,
             "settings": self.method(id).Settings().model_dump(mode="json"),
             "training": self.models[model].training.model_dump(mode="json"),
+            "model": model,
             "student": self.form(model),
             "teachers": {teacher: self.form(teacher) for teacher in self.teachers_of(id)},
         }

@@ -37,6 +37,7 @@ class Choice(BaseModel):
     about: dict[str, Any]
     begun: Change = Field(alias="from")
     chosen: dict[str, Chosen] = Field(min_length=1)
+    path: str = Field("", exclude=True)
 
     def unless_set(
         self, task: str, now: Mapping[str, Any], given: Mapping[str, Any]
@@ -58,7 +59,7 @@ class Choice(BaseModel):
 def read_choice(path: str | Path) -> Choice | None:
     """A committed choice; None without such a file, a `ConfigError` if it is none."""
     try:
-        return Choice.model_validate(plain(path))
+        found = Choice.model_validate(plain(path))
     except FileNotFoundError:
         return None
     except ValidationError as error:
@@ -66,6 +67,9 @@ def read_choice(path: str | Path) -> Choice | None:
         wrong = f"{dotted(first['loc'])}: {first['msg']}"
     except (OSError, yaml.YAMLError, UnicodeDecodeError) as error:
         wrong = str(error)
+    else:
+        found.path = str(path)
+        return found
     raise ConfigError(
         f"tuned: {path} is not the choice of a search ({wrong}): restore it from git, or remove "
         "it and its experiment is not tuned"

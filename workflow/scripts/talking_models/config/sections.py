@@ -130,8 +130,9 @@ class Split(Strict):
 
     tuned_on: Identifier | None = Field(
         None,
-        description="The split in paths whose search chooses for this one; null: itself, "
-        "of windows and draws the first.",
+        description="The split in paths whose search chooses the settings for this one; null: "
+        "itself, of windows and draws the first. For how many steps a student of ratings trains is "
+        "chosen on each window and share itself.",
     )
     search: SplitSearch = Field(
         default_factory=SplitSearch, description="What differs from `search` on this split."

@@ -83,7 +83,8 @@ class Plan(Tables):
         for data, split in self.places:
             if config.tuning == "search":
                 ids = self.tried(data)
-                files += [self.choice_in_run(data, split, id, "trials.csv") for id in ids]
+                on = {id: self.settings_from(split, id) for id in ids}
+                files += [self.path(data, on[id], "tuning", id, "trials.csv") for id in ids]
             elif config.tuning == "committed":
                 file = Path(config.tuned, data, "trials.csv")
                 files += [str(file)] if file.is_file() else []
@@ -207,8 +208,9 @@ class Plan(Tables):
                 continue
             found["Data"] += [f"{data}/prepare_ratings", f"{place}/split"]
             if config.tuning == "search":
-                ids = self.tried(data)
-                found["Tuning"] += [f"{data}/{self.source(split, id)}/tune/{id}" for id in ids]
+                for on in (self.settings_from, self.steps_from):
+                    ids = self.tried(data)
+                    found["Tuning"] += [f"{data}/{on(split, id)}/tune/{id}" for id in ids]
             found["Teachers"] += [f"{above}/train/{teacher}/all" for teacher in teachers]
             if not config.is_teacher(id):
                 found[f"Students: {id}"] += [f"{place}/train/{id}/{task}"]

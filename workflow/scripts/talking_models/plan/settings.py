@@ -14,6 +14,7 @@ from talking_models.config import Config, ConfigError, evenly
 from talking_models.config.check_experiments import of_job
 from talking_models.config.choices import Choice, read_choice
 from talking_models.config.merge import said
+from talking_models.config.sections import SplitSearch
 from talking_models.data.base import ALL
 
 log = logging.getLogger(__name__)
@@ -109,13 +110,30 @@ class Settings:
     def _choice(
         self, data: str, split: str, experiment: str, *, quiet: bool = False
     ) -> Choice | None:
-        """The committed choice for an experiment, if it was made on this data and split; else it is
-        said, unless `quiet`, that there is one which is not used.
+        """The committed choice for an experiment, with steps that were chosen on this split if
+        there are such; without them it is said, unless `quiet`, whose steps they are.
         """
         if self.config.tuning != "committed":
             return None
+        steps, settings = self.steps_from(split, experiment), self.settings_from(split, experiment)
+        if steps != settings and (found := self._chosen_on(data, steps, experiment, quiet=True)):
+            return found
+        found = self._chosen_on(data, settings, experiment, quiet=quiet)
+        if found and steps != settings and not quiet:
+            self.remark(
+                f"{experiment} on {data} cut by {split} trains for as many steps as were chosen on "
+                f"{settings}: none were searched on its own rows"
+            )
+        return found
+
+    def _chosen_on(
+        self, data: str, split: str, experiment: str, *, quiet: bool
+    ) -> Choice | None:
+        """A committed choice, if it was made on just this data and split; else it is said, unless
+        `quiet`, that there is one which is not used.
+        """
         path = self.committed(data, split, experiment)
-        data, split = self.config.data[data].tuned_as or data, self.source(split, experiment)
+        data = self.config.data[data].tuned_as or data
         found = read_choice(path)
         for word, now in self.basis(data, split).items() if found else ():
             then = found.about.get(word)
@@ -129,11 +147,11 @@ class Settings:
         return found
 
     def committed(self, data: str, split: str, experiment: str) -> str:
-        """The file of a committed choice; that of a split which is not the data set's own lies in a
-        folder of the split's name, or is the data set's, too.
+        """The file of a choice that was made on a split; that of one which is not the data set's
+        own lies in a folder of the split's name, or is the data set's, too.
         """
         folder = f"{self.config.tuned}/{self.config.data[data].tuned_as or data}"
-        own = f"{folder}/{self.source(split, experiment)}/{experiment}.yaml"
+        own = f"{folder}/{split}/{experiment}.yaml"
         return own if Path(own).exists() else f"{folder}/{experiment}.yaml"
 
     def takes(self, wildcards: Any) -> list[str]:
@@ -141,16 +159,33 @@ class Settings:
         Snakemake searches.
         """
         place = wildcards.data, wildcards.split, wildcards.experiment
-        there = self.choice(*place, quiet=True) is not None
+        there = self.config.tuning == "committed" and self._chosen_on(*place, quiet=True)
         return [self.committed(*place) if there else f"{self.config.tuned}/nothing"]
 
-    def source(self, split: str, experiment: str) -> str:
-        """The split whose search chooses for an experiment or teacher on another: of its windows
-        and draws the first; for a teacher, that of all rows.
+    def settings_from(self, split: str, experiment: str) -> str:
+        """The split whose search chooses the settings of an experiment or teacher on another: of
+        windows and draws the first; for a teacher, that of all rows.
         """
         split = self.of_all_rows(split) if self.config.is_teacher(experiment) else split
         whole = self.config.wholes[split]
         return self.config.splits[whole].tuned_on or self.config.parts(whole)[0]
+
+    def steps_from(self, split: str, experiment: str) -> str:
+        """The split whose search chooses for how many steps: how many are best depends on how many
+        rows there are, so that it is the split itself, of draws the first; where steps are not
+        searched, as of images and ablations, it is that of the settings.
+        """
+        config = self.config
+        if config.family_of(experiment) == "images" or config.experiment(experiment).choose:
+            return self.settings_from(split, experiment)
+        split = self.of_all_rows(split) if config.is_teacher(experiment) else split
+        whole = config.wholes[split]
+        return config.parts(whole)[0] if config.splits[whole].draws else split
+
+    def takes_settings(self, wildcards: Any) -> bool:
+        """Whether a search is for steps alone, with settings that another chose."""
+        split, experiment = wildcards.split, wildcards.experiment
+        return self.settings_from(split, experiment) != split
 
     def of_all_rows(self, split: str) -> str:
         """The split of which one is a share, from which teachers learn and folds are cut; itself,
@@ -170,14 +205,19 @@ class Settings:
             ids += [other for other in self.config.experiment(id).best_of if other not in ids]
         return ids
 
-    def choice_files(self, data: str, split: str, experiment: str) -> list[str]:
+    def choice_files(self, data: str, split: str, experiment: str) -> dict[str, str]:
         """The files that say what a search chose for an experiment, and for those that it takes the
-        best of; none where settings were not searched.
+        best of, each with that which says the steps; none where settings were not searched.
         """
-        ids = self.searched_for(experiment)
-        if self.is_searched(data):
-            return [self.choice_in_run(data, split, id, "choice.yaml") for id in ids]
-        return [self.committed(data, split, id) for id in ids if self.choice(data, split, id)]
+        found = {}
+        for id in self.searched_for(experiment):
+            on = self.settings_from(split, id)
+            if self.is_searched(data):
+                file = self.path(data, on, "tuning", id, "choice.yaml")
+                found[file] = self.choice_in_run(data, split, id, "choice.yaml")
+            elif choice := self.choice(data, split, id, quiet=True):
+                found[self.committed(data, on, id)] = choice.path
+        return found
 
     def basis(self, data: str, split: str) -> dict[str, Any]:
         """What a choice was made on."""
@@ -196,7 +236,7 @@ class Settings:
                 continue
             if task not in choice.chosen:
                 raise ConfigError(
-                    f"{self.committed(data, split, id)} has no choice for the task {task!r}, "
+                    f"{choice.path} has no choice for the task {task!r}, "
                     f"only for {', '.join(choice.chosen)}: search with these tasks "
                     "(`tuning: search`), or do without (`tuning: none`)"
                 )
@@ -207,13 +247,13 @@ class Settings:
             if kept:
                 self.remark(
                     f"what your configuration says of {', '.join(kept)} wins over the choices in "
-                    f"{Path(self.committed(data, split, id)).parent}"
+                    f"{Path(choice.path).parent}"
                 )
             for key, values in self.config.experiment(id).choose.items():
                 value = choices[id]["settings"].get(key, values[0])
                 if value not in values:
                     self.remark(
-                        f"{self.committed(data, split, id)} has {key} {value}, and it is taken, "
+                        f"{choice.path} has {key} {value}, and it is taken, "
                         f"though experiments.{id}.choose.{key} is {values}: search again "
                         "(`tuning: search`), or say it under settings"
                     )
@@ -239,7 +279,7 @@ class Settings:
         self, data: str, split: str, experiment: str, file: str = "chosen.yaml"
     ) -> str:
         """A file of the search in this run that chooses for an experiment or teacher."""
-        return self.path(data, self.source(split, experiment), "tuning", experiment, file)
+        return self.path(data, self.steps_from(split, experiment), "tuning", experiment, file)
 
     def is_one_task(self, data: str) -> bool:
         """Whether the only task of a data set is all of it."""
@@ -267,9 +307,12 @@ class Settings:
         config, experiment = self.config, wildcards.experiment
         split, protocol = config.splits[config.wholes[wildcards.split]], config.protocols
         search = config.search.model_dump()
-        search |= split.search.model_dump(exclude={"tasks"}, exclude_none=True)
+        search |= self._differs(wildcards).model_dump(exclude={"tasks"}, exclude_none=True)
         of_others = ("image_steps", "teacher_steps", "training_trials")
         image_steps, teacher_steps, trials = (search.pop(key) for key in of_others)
+        if self.takes_settings(wildcards):  # of more rows, perhaps, which take more steps
+            search["steps"], trials = max(search["steps"], config.search.steps), 1
+            search["trials"] = trials
         if config.alone(experiment):
             search["trials"] = trials
         if config.family(wildcards.data) == "images":
@@ -286,17 +329,26 @@ class Settings:
             search |= {"steps": None, "every": None}
         return search
 
+    def _differs(self, wildcards: Any) -> SplitSearch:
+        """What differs in a search from others, on the split that chooses the settings."""
+        on = self.settings_from(wildcards.split, wildcards.experiment)
+        return self.config.splits[self.config.wholes[on]].search
+
     def search_inputs(self, wildcards: Any) -> dict[str, list[str]]:
         """What a search reads of the searches before it: its teachers', and that which it starts
-        from, which is for students with a teacher training from scratch.
+        from, which is for students with a teacher training from scratch; or the one whose settings
+        it takes (`settings`).
         """
         config, experiment = self.config, wildcards.experiment
         self.check_trial(wildcards)
         place = self.path(wildcards.data, wildcards.split, "tuning")
+        on = self.settings_from(wildcards.split, experiment)
+        taken = [self.path(wildcards.data, on, "tuning", experiment, "chosen.yaml")]
+        settings = {"settings": taken} if self.takes_settings(wildcards) else {}
         if members := config.experiment(experiment).best_of:
-            return {"chosen": [f"{place}/{id}/chosen.yaml" for id in members]}
+            return {"chosen": [f"{place}/{id}/chosen.yaml" for id in members], **settings}
         teachers, before = config.teachers_of(experiment), config.experiment(experiment).like
-        if not config.alone(experiment) and not before:
+        if not config.alone(experiment) and not before and not settings:
             alone = (id for id in config.searched(wildcards.data) if id in config.experiments)
             before = next((id for id in alone if config.experiments[id].method == "scratch"), None)
         folds = range(config.search.folds)
@@ -307,12 +359,13 @@ class Settings:
                 for number, id in enumerate(teachers)
             },
             "chosen": [f"{place}/{before}/chosen.yaml"] if before else [],
+            **settings,
         }
 
     def searched_tasks(self, wildcards: Any) -> dict[str, Any]:
         """The tasks that a search trains on, a teacher's is `all`; and all that it chooses for."""
         config, teacher = self.config, self.config.is_teacher(wildcards.experiment)
         tasks = {ALL: ALL} if teacher else config.tasks(wildcards.data)
-        most = config.splits[config.wholes[wildcards.split]].search.tasks
+        most = self._differs(wildcards).tasks
         of = {**self.tasks(wildcards.data), "serves": list(tasks)}
         return {**of, "tasks": {id: tasks[id] for id in evenly(list(tasks), most)}}

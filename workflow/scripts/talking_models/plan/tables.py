@@ -132,21 +132,33 @@ class Tables(Jobs):
             found |= dict.fromkeys(self.evidence("history.csv", jobs, shown))
         return list(found)
 
-    def choices_of(self, id: str) -> dict[str, str]:
-        """The files that say what searches chose for the rows of a table, or lines of a curve, with
-        the data sets and the values of the curve that each serves; "" where all serve the same.
+    def choices_of(self, id: str) -> dict[str, dict[str, Any]]:
+        """The files that say what searches chose for the rows of a table, or lines of a curve:
+        `serves`, the data sets and the values of the curve that each serves, "" where all serve the
+        same; `steps`, the files that say for how many steps, along the columns.
         """
         config, shown = self.config, self.asked.shown[id]
         splits = getattr(shown, "splits", {})
         values = {part: value for value, split in splits.items() for part in config.parts(split)}
         serves: dict[str, dict[str, None]] = defaultdict(dict)
+        steps: dict[str, dict[str, None]] = defaultdict(dict)
         for data, split, _ in config.columns(shown):
             names = {config.data[data].name or data: None} if len(shown.data) > 1 else {}
             for each in self._rows(id).values():
-                for file in self.choice_files(data, split, each):
+                for file, own in self.choice_files(data, split, each).items():
                     serves[file] |= names | ({values[split]: None} if values else {})
+                    steps[file][own] = None
         found = {file: ", ".join(words) for file, words in serves.items()}
-        return found if len({*found.values()}) > 1 else dict.fromkeys(found, "")
+        apart = len({*found.values()}) > 1
+        return {
+            file: {"serves": words if apart else "", "steps": list(steps[file])}
+            for file, words in found.items()
+        }
+
+    def choice_inputs(self, id: str) -> list[str]:
+        """All these files, those of steps alone behind the others."""
+        found = self.choices_of(id)
+        return list(dict.fromkeys([*found, *(file for of in found.values() for file in of["steps"])]))
 
     def searched(self, id: str) -> dict[str, Any]:
         """What the rows of a table, or lines of a curve, are called and were searched as, see
@@ -155,8 +167,12 @@ class Tables(Jobs):
         against, rows = self.asked.shown[id].against, self._rows(id)
         entries = {row: self.config.experiment(made) for row, made in rows.items()}
         like = {row: e.like for row, e in entries.items() if e.like and not e.choose}
-        serves = list(self.choices_of(id).values())
-        return {"rows": rows, "like": like, "against": against, "serves": serves}
+        files = self.choice_inputs(id)
+        choices = [
+            of | {"steps": [files.index(file) for file in of["steps"]]}
+            for of in self.choices_of(id).values()
+        ]
+        return {"rows": rows, "like": like, "against": against, "choices": choices}
 
     def _rows(self, id: str) -> dict[str, str]:
         """Rows or lines with their experiments as asked for; what they are compared with is among
@@ -329,14 +345,14 @@ class Tables(Jobs):
         config = self.config
         ratings = [data for data in config.data if config.family(data) == "ratings"]
         found = [
-            (data, self.source(config.default_split(data), id), id)
-            for data in ratings
-            for id in config.searched(data)
+            (data, config.default_split(data), id) for data in ratings for id in config.searched(data)
         ]
         for shown in config.shown.values():
             for data, split, _, id in self.jobs(shown) if shown.data[0] in ratings else ():
                 ids = self.searched_for(id)
                 taught = (teacher for each in ids for teacher in config.teachers_of(each))
                 ids = [*filter(config.is_teacher, taught), *ids]
-                found += [(data, self.source(split, each), each) for each in ids]
-        return list(dict.fromkeys(found))
+                found += [(data, split, each) for each in ids]
+        whose = (self.settings_from, self.steps_from)
+        searches = ((data, of(split, id), id) for data, split, id in found for of in whose)
+        return list(dict.fromkeys(searches))

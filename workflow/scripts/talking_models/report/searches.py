@@ -19,34 +19,44 @@ def block(searched: Mapping[str, Any], choices: Iterable[str | Path]) -> list[st
     Args:
         searched: `rows`, names with their experiments as configured; `like`, names with the
             experiment whose settings they take, where they have no search of their own; `against`,
-            the experiment whose validation others' is held beside, or None; `serves`, what each
-            of the choices serves where they differ, else "".
+            the experiment whose validation others' is held beside, or None; `choices`, of each of
+            the first files what it `serves`, where they differ, and which files say the `steps`.
         choices: files of choices, `<experiment>.yaml` or `<experiment>/choice.yaml`, also of those
-            that a row takes the best of; of several splits, each has a folder.
+            that a row takes the best of; of several splits, each has a folder. Behind them those
+            of splits that take their settings, and chose steps alone.
     """
     folders: dict[Path, dict[str, Any]] = defaultdict(dict)
-    serves = {}
-    for path, served in zip(map(Path, choices), searched["serves"], strict=True):
+    serves, ends, steps = {}, {}, {}
+    files = list(map(Path, choices))
+    contents = [yaml.safe_load(path.read_text(encoding="utf-8")) for path in files]
+    for path, content, of in zip(files, contents, searched["choices"], strict=False):
         # .../{split}/tuning/{experiment}/choice.yaml of this run, or {split}/{experiment}.yaml
         split, made = path.parent, path.stem
         if made == "choice":
             split, made = path.parents[2], path.parent.name
-        folders[split][made] = yaml.safe_load(path.read_text(encoding="utf-8"))
-        serves[split, made] = f" ({served})" if served else ""
+        folders[split][made] = content
+        serves[split, made] = f" ({of['serves']})" if of["serves"] else ""
+        those = [contents[each] for each in of["steps"]]
+        steps[split, made] = ", ".join(filter(None, map(_steps, those)))
+        ends[split, made] = {key for each in those for key in _search(each).get("at_bound", ())}
     lines, remarks = [], []
     for row, id in searched["rows"].items():
         for folder, found in folders.items():
-            searches = {each: content["about"].get("search", {}) for each, content in found.items()}
+            searches = {each: _search(content) for each, content in found.items()}
             taken = searches.get(id, {})
             tried = [searches.get(member, {}) for member in taken.get("scores", [id])]
             if not all("complete" in search for search in tried):
                 continue
-            best = searches[taken.get("best", id)]
+            chosen = taken.get("best", id)
+            best = searches[chosen]
             counts = (sum(search[key] for search in tried) for key in ("complete", "trials"))
             name = row + serves[folder, id]
             apart = _apart(found, id, searched["against"])
-            ends = ", ".join(key.partition(".")[2] for key in best["at_bound"])
-            lines.append([name, ends or "none", " of ".join(map(str, counts)), *apart])
+            at = dict.fromkeys([*best["at_bound"], *sorted(ends[folder, chosen])])
+            at_end = ", ".join(key.partition(".")[2] for key in at) or "none"
+            lines.append(
+                [name, at_end, steps[folder, id], " of ".join(map(str, counts)), *apart]
+            )
             if (line := best.get("bias_line")) is not None:  # a teacher's, see its search
                 than = "better" if best["score"] < line else "**no better**"
                 remarks.append(
@@ -55,7 +65,7 @@ def block(searched: Mapping[str, Any], choices: Iterable[str | Path]) -> list[st
                 )
     if not lines:
         return []
-    head = ["Method", "At an end of its range", "Trials complete", "Validation score"]
+    head = ["Method", "At an end of its range", "Steps", "Trials complete", "Validation score"]
     if searched["against"]:
         head.append(f"Minus that of {searched['against']}, ± standard error over tasks")
     others = defaultdict(list)
@@ -66,6 +76,17 @@ def block(searched: Mapping[str, Any], choices: Iterable[str | Path]) -> list[st
         remarks.append(f"Settings of others, but for what each row changes: {'; '.join(taken)}.")
     rows = [line[: len(head)] for line in lines]
     return ["## What was searched", grid(head, rows, words=2), *filter(None, [" ".join(remarks)])]
+
+
+def _search(choice: Mapping[str, Any]) -> dict[str, Any]:
+    """How a choice was made."""
+    return choice["about"].get("search", {})
+
+
+def _steps(choice: Mapping[str, Any]) -> str:
+    """For how many steps a choice trains, if it says that."""
+    first = next(iter(choice["chosen"].values()))
+    return str(first.get("training", {}).get("steps", ""))
 
 
 def _apart(found: Mapping[str, Any], id: str, against: str | None) -> tuple[str, str]:

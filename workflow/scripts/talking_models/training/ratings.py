@@ -52,6 +52,7 @@ class Begun:
     """A stack of students of `seeds` before the first step, and all that it learns with."""
 
     seeds: tuple[int, ...]
+    order: Streams
     vocabulary: Vocabulary
     data: RatingData
     student: LayeredModel
@@ -60,8 +61,7 @@ class Begun:
 
     def batches(self, size: int) -> Iterator[RatingBatch]:
         """Without end, each student's in an order of its own."""
-        order = shuffled_rows(len(self.data), size, Streams(self.seeds, "order"))
-        return map(self.data.batch, order)
+        return map(self.data.batch, shuffled_rows(len(self.data), size, self.order))
 
 
 def begin(
@@ -74,7 +74,8 @@ def begin(
     for each that is taught.
 
     Args:
-        config: the effective config, see `config.Config.training_job`.
+        config: the effective config, see `config.Config.training_job`. Its `model`, the id of what
+            is trained, names the random streams: a teacher and its student must not begin alike.
         teachers: trained teachers by id. With `teacher_seed` `paired` the model of a seed teaches
             the student of that seed, with `first` the first all of them, with `all` all, as one.
     """
@@ -84,15 +85,16 @@ def begin(
     vocabulary = Vocabulary.of(rows, items, MODELS.get(form["kind"]).all_words)
     data = RatingData(encode(rows, items, vocabulary))
 
-    def built(form: Mapping[str, Any], purpose: str) -> LayeredModel:
-        streams, mean = Streams(seeds, purpose), float(rows["rating"].mean())
+    def built(form: Mapping[str, Any], name: str) -> LayeredModel:
+        streams, mean = Streams(seeds, f"model/{name}"), float(rows["rating"].mean())
         kind, sizes = MODELS.get(form["kind"]), vocabulary.sizes
         model = kind.build(form, sizes, streams, training=training, mean_rating=mean)
         kind.begin(model, vocabulary)
         return model
 
-    student = built(form, "student")
-    peers = {name: built(own, f"peer/{name}") for name, own in config.get("peers", {}).items()}
+    name = config.get("model", "student")
+    student = built(form, name)
+    peers = {id: built(own, f"peer/{id}") for id, own in config.get("peers", {}).items()}
     which = config.get("teacher_seed", "first")
     stack = len(seeds) if which == "paired" else None
     frozen = {}
@@ -110,7 +112,8 @@ def begin(
     layers = Layers(Streams(seeds, "method"))
     method = methods.build(config, RatingObjective(layers), layers, student, frozen, peers)
     method.prepare({name: teacher.chunks() for name, teacher in frozen.items()})
-    return Begun(seeds, vocabulary, data, student, frozen, method)
+    order = Streams(seeds, f"order/{name}")
+    return Begun(seeds, order, vocabulary, data, student, frozen, method)
 
 
 def fit(

@@ -59,20 +59,33 @@ def best(scores: pd.DataFrame) -> pd.DataFrame:
 
 
 def best_of(
-    members: Mapping[str, Mapping[str, Mapping[str, Any]]], own: Mapping[str, Mapping[str, Any]]
+    members: Mapping[str, Mapping[str, Mapping[str, Any]]],
+    own: Mapping[str, Mapping[str, Any]],
+    before: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> tuple[dict[str, dict[str, Any]], dict[str, Any]]:
-    """The choice of the experiment with the lowest mean RMSE over tasks, by ids; what experiments
-    say themselves (`own`) is part of it.
+    """The choice of the experiment with the lowest mean RMSE over tasks, by ids; of the one that
+    was best `before`, on the split that chose the settings, if that is given; `ValueError` if none
+    was. What experiments say themselves (`own`) is part of it.
     """
+    whole = {
+        id: {task: changed(change, own[id]) for task, change in of.items()}
+        for id, of in members.items()
+    }
     scores = {
-        id: np.mean([c[SCORE] for c in of.values() if SCORE in c]) for id, of in members.items()
+        id: np.mean([change[SCORE] for change in of.values() if change.get(SCORE) is not None])
+        for id, of in members.items()
     }
     best = min(scores, key=scores.__getitem__)
-    chosen = {
-        task: changed(change, own[best]) | {k: v for k, v in change.items() if k == SCORE}
-        for task, change in members[best].items()
+    if before is not None:
+        task, taken = next(iter(before.items()))
+        alike = [id for id, of in whole.items() if of[task]["settings"] == taken["settings"]]
+        if not alike:
+            raise ValueError(f"none of {', '.join(whole)} has the settings {taken['settings']}")
+        best = alike[0]
+    return whole[best], {
+        "best": best,
+        "scores": {id: round(float(score), 6) for id, score in scores.items()},
     }
-    return chosen, {"best": best, "scores": {id: round(float(s), 6) for id, s in scores.items()}}
 
 
 def at_bound(change: Mapping[str, Any], spaces: Mapping[str, Mapping[str, Any]]) -> list[str]:
@@ -189,13 +202,17 @@ def take_trials(files: Sequence[str | Path], config: Mapping[str, Any], **told: 
 def take_best(
     members: Mapping[str, str | Path],
     own: Mapping[str, Mapping[str, Any]],
+    settings: str | Path | None,
     about: Mapping[str, Any],
     begun: Mapping[str, Any],
     outputs: Mapping[str, str | Path],
     log: logging.Logger,
 ) -> None:
-    """Take the choice of whichever experiment did best, from files to files; see `best_of`."""
-    chosen, found = best_of({id: read_chosen(path) for id, path in members.items()}, own)
+    """Take the choice of whichever experiment did best, from files to files; or of the one whose
+    `settings` were taken on another split, see `best_of`.
+    """
+    before = read_chosen(settings) if settings else None
+    chosen, found = best_of({id: read_chosen(path) for id, path in members.items()}, own, before)
     log.info("%s", found)
     write_yaml(outputs["chosen"], chosen)
     about = {**about, "search": found, "talking_models": __version__}

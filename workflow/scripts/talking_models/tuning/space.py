@@ -11,9 +11,10 @@ import itertools
 import math
 import warnings
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
-from talking_models.changes import PARTS
+from talking_models.changes import PARTS, read_chosen
 from talking_models.methods import METHODS
 
 TRAINING: dict[str, dict[str, Any]] = {
@@ -86,6 +87,13 @@ def trials(
             drawn["settings"][name] = config["settings"][name]
         found.append(drawn)
     return found
+
+
+def settings_alone(chosen: str | Path) -> list[dict[str, Any]]:
+    """The one trial of a search for steps: the settings that another search chose, from its file."""
+    change = next(iter(read_chosen(chosen).values()))
+    training = {key: value for key, value in change["training"].items() if key != "steps"}
+    return [{"training": training, "settings": change["settings"]}]
 
 
 def grid_spaces(choose: Mapping[str, list[Any]]) -> Spaces:
