@@ -39,7 +39,7 @@ def tuned(tmp_path):
 
     def write(choice=CHOICE, data="ml", experiment="talk"):
         path = tmp_path / data / f"{experiment}.yaml"
-        path.parent.mkdir(exist_ok=True)
+        path.parent.mkdir(exist_ok=True, parents=True)
         path.write_text(choice if isinstance(choice, str) else yaml.safe_dump(choice))
         return {"tuned": str(tmp_path)}
 
@@ -122,6 +122,27 @@ def test_another_variant_or_split_is_not_touched_and_that_is_said(tuned, caplog,
     assert not made.tuned("ml", "latest", "talk")
     assert caplog.text.count("talk.yaml is not used for ml cut by latest") == 1
     assert said in caplog.text
+
+
+def test_a_window_trains_for_as_many_steps_as_were_chosen_on_it(tuned, tmp_path, caplog):
+    windows = at("splits.rolling", {"kind": "rolling", "windows": 3})
+    protocol = {**CHOICE["about"]["split"], "kind": "rolling", "windows": 3}
+    for window, steps in ((0, 250), (1, 400)):
+        found = copy.deepcopy(CHOICE)
+        found["about"]["split"] = protocol | {"window": window}
+        found["chosen"]["war"]["training"]["steps"] = steps
+        over = tuned(found, f"ml/rolling-{window + 1}")
+    made = plan(over, windows)
+    with caplog.at_level(logging.WARNING):
+        jobs = [job(made, split=f"rolling-{n}") for n in (1, 2, 3)]
+    assert [made["training"]["steps"] for made in jobs] == [250, 400, 250]
+    assert caplog.text.count("trains for as many steps as were chosen on rolling-1: none") == 1
+    first, second = (f"{tmp_path}/ml/rolling-{n}/talk.yaml" for n in (1, 2))
+    assert made.choice_files("ml", "rolling-2", "talk") == {first: second}
+    assert made.choice_files("ml", "rolling-3", "talk") == {first: first}
+    place = {"data": "ml", "experiment": "talk"}
+    takes = [made.takes(SimpleNamespace(split=f"rolling-{n}", **place))[0] for n in (1, 2, 3)]
+    assert takes == [first, second, f"{tmp_path}/nothing"]
 
 
 def test_another_data_set_is_not_touched(tuned, caplog):

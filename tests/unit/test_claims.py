@@ -36,7 +36,14 @@ def judged(tmp_path):
     """Judge claims on predictions; `worse` says how much worse each is than td, in RMSE."""
 
     def run(
-        claim=CLAIM, worse=(0.1, 0.1), noise=0.01, tasks=TASKS, tables=None, trial=False, share=None
+        claim=CLAIM,
+        worse=(0.1, 0.1),
+        noise=0.01,
+        tasks=TASKS,
+        tables=None,
+        trial=False,
+        share=None,
+        on=("here",),
     ):
         random = np.random.default_rng(0)
         files, histories = [], []
@@ -72,7 +79,7 @@ def judged(tmp_path):
         claims.run(
             files,
             histories,
-            {"here": {"t": about} if tables is None else tables},
+            {each: {"t": about} if tables is None else tables for each in on},
             tmp_path / "claims.yaml",
             tmp_path / "facts.yaml",
             trial,
@@ -177,6 +184,14 @@ def test_a_trial_is_no_result(judged):
     _, page = judged(one(), (0.2, 0.0), trial=True)
     assert "reproduced (a trial run, no result)" in page
     assert "**reproduced**" not in page.split("## How")[0]
+
+
+def test_of_two_protocols_each_has_a_power_of_its_own(judged):
+    _, page = judged(one(), (0.2, 0.0), on=("the protocol", "5 windows"))
+    power = page.partition("## What this rule can say")[2]
+    for on in ("the protocol", "5 windows"):
+        assert f"| 9: TD over LD, on {on} |" in power
+    assert "| 9: TD over LD |" in judged(one(), (0.2, 0.0))[1]
 
 
 def test_the_same_predictions_give_the_same_bytes(judged):

@@ -316,7 +316,7 @@ def without(given, name):
 
 ABOUT = GAINS | {
     "title": "When it pays",
-    "searched": {"rows": {}, "like": {}, "against": None, "serves": []},
+    "searched": {"rows": {}, "like": {}, "against": None, "choices": []},
 }
 
 

@@ -236,16 +236,54 @@ def test_a_teacher_is_searched_on_all_and_has_steps_of_its_own():
 def test_a_split_is_searched_with_less_and_serves_all_its_tasks():
     share = {"kind": "latest", "share": 0.1, "draws": 2, "search": {"trials": 3, "tasks": 1}}
     made = plan(at("splits.few", share), tuning="search")
-    student, teacher = of(split="few-2"), of("teacher", split="few-2")
-    assert made.search(student) | {"trials": 3, "share": 0.1, "draw": 1} == made.search(student)
+    student, teacher = of(split="few-1"), of("teacher", split="few-1")
+    assert made.search(student) | {"trials": 3, "share": 0.1, "draw": 0} == made.search(student)
     assert "share" not in made.search(teacher)  # it has all rows, whatever the share
     tasks = made.searched_tasks(student)
     assert (tasks["tasks"], tasks["serves"]) == ({"drama": "Drama"}, ["drama", "war"])
-    assert made.chosen(student) == ["results/ml/few-1/tuning/talk/chosen.yaml"]
+    for draw in ("few-1", "few-2"):
+        assert made.chosen(of(split=draw)) == ["results/ml/few-1/tuning/talk/chosen.yaml"]
     assert made.chosen(teacher) == ["results/ml/latest/tuning/teacher/chosen.yaml"]
     assert made.search_inputs(student)["teacher0"][0].startswith("results/ml/latest/tuning")
     files = [f"results/ml/latest/all/slices/{slice}.parquet" for slice in ("fit", "val")]
     assert made.rows_of_all("ml", student.split) == files
+
+
+def test_a_window_or_a_share_takes_settings_and_searches_for_steps():
+    """How many steps are best depends on how many rows there are."""
+    rolling = {"kind": "rolling", "windows": 2, "search": {"trials": 3, "steps": 50, "tasks": 1}}
+    more = {"kind": "latest", "share": 0.5, "draws": 2, "tuned_on": "rolling-1"}
+    best = {"method": "td", "best_of": ["talk"]}
+    layers = at("splits.rolling", rolling), at("splits.more", more), at("experiments.best", best)
+    made = plan(*layers, {"search": {"steps": 70, "teacher_steps": 90}}, tuning="search")
+    assert (made.search(of(split="rolling-1"))["steps"], made.takes_settings(of())) == (50, False)
+    for split, own in (("rolling-2", "rolling-2"), ("more-2", "more-1")):
+        assert made.chosen(of(split=split)) == [f"results/ml/{own}/tuning/talk/chosen.yaml"]
+        student = of(split=own)
+        search = made.search(student)
+        assert (search["trials"], search["steps"]) == (1, 70)
+        assert made.searched_tasks(student)["tasks"] == {"drama": "Drama"}
+        found, first = made.search_inputs(student), "results/ml/rolling-1/tuning"
+        assert found["settings"] == [f"{first}/talk/chosen.yaml"]
+        assert found["chosen"] == [], "how to train is part of the settings"
+        of_best = made.search_inputs(of("best", split=own))
+        assert of_best["settings"] == [f"{first}/best/chosen.yaml"]
+        assert of_best["chosen"] == [f"results/ml/{own}/tuning/talk/chosen.yaml"]
+    assert "draw" in made.search(of(split="more-1"))
+    teacher = of("teacher", split="rolling-2")
+    assert (made.search(teacher)["trials"], made.search(teacher)["steps"]) == (1, 90)
+    assert found["teacher0"][0].startswith("results/ml/latest/tuning/teacher/fold0")
+    one, two = (f"results/ml/rolling-{n}/tuning/talk/choice.yaml" for n in (1, 2))
+    assert made.choice_files("ml", "rolling-2", "talk") == {one: two}
+
+
+def test_an_ablation_and_images_have_the_steps_of_what_they_are_like():
+    grid = {"method": "td", "like": "talk", "choose": {"rounds": [1, 2]}}
+    rolling = {"kind": "rolling", "windows": 2}
+    made = plan(at("splits.rolling", rolling), at("experiments.grid", grid), tuning="search")
+    assert made.steps_from("rolling-2", "grid") == "rolling-1"
+    tenth = {"kind": "given", "share": 0.1, "tuned_on": "given"}
+    assert plan(at("splits.tenth", tenth)).steps_from("tenth", "see") == "given"
 
 
 def test_the_teacher_of_a_share_has_learnt_from_all_rows():
@@ -285,8 +323,9 @@ def test_all_searches_are_those_of_each_data_set_and_of_the_splits_that_are_show
     shown = {"title": "F", "data": ["ml"], "split": "rolling", "rows": {"Talk": "talk"}}
     made = plan(at("splits.rolling", {"kind": "rolling", "windows": 2}), at("tables.few", shown))
     latest = [("ml", "latest", id) for id in ("teacher", "scratch", "talk")]
-    rolling = [("ml", "rolling-1", id) for id in ("teacher", "talk")]
-    assert made.searches == [*latest, *rolling]
+    rolling = [("ml", f"rolling-{n}", id) for n in (1, 2) for id in ("teacher", "talk")]
+    assert made.searches[:3] == latest
+    assert sorted(made.searches[3:]) == sorted(rolling)
 
 
 def test_a_choice_says_what_it_was_made_on():

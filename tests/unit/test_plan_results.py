@@ -1,6 +1,7 @@
 """What rules ask of a configuration for tables, figures, and pages."""
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from configs import at, curve, table
@@ -45,7 +46,7 @@ def test_a_page_is_told_all_that_it_needs_of_a_table():
 def test_an_untuned_row_beside_tuned_ones_is_marked(tmp_path):
     made = plan({"tuned": str(tmp_path)}, tuning="committed")
     assert made.about("t")["untuned"] == []
-    made.choice = lambda data, split, id: object() if id == "talk" else None
+    made.choice = lambda data, split, id: SimpleNamespace(path="") if id == "talk" else None
     assert made.about("t")["untuned"] == ["Scratch", "Teacher"]
 
 
@@ -58,13 +59,26 @@ def test_an_untuned_row_beside_tuned_ones_is_marked(tmp_path):
         ),
         ({"trial": True}, "**This is a trial of the workflow and no result.**"),
         ({"tuning": "search"}, "by a search in this run"),
-        (at("splits.latest.share", 0.5), "all ratings, 50% of the training rows."),
+        (at("splits.latest.share", 0.5), "all ratings, with 50% of the training rows."),
         (at("splits.latest", {"kind": "per_user"}), "the latest 10% of each user's ratings"),
         ({"seeds": 1, **at("data.ml.tasks.names", ["War"])}, "1 task, 1 seed, "),
     ],
 )
 def test_the_stamp_tells_what_numbers_were_made_from(over, words):
     assert words in plan(over).stamp("t")
+
+
+def test_a_stamp_says_once_what_holds_for_all_shares():
+    of = {"kind": "latest"}
+    splits = {f"s{n}": of | {"share": n / 100, "draws": 2} for n in (5, 25)}
+    line = curve(
+        splits={"5%": "s5", "25%": "s25", "100%": "latest"}, lines={"A": "talk"}, against="talk"
+    )
+    said = plan({"splits": splits}, line).stamp("c")
+    assert said.startswith(
+        "ml: 2 tasks, 2 seeds, evaluated on the latest 10% of all ratings, with 5%, 25% and 100% "
+        "of the training rows, drawn anew for each seed. Settings"
+    )
 
 
 def test_the_stamp_of_images_tells_of_random_weights():

@@ -7,11 +7,12 @@ from tempfile import NamedTemporaryFile
 import numpy as np
 import pandas as pd
 import pytest
-from simulated import of_images
+from simulated import of_images, of_ratings, write_job
 
 from talking_models.errors import SourceError
 from talking_models.evidence.scores import score
-from talking_models.report import tables
+from talking_models.evidence.shares import shares
+from talking_models.report import significance, tables
 from talking_models.report.paper import Paper, numbers
 from talking_models.report.tables import COLUMNS, Page, headings, of_gradient, tidy
 
@@ -63,7 +64,8 @@ ABOUT = {
     "names": {"ml": "MovieLens"},
     "units": {"ml": "stars"},
     "untuned": [],
-    "searched": {"rows": {}, "like": {}, "against": None, "serves": []},
+    "apart": False,
+    "searched": {"rows": {}, "like": {}, "against": None, "choices": []},
 }
 
 
@@ -312,6 +314,35 @@ def test_what_moves_the_student_is_said_per_row(tmp_path):
     assert "| Method | interact |" in shown
     assert "| TD | 10% |" in shown
     assert "| LD |  |" in shown
+
+
+def test_a_part_that_is_off_at_times_counts_as_nothing_then(tmp_path):
+    path = tmp_path / "ml/latest/war/td/history.csv"
+    path.parent.mkdir(parents=True)
+    norms = ["0,label,1,2.0", "1,label,1,4.0", "1,part,1,0.3", "2,label,0,0.0", "2,part,1,9.0"]
+    path.write_text("\n".join(["step,name,value,gradient_norm", *norms]) + "\n")
+    found = shares([path], [["ml", "latest", "war"]], ["td"])
+    assert found.loc["td", "part"] == pytest.approx(0.15 / 3)
+
+
+def test_a_table_that_is_made_by_its_name_has_its_differences(tmp_path):
+    """Those of the others have a page of their own."""
+    random, jobs = np.random.default_rng(0), []
+    for id, worse in (("td", 1.0), ("ld", 1.5)):
+        for task in ("Drama", "War"):
+            errors = random.normal(0, worse, (3, 40))
+            jobs.append(write_job(tmp_path, of_ratings(id, task, list(range(40)), errors)))
+    about = {"rows": {"TD": "td", "LD": "ld"}, "references": {}, "against": "td", "paper": None}
+    columns = [["shop", "latest", task] for task in ("drama", "war")]
+    about = ABOUT | about | {"columns": columns, "apart": True}
+    title, what, ranks, columns, _, how = significance.block(about, jobs, Paper())
+    assert title == "## Differences"
+    assert "minus that of TD" in what
+    low, high = map(float, re.search(r"\| LD \| 2.00 \| \S+ \[(\S+), (\S+)\]", ranks).groups())
+    assert 0 < low < high
+    assert columns.startswith("| Row | Drama | War |")
+    assert how == significance.METHOD
+    assert significance.block(about | {"apart": False}, jobs, Paper()) == []
 
 
 @pytest.mark.parametrize(("share", "off"), [(0.049, True), (0.051, False)])

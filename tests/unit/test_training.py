@@ -163,9 +163,11 @@ def test_a_student_learns_from_what_the_teacher_says_of_the_same_ratings():
         who: RatingData(encode(rows, items, of.vocabulary))
         for who, of in (("student", student), ("teacher", teacher))
     }
-    streams, mean = Streams([0, 1], "student"), float(rows["rating"].mean())
+    streams, mean = Streams([0, 1], "model/student"), float(rows["rating"].mean())
     start = RatingMLP(student.vocabulary.sizes, FEATURES, STUDENT, streams, mean_rating=mean)
-    places = next(shuffled_rows(len(rows), TRAINING["batch_size"], Streams([0, 1], "order")))
+    places = next(
+        shuffled_rows(len(rows), TRAINING["batch_size"], Streams([0, 1], "order/student"))
+    )
     said = PlainMLP(teacher.stack(), 0)
     losses = [
         F.mse_loss(
@@ -176,6 +178,24 @@ def test_a_student_learns_from_what_the_teacher_says_of_the_same_ratings():
     ]
     logit = history.loc[history["name"] == "logit", "value"].item()
     assert logit == pytest.approx(0.5 * sum(losses).item() / 2, rel=1e-5)
+
+
+def test_a_teacher_and_its_student_do_not_begin_alike():
+    """Of the same rows and seed they would have the same embeddings, before anything is learnt."""
+    rows, _, items = movielens()
+    begun = {
+        name: job.begin(rows, items, fit_config("scratch", seeds=1) | {"model": name}, {})
+        for name in ("student", "teacher")
+    }
+    mine, theirs = (one.student.state_dict()["embeddings.user.weight"] for one in begun.values())
+    assert mine.shape == theirs.shape
+    assert not torch.isclose(mine, theirs).any()
+    config = fit_config("ld", seeds=1) | {"model": "student"}
+    frozen = job.fit(rows, items, fit_config("scratch", seeds=1), {}, LOG)[0]
+    taught = job.begin(rows, items, config, {"teacher": frozen})
+    first = [next(one.batches(16)).target for one in (*begun.values(), taught)]
+    assert not torch.equal(*first[:2]), "nor do they see the rows in one order"
+    assert torch.equal(first[0], first[2]), "a student taught or not does"
 
 
 # --- the loop
@@ -196,7 +216,7 @@ def test_a_stack_trains_as_plain_pytorch_trains_one_model(teacher):
         )
         stack, _ = job.fit(rows, items, config, {"teacher": teacher}, LOG)
         for seed in range(3):
-            streams = Streams([seed], "student", stacked=False)
+            streams = Streams([seed], "model/student", stacked=False)
             mean = float(rows["rating"].mean())
             model = RatingMLP(vocabulary.sizes, FEATURES, STUDENT, streams, mean_rating=mean)
             plain = PlainMLP(model)
@@ -208,7 +228,7 @@ def test_a_stack_trains_as_plain_pytorch_trains_one_model(teacher):
             ]
             optimizer = torch.optim.AdamW(groups, lr=TRAINING["learning_rate"])
             order = shuffled_rows(
-                len(data), TRAINING["batch_size"], Streams([seed], "order", False)
+                len(data), TRAINING["batch_size"], Streams([seed], "order/student", False)
             )
             for _ in range(steps):
                 places = next(order)

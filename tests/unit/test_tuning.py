@@ -29,7 +29,7 @@ from talking_models.tuning.choose import (
 from talking_models.tuning.folds import FoldScores, fold_rows, train_fold_teachers
 from talking_models.tuning.jobs import configs_of_tasks, search
 from talking_models.tuning.search import Journal, run_search
-from talking_models.tuning.space import TRAINING, grid, spaces, trials
+from talking_models.tuning.space import TRAINING, grid, settings_alone, spaces, trials
 
 LOG = logging.getLogger("test")
 
@@ -447,9 +447,36 @@ def test_the_best_of_some_searches_is_taken_with_what_its_experiment_says(tmp_pa
     for id, path in paths.items():
         path.write_text(yaml.safe_dump(members[id]))
     outputs = {name: tmp_path / name for name in ("chosen", "choice")}
-    take_best(paths, own, {"data": "x"}, BASE, outputs, LOG)
+    take_best(paths, own, None, {"data": "x"}, BASE, outputs, LOG)
     assert read_chosen(outputs["chosen"]) == chosen
     assert read_choice(outputs["choice"]).about["search"] == about
+
+
+def test_on_another_window_the_best_is_the_one_that_was_best_before(tmp_path):
+    members = {"none": member(1.0, w2=1.0), "one": member(1.1, w2=3.0)}  # whose scores turned
+    own = {id: {"training": {}, "settings": {"rounds": n}} for n, id in enumerate(members)}
+    paths = {id: tmp_path / id for id in [*members, "before"]}
+    settings = {"w2": 3.0, "rounds": 1}
+    before = {"war": {"training": {"steps": 9}, "settings": settings}}
+    for id, path in paths.items():
+        path.write_text(yaml.safe_dump(before if id == "before" else members[id]))
+    outputs = {name: tmp_path / name for name in ("chosen", "choice")}
+    taken = paths.pop("before")
+    take_best(paths, own, taken, {"data": "x"}, BASE, outputs, LOG)
+    assert read_choice(outputs["choice"]).about["search"]["best"] == "one"
+    assert read_chosen(outputs["chosen"])["war"]["training"] == {"steps": 25}
+    settings["w2"] = 4.0
+    taken.write_text(yaml.safe_dump(before))
+    with pytest.raises(ValueError, match=r"none of none, one has the settings .*4\.0"):
+        take_best(paths, own, taken, {"data": "x"}, BASE, outputs, LOG)
+
+
+def test_a_search_for_steps_has_one_trial_with_the_settings_of_another(tmp_path):
+    path = tmp_path / "chosen.yaml"
+    training = {"id_dropout": 0.4, "learning_rate": 0.1, "steps": 1}
+    path.write_text(yaml.safe_dump({"war": {"training": training, "settings": {"w2": 2.0}}}))
+    kept = {"id_dropout": 0.4, "learning_rate": 0.1}
+    assert settings_alone(path) == [{"training": kept, "settings": {"w2": 2.0}}]
 
 
 # --- what a search starts from, and what it leaves

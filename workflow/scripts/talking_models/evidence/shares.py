@@ -31,7 +31,8 @@ def shares(
             steps = pd.read_csv(path).pivot(index="step", columns="name", values="gradient_norm")
             if steps.empty:  # it was not trained
                 continue
-            norms = steps[steps["label"] > 0].mean()  # others do not train the student
+            steps = steps[steps["label"] > 0]  # others do not train the student
+            norms = steps.dropna(axis=1, how="all").fillna(0).mean()  # at times a part is off
             found.append((norms / norms["label"]).drop("label").rename(experiment))
     if not found:
         return pd.DataFrame()

@@ -126,9 +126,7 @@ class Settings:
             )
         return found
 
-    def _chosen_on(
-        self, data: str, split: str, experiment: str, *, quiet: bool
-    ) -> Choice | None:
+    def _chosen_on(self, data: str, split: str, experiment: str, *, quiet: bool) -> Choice | None:
         """A committed choice, if it was made on just this data and split; else it is said, unless
         `quiet`, that there is one which is not used.
         """
@@ -215,7 +213,7 @@ class Settings:
             if self.is_searched(data):
                 file = self.path(data, on, "tuning", id, "choice.yaml")
                 found[file] = self.choice_in_run(data, split, id, "choice.yaml")
-            elif choice := self.choice(data, split, id, quiet=True):
+            elif choice := self.choice(data, split, id):
                 found[self.committed(data, on, id)] = choice.path
         return found
 

@@ -158,7 +158,9 @@ class Tables(Jobs):
     def choice_inputs(self, id: str) -> list[str]:
         """All these files, those of steps alone behind the others."""
         found = self.choices_of(id)
-        return list(dict.fromkeys([*found, *(file for of in found.values() for file in of["steps"])]))
+        return list(
+            dict.fromkeys([*found, *(file for of in found.values() for file in of["steps"])])
+        )
 
     def searched(self, id: str) -> dict[str, Any]:
         """What the rows of a table, or lines of a curve, are called and were searched as, see
@@ -220,6 +222,7 @@ class Tables(Jobs):
             "rows": dict(table.rows),
             "bold": list(table.bold),
             "against": table.against,
+            "apart": bool(table.against) and not table.in_all,
             "teachers": {id: list(config.teachers_of(id)) for id in table.rows.values()},
             "teacher_seed": {id: config.teacher_seed_of(id) for id in table.rows.values()},
             "metric": config.metric_of(table),
@@ -295,6 +298,7 @@ class Tables(Jobs):
         parts: dict[tuple[str, str], dict[str, list[str]]] = defaultdict(dict)
         for data, split, task in dict.fromkeys(columns):
             parts[data, whole[split]].setdefault(split, []).append(task)
+        shares: dict[str, dict[str, str]] = defaultdict(dict)
         for (data, _), of in parts.items():
             n = max(config.seeds_of(data, each) for each in shown if data in each.data)
             first = next(iter(of))
@@ -302,12 +306,17 @@ class Tables(Jobs):
             pooled = len(of) > 1 and "window" in protocol
             how = HOW["windows" if pooled else protocol["kind"]]
             how = how.format(nth=protocol.get("window", 0) + 1, **protocol)
-            few = f", {protocol['share']:.0%} of the training rows" if protocol["share"] < 1 else ""
-            few += ", drawn anew for each seed" if "draw" in protocol else ""
-            found.append(
+            of_all = (
                 f"{name or data}: {tasks} {'task' if tasks == 1 else 'tasks'}, "
-                f"{n} {'seed' if n == 1 else 'seeds'}, {how}{few}."
+                f"{n} {'seed' if n == 1 else 'seeds'}, {how}"
             )
+            drawn = ", drawn anew for each seed" if "draw" in protocol else ""
+            shares[of_all][f"{protocol['share']:.0%}"] = drawn
+        for of_all, drawn in shares.items():
+            *more, last = drawn
+            some = f"{', '.join(more)}{' and ' * bool(more)}{last} of the training rows"
+            few = f", with {some}{max(drawn.values())}" if [*drawn] != ["100%"] else ""
+            found.append(f"{of_all}{few}.")
         if config.trial:
             found.append("**This is a trial of the workflow and no result.**")
         seen = [id for id in ids if config.family_of(id) == "images"]
@@ -344,9 +353,8 @@ class Tables(Jobs):
         """
         config = self.config
         ratings = [data for data in config.data if config.family(data) == "ratings"]
-        found = [
-            (data, config.default_split(data), id) for data in ratings for id in config.searched(data)
-        ]
+        own = [(data, config.default_split(data)) for data in ratings]
+        found = [(*place, id) for place in own for id in config.searched(place[0])]
         for shown in config.shown.values():
             for data, split, _, id in self.jobs(shown) if shown.data[0] in ratings else ():
                 ids = self.searched_for(id)

@@ -213,11 +213,12 @@ def page(found: Sequence[Judged], trial: bool, stamp: str) -> list[str]:
 
 def power_table(found: Sequence[Judged]) -> list[str]:
     """How often each claim's first comparison would get each verdict, if the truth were known."""
-    rows = []
+    rows, several = [], len({judged.on for judged in found}) > 1
     for judged in found:
         pair = next((pair for pair in judged.pairs if pair["own"].error), None)
         if pair:
-            own, line = pair["own"], [f"{judged.claim.id}: {pair['quantity']}"]
+            on = f", on {judged.on}" * several
+            own, line = pair["own"], [f"{judged.claim.id}: {pair['quantity']}{on}"]
             for truth in (0.0, own.printed / 2, own.printed, -own.printed):
                 each = verdicts.power(own.error, own.freedom, own.printed, truth)
                 best = max(each, key=each.__getitem__)

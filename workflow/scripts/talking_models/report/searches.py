@@ -54,9 +54,7 @@ def block(searched: Mapping[str, Any], choices: Iterable[str | Path]) -> list[st
             apart = _apart(found, id, searched["against"])
             at = dict.fromkeys([*best["at_bound"], *sorted(ends[folder, chosen])])
             at_end = ", ".join(key.partition(".")[2] for key in at) or "none"
-            lines.append(
-                [name, at_end, steps[folder, id], " of ".join(map(str, counts)), *apart]
-            )
+            lines.append([name, at_end, steps[folder, id], " of ".join(map(str, counts)), *apart])
             if (line := best.get("bias_line")) is not None:  # a teacher's, see its search
                 than = "better" if best["score"] < line else "**no better**"
                 remarks.append(

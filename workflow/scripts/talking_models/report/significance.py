@@ -92,24 +92,46 @@ def run(
 ) -> None:
     """The statistics of all tables, which are what the plan says of them, from files to files."""
     paper, files = Paper.read(facts), [*predictions, *references]
-    rows = [row for about in tables.values() for row in about["rows"].items()]
-    names = {id: row for row, id in reversed(rows)}  # the first is meant, of the own table or all
+    names: dict[str, str] = {}  # the first is meant, of the own table or all
+    for about in reversed(tables.values()):
+        names |= names_of(about)
     found, pages, shown = [], [METHOD], set()
     for about in tables.values():
         against = about["against"]
-        evidence = evidence_of(about, {*about["rows"].values(), against, "references"}, files)
-        parts = [compare(about, about["rows"], evidence, paper, numbers(about["paper"]))]
-        if about["references"]:
-            lines = compare(about, about["references"], evidence, paper, numbers(None))
-            parts.append(lines.assign(rank=np.nan))
+        parts, evidence = compared(about, files, paper)
         found += parts
-        own = {id: row for row, id in reversed(about["rows"].items())}
-        name = (names | own).get(against, f"`{against}`")
+        name = (names | names_of(about)).get(against, f"`{against}`")
         new = (against, evidence.columns) not in shown  # lines once for each comparison
         shown.add((against, evidence.columns))
         pages += page(about["title"], name, parts if new else parts[:1], evidence)
     write_csv(csv, pd.concat(found, ignore_index=True))
     write(md, ["# Differences with their uncertainty", stamp, *pages])
+
+
+def names_of(about: Mapping[str, Any]) -> dict[str, str]:
+    """The rows of a table by their experiments, the first of those that have one."""
+    return {id: row for row, id in reversed(about["rows"].items())}
+
+
+def compared(
+    about: Mapping[str, Any], files: Iterable[str | Path], paper: Paper
+) -> tuple[list[pd.DataFrame], Evidence]:
+    """`compare` of a table's rows, and of its reference lines, from files that may have more."""
+    ids = {*about["rows"].values(), about["against"], "references"}
+    evidence = evidence_of(about, ids, files)
+    parts = [compare(about, about["rows"], evidence, paper, numbers(about["paper"]))]
+    if about["references"]:
+        lines = compare(about, about["references"], evidence, paper, numbers(None))
+        parts.append(lines.assign(rank=np.nan))
+    return parts, evidence
+
+
+def block(about: Mapping[str, Any], files: Iterable[str | Path], paper: Paper) -> list[str]:
+    """Of the page of a table that is made by its name, and not among those of all differences."""
+    if not about["apart"]:
+        return []
+    name = names_of(about).get(about["against"], f"`{about['against']}`")
+    return [*page("Differences", name, *compared(about, files, paper)), METHOD]
 
 
 def page(title: str, name: str, parts: Sequence[pd.DataFrame], evidence: Evidence) -> list[str]:

@@ -19,7 +19,7 @@ from talking_models.evidence.scores import score
 from talking_models.evidence.shares import LEAST, shares
 from talking_models.io import write_csv
 from talking_models.metrics import METRICS
-from talking_models.report import fidelity, searches, strata
+from talking_models.report import fidelity, searches, significance, strata
 from talking_models.report.markdown import blocks, grid, write
 from talking_models.report.paper import Paper, numbers, unmatched
 
@@ -186,6 +186,7 @@ def run(
     beside = page.beside_paper(tidy(about, about["rows"], first, paper, published), remarks)
     write_csv(csv, cells)
     more = [
+        *significance.block(about, [*predictions, *lines], paper),
         *strata.block(about, predictions, lines),
         *fidelity.block(about, predictions),
         *of_gradient(about, shares(histories, about["columns"], about["rows"].values())),

@@ -92,8 +92,8 @@ def begin(
         kind.begin(model, vocabulary)
         return model
 
-    name = config.get("model", "student")
-    student = built(form, name)
+    trained = config.get("model", "student")
+    student = built(form, trained)
     peers = {id: built(own, f"peer/{id}") for id, own in config.get("peers", {}).items()}
     which = config.get("teacher_seed", "first")
     stack = len(seeds) if which == "paired" else None
@@ -112,7 +112,7 @@ def begin(
     layers = Layers(Streams(seeds, "method"))
     method = methods.build(config, RatingObjective(layers), layers, student, frozen, peers)
     method.prepare({name: teacher.chunks() for name, teacher in frozen.items()})
-    order = Streams(seeds, f"order/{name}")
+    order = Streams(seeds, f"order/{trained}")
     return Begun(seeds, order, vocabulary, data, student, frozen, method)
 
 

@@ -90,7 +90,7 @@ def trials(
 
 
 def settings_alone(chosen: str | Path) -> list[dict[str, Any]]:
-    """The one trial of a search for steps: the settings that another search chose, from its file."""
+    """The one trial of a search for steps: the settings that another chose, from its file."""
     change = next(iter(read_chosen(chosen).values()))
     training = {key: value for key, value in change["training"].items() if key != "steps"}
     return [{"training": training, "settings": change["settings"]}]
