@@ -93,7 +93,8 @@ def test_what_is_mistyped_is_named(old, new, said):
 @pytest.fixture(scope="module")
 def teachers():
     rows, _, items = movielens()
-    return {"teacher": job.fit(rows, items, fit_config("scratch", seeds=1), {}, LOG)[0]}
+    asked = fit_config("scratch", seeds=1, steps=200)  # of one that knows nothing TD learns nothing
+    return {"teacher": job.fit(rows, items, asked, {}, LOG)[0]}
 
 
 def test_the_method_learns(teachers):
@@ -147,7 +148,7 @@ def test_the_kind_of_model_learns_from_a_teacher_and_predicts(method, teachers, 
         teachers = {}
     trained, history = job.fit(rows, items, asked, teachers, LOG)
     label = history.loc[history["name"] == "label", "value"].to_list()
-    assert np.mean(label[-3:]) < np.mean(label[:3])
+    assert np.mean(label[-5:]) < np.mean(label[:5])
     trained.save(tmp_path / "models.safetensors")
     found = job.Checkpoint.load(tmp_path / "models.safetensors")
     predicted = RatingPredictor(found).predict(later[["user", "item"]])["prediction"]
