@@ -121,8 +121,8 @@ class Settings:
         found = self._chosen_on(data, settings, experiment, quiet=quiet)
         if found and steps != settings and not quiet:
             self.remark(
-                f"{experiment} on {data} cut by {split} trains for as many steps as were chosen on "
-                f"{settings}: none were searched on its own rows"
+                f"on {data} cut by {split} some train for as many steps as were chosen on "
+                f"{settings}: how many are best on its own rows was not searched"
             )
         return found
 
