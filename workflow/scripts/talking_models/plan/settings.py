@@ -182,8 +182,8 @@ class Settings:
 
     def takes_settings(self, wildcards: Any) -> bool:
         """Whether a search is for steps alone, with settings that another chose."""
-        split, experiment = wildcards.split, wildcards.experiment
-        return self.settings_from(split, experiment) != split
+        place = wildcards.split, wildcards.experiment
+        return self.settings_from(*place) != wildcards.split == self.steps_from(*place)
 
     def of_all_rows(self, split: str) -> str:
         """The split of which one is a share, from which teachers learn and folds are cut; itself,
@@ -308,11 +308,10 @@ class Settings:
         search |= self._differs(wildcards).model_dump(exclude={"tasks"}, exclude_none=True)
         of_others = ("image_steps", "teacher_steps", "training_trials")
         image_steps, teacher_steps, trials = (search.pop(key) for key in of_others)
-        if self.takes_settings(wildcards):  # of more rows, perhaps, which take more steps
-            search["steps"], trials = max(search["steps"], config.search.steps), 1
-            search["trials"] = trials
         if config.alone(experiment):
             search["trials"] = trials
+        if self.takes_settings(wildcards):  # of more rows, perhaps, which take more steps
+            search |= {"trials": 1, "steps": max(search["steps"], config.search.steps)}
         if config.family(wildcards.data) == "images":
             found = {"trials": search["trials"], "seeds": 1, "folds": 1, "warm": False}
             return found | {"steps": None, "every": None, "image_steps": image_steps}

@@ -157,7 +157,10 @@ class Tables(Jobs):
 
     def choice_inputs(self, id: str) -> list[str]:
         """All these files, those of steps alone behind the others."""
-        found = self.choices_of(id)
+        return self._with_steps(self.choices_of(id))
+
+    @staticmethod
+    def _with_steps(found: Mapping[str, Mapping[str, Any]]) -> list[str]:
         return list(
             dict.fromkeys([*found, *(file for of in found.values() for file in of["steps"])])
         )
@@ -169,11 +172,9 @@ class Tables(Jobs):
         against, rows = self.asked.shown[id].against, self._rows(id)
         entries = {row: self.config.experiment(made) for row, made in rows.items()}
         like = {row: e.like for row, e in entries.items() if e.like and not e.choose}
-        files = self.choice_inputs(id)
-        choices = [
-            of | {"steps": [files.index(file) for file in of["steps"]]}
-            for of in self.choices_of(id).values()
-        ]
+        found = self.choices_of(id)
+        place = {file: number for number, file in enumerate(self._with_steps(found))}
+        choices = [of | {"steps": [place[file] for file in of["steps"]]} for of in found.values()]
         return {"rows": rows, "like": like, "against": against, "choices": choices}
 
     def _rows(self, id: str) -> dict[str, str]:

@@ -18,6 +18,7 @@ from talking_models.training.setup import one_thread
 from talking_models.tuning.choose import conclude
 from talking_models.tuning.folds import FoldScores
 from talking_models.tuning.search import run_search
+from talking_models.tuning.space import but_for_steps
 
 
 def configs_of_tasks(
@@ -37,8 +38,7 @@ def configs_of_tasks(
         for task in configs.keys() & found:
             change = found[task]
             if not ablation:
-                shared = change["training"].items()
-                change = {"training": {key: value for key, value in shared if key != "steps"}}
+                change = {"training": but_for_steps(change["training"])}
             configs[task] = changed(configs[task], change)
     return configs
 

@@ -92,8 +92,12 @@ def trials(
 def settings_alone(chosen: str | Path) -> list[dict[str, Any]]:
     """The one trial of a search for steps: the settings that another chose, from its file."""
     change = next(iter(read_chosen(chosen).values()))
-    training = {key: value for key, value in change["training"].items() if key != "steps"}
-    return [{"training": training, "settings": change["settings"]}]
+    return [{"training": but_for_steps(change["training"]), "settings": change["settings"]}]
+
+
+def but_for_steps(training: Mapping[str, Any]) -> dict[str, Any]:
+    """How another search found that one trains, without for how many steps."""
+    return {key: value for key, value in training.items() if key != "steps"}
 
 
 def grid_spaces(choose: Mapping[str, list[Any]]) -> Spaces:
