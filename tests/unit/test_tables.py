@@ -325,6 +325,13 @@ def test_a_part_that_is_off_at_times_counts_as_nothing_then(tmp_path):
     assert found.loc["td", "part"] == pytest.approx(0.15 / 3)
 
 
+def test_a_job_too_short_for_a_look_at_its_gradients_has_no_shares(tmp_path):
+    path = tmp_path / "ml/latest/war/td/history.csv"
+    path.parent.mkdir(parents=True)
+    path.write_text("step,name,value,gradient_norm\n2,label,1,\n2,part,1,\n")
+    assert shares([path], [["ml", "latest", "war"]], ["td"]).empty
+
+
 def test_a_table_that_is_made_by_its_name_has_its_differences(tmp_path):
     """Those of the others have a page of their own."""
     random, jobs = np.random.default_rng(0), []

@@ -29,9 +29,10 @@ def shares(
     for experiment in dict.fromkeys(experiments):
         for path in of_jobs(histories, columns, [experiment]):
             steps = pd.read_csv(path).pivot(index="step", columns="name", values="gradient_norm")
-            if steps.empty:  # it was not trained
+            if not steps.empty:
+                steps = steps[steps["label"] > 0]  # others do not train the student
+            if steps.empty:  # no look at the student: it was not trained, or for a few steps only
                 continue
-            steps = steps[steps["label"] > 0]  # others do not train the student
             norms = steps.dropna(axis=1, how="all").fillna(0).mean()  # at times a part is off
             found.append((norms / norms["label"]).drop("label").rename(experiment))
     if not found:
