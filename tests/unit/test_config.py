@@ -100,7 +100,7 @@ def test_a_teachers_job_is_training_from_scratch():
 def test_a_job_on_images_has_the_device_and_on_ratings_the_seeds():
     found = config({"seeds": 3, "device": {"threads": 2}, "data": {"digits": {"seeds": 1}}})
     ratings, images = found.training_job("talk", "ml"), found.training_job("see", "digits")
-    assert (ratings["seeds"], ratings["precision"]) == (3, "float32")
+    assert (ratings["seeds"], ratings["precision"]) == (3, "auto")
     assert images["device"]["threads"] == 2
     assert not {"seeds", "device"} & (ratings.keys() & images.keys())
     assert (found.seeds_of("ml"), found.seeds_of("digits")) == (3, 1)

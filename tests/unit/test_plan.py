@@ -104,15 +104,6 @@ def test_image_jobs_have_the_environment_and_resources_of_their_device(accelerat
     assert made.image_threads == 5
 
 
-def test_keys_that_ask_a_processor_for_bfloat16_are_those_that_have_an_effect():
-    narrow = [at("precision", "bfloat16"), at("device.precision", "bfloat16")]
-    both = [*narrow, at("device.accelerator", "cpu")]
-    assert plan().in_bfloat16 == []
-    assert plan(*both).in_bfloat16 == ["precision", "device.precision"]
-    assert plan(*narrow, at("device.accelerator", "cuda")).in_bfloat16 == ["precision"]
-    assert plan(at("precision", "bfloat16")).in_bfloat16 == ["precision"]
-
-
 def test_weights_come_from_the_hub_a_file_or_nowhere():
     made = plan()
     assert made.weights("vit") == ["data/weights/vit.safetensors"]

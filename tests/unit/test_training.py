@@ -412,3 +412,17 @@ def test_training_lowers_the_error_on_the_training_rows(precision):
     found, history = job.fit(rows, items, config | {"precision": precision}, {}, LOG)
     assert {weight.dtype for weight in found.weights.values()} == {torch.float32}
     assert history["value"].iloc[-1] < 0.5 * rows["rating"].var()
+
+
+@pytest.mark.parametrize(("has", "taken"), [(True, "bfloat16"), (False, "float32")])
+def test_auto_is_bfloat16_where_the_processor_has_it(monkeypatch, has, taken):
+    for name in ("_is_avx512_bf16_supported", "_is_amx_tile_supported"):
+        monkeypatch.setattr(torch.cpu, name, lambda: has)
+    rows, _, items = movielens()
+    config = fit_config("scratch", steps=3, batch_size=60)
+    losses = {}
+    for precision in ("auto", "float32", "bfloat16"):
+        _, history = job.fit(rows, items, config | {"precision": precision}, {}, LOG)
+        losses[precision] = history["value"].tolist()
+    assert losses["float32"] != losses["bfloat16"]
+    assert losses["auto"] == losses[taken]

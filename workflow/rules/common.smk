@@ -16,7 +16,6 @@ from snakemake.logging import logger
 from talking_models import config as configuration
 from talking_models.config.merge import merge, merged_files
 from talking_models.data.names import ALL, SLICES as SLICE_NAMES, TRAIN_SLICES
-from talking_models.machine import lacks_bfloat16
 from talking_models.plan import Plan
 from talking_models.plan.jobs import megabytes
 from talking_models.running import elsewhere
@@ -134,8 +133,3 @@ def figure_inputs(wildcards):
 onstart:
     lock(f"{RESULTS}/.run.lock")
     note_run(RESULTS, CONFIG.model_dump(mode="json"))
-    if PLAN.in_bfloat16 and workflow.local_exec and lacks_bfloat16():
-        logger.warning(
-            "This processor has no instructions for bfloat16: float32 is faster here, and moves "
-            f"results by less than seeds do ({', '.join(PLAN.in_bfloat16)})."
-        )

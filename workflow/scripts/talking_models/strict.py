@@ -16,7 +16,7 @@ from talking_models import registry
 Identifier = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$")]
 Width = Annotated[int, Field(ge=1)]
 Share = Annotated[float, Field(gt=0, le=1)]
-Precision = Literal["float32", "bfloat16"]
+Precision = Literal["auto", "float32", "bfloat16"]
 Schema = Mapping[str, Any]
 Problem = tuple[tuple[str | int, ...], Any, str]
 """A path below what is validated, the value found there, and words."""

@@ -67,7 +67,7 @@ class Config(Strict):
         "or the first, for all.",
     )
     precision: Precision = Field(
-        "float32",
+        "auto",
         description="Of the matrix products of final training on ratings, see `search.precision`.",
     )
     device: Device = Field(default_factory=Device, description="What image jobs run on.")

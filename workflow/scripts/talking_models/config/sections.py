@@ -255,9 +255,9 @@ class Search(Strict):
         None, ge=1, description="Steps of a trial on images; null: those of the training."
     )
     precision: Precision = Field(
-        "float32",
-        description="Of the trials' matrix products: `bfloat16` is faster where the CPU has it. "
-        "Weights, losses and scores stay float32.",
+        "auto",
+        description="Of the trials' matrix products; `auto` is bfloat16 on processors that have "
+        "instructions for it. Weights, losses and scores stay float32.",
     )
 
     @model_validator(mode="after")
@@ -280,7 +280,7 @@ class Device(Strict):
         "a device only if it says `cuda` or `tpu`.",
     )
     devices: int = Field(1, ge=1, description="Devices that a training job uses.")
-    precision: Literal["auto", "float32", "bfloat16"] = Field(
+    precision: Precision = Field(
         "auto",
         description="Of the products; `auto` is bfloat16 on CUDA devices that have it, and on "
         "processors that have it and are faster with it, by a short measurement.",

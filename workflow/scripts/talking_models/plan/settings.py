@@ -283,15 +283,6 @@ class Settings:
         """Whether the only task of a data set is all of it."""
         return [*self.config.tasks(data)] == [ALL]
 
-    @property
-    def in_bfloat16(self) -> list[str]:
-        """The keys that ask a processor for products in bfloat16."""
-        config, families = self.config, {self.config.family(data) for data in self.config.data}
-        asked = {"precision": config.precision} if "ratings" in families else {}
-        if "images" in families and config.device.accelerator in ("auto", "cpu"):
-            asked["device.precision"] = config.device.precision
-        return [key for key, precision in asked.items() if precision == "bfloat16"]
-
     def by_user(self, split: str) -> bool:
         """Whether a split cuts each user's rows, as its folds then do."""
         return self.config.protocols[split]["kind"] == "per_user"

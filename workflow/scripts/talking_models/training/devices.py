@@ -12,6 +12,8 @@ from lightning_fabric import Fabric
 from lightning_fabric.plugins.environments import LightningEnvironment
 from lightning_fabric.strategies import DDPStrategy
 
+from talking_models.training.loop import has_bfloat16
+
 log = logging.getLogger(__name__)
 
 PAYS = 0.75
@@ -52,7 +54,7 @@ def bfloat16_pays(threads: int) -> bool:
     """Whether this processor multiplies matrices faster in bfloat16: it has such instructions, and
     products of a transformer's sizes take less than three quarters of float32's time.
     """
-    if not (torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()):
+    if not has_bfloat16():
         return False
     before = torch.get_num_threads()
     torch.set_num_threads(threads)

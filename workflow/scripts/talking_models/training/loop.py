@@ -51,6 +51,13 @@ def gradient_norms(parts: dict[str, Tensor], student: LayeredModel) -> dict[str,
     return norms
 
 
+def has_bfloat16() -> bool:
+    """Whether the processor has instructions for products in bfloat16; torch computes them in
+    float32 otherwise, four times as slowly as those of float32.
+    """
+    return torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
+
+
 def forget_untrained(method: Method, step: int, student: nn.Module, own: nn.Module) -> None:
     """Drop the gradients of what is not trained at a step: optimizers pass over it then."""
     for module, trained in zip((student, own), method.trains(step), strict=True):
@@ -92,15 +99,17 @@ def train(
 ) -> pd.DataFrame:
     """Train `student`, of `seeds`, and the method's modules together with AdamW, in place.
 
-    With `precision` bfloat16 only products of matrices are in it. `looks` is a function that is
-    called every so many steps, with the student in eval mode.
+    In bfloat16 (see `search.precision`) only products of matrices are. `looks` is a function
+    that is called every so many steps, with the student in eval mode.
 
     Returns:
         The history at `LOG_LINES` steps, one row per step and loss part or monitor: `step`, `name`,
         `value` (mean over the stack) and, for parts, `gradient_norm` over the student.
     """
     own = nn.ModuleDict(dict(method.modules()))
-    training, products = config["training"], config["precision"] == "bfloat16"
+    training, precision = config["training"], config["precision"]
+    products = precision == "bfloat16" or (precision == "auto" and has_bfloat16())
+    log.info("products of matrices are in %s", "bfloat16" if products else "float32")
     steps, rate, decay = (training[key] for key in ("steps", "learning_rate", "weight_decay"))
     optimizer = Optimizer(student, own, steps=steps, lr=rate, decay=decay)
     student.train()
