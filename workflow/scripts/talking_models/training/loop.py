@@ -52,10 +52,19 @@ def gradient_norms(parts: dict[str, Tensor], student: LayeredModel) -> dict[str,
 
 
 def has_bfloat16() -> bool:
-    """Whether the processor has instructions for products in bfloat16; torch computes them in
-    float32 otherwise, four times as slowly as those of float32.
+    """Whether the processor has instructions for products in bfloat16; torch emulates them
+    otherwise, four times as slowly as products in float32.
     """
-    return torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
+    asked = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
+    return any(getattr(torch.cpu, name, bool)() for name in asked)  # not every torch has both
+
+
+def with_precision(config: Mapping[str, Any]) -> dict[str, Any]:
+    """A config with the `precision` that `auto` becomes on this processor."""
+    precision = config["precision"]
+    if precision == "auto":
+        precision = "bfloat16" if has_bfloat16() else "float32"
+    return {**config, "precision": precision}
 
 
 def forget_untrained(method: Method, step: int, student: nn.Module, own: nn.Module) -> None:
@@ -99,7 +108,7 @@ def train(
 ) -> pd.DataFrame:
     """Train `student`, of `seeds`, and the method's modules together with AdamW, in place.
 
-    In bfloat16 (see `search.precision`) only products of matrices are. `looks` is a function
+    With `precision` bfloat16 only products of matrices are in it. `looks` is a function
     that is called every so many steps, with the student in eval mode.
 
     Returns:
@@ -107,9 +116,7 @@ def train(
         `value` (mean over the stack) and, for parts, `gradient_norm` over the student.
     """
     own = nn.ModuleDict(dict(method.modules()))
-    training, precision = config["training"], config["precision"]
-    products = precision == "bfloat16" or (precision == "auto" and has_bfloat16())
-    log.info("products of matrices are in %s", "bfloat16" if products else "float32")
+    training, products = config["training"], config["precision"] == "bfloat16"
     steps, rate, decay = (training[key] for key in ("steps", "learning_rate", "weight_decay"))
     optimizer = Optimizer(student, own, steps=steps, lr=rate, decay=decay)
     student.train()

@@ -20,7 +20,7 @@ from talking_models.models.layers import Layers, Streams
 from talking_models.models.network import RatingBatch
 from talking_models.objectives import RatingObjective
 from talking_models.training.batches import RatingData, predict_all, shuffled_rows
-from talking_models.training.loop import train
+from talking_models.training.loop import train, with_precision
 from talking_models.training.setup import one_thread
 from talking_models.training.teacher import FrozenTeacher
 
@@ -127,9 +127,11 @@ def fit(
     """Train a stack of models, see `begin`: the models, and the history of the loss, see
     `loop.train`. `validation` is looked at while training.
     """
+    config = with_precision(config)
     begun = begin(rows, items, config, teachers)
     seeds, vocabulary, student = begun.seeds, begun.vocabulary, begun.student
-    log.info("%d models, %d training rows, %s", len(seeds), len(begun.data), vocabulary.sizes)
+    shape = len(seeds), len(begun.data), vocabulary.sizes, config["precision"]
+    log.info("%d models, %d training rows, %s, products in %s", *shape)
     looks = None
     if validation is not None:
         held_out = RatingData(encode(validation.rows, items, vocabulary))
@@ -163,4 +165,4 @@ def run(
     checkpoint, history = fit(read_rows(rows), read_items(items), config, taught_by, log)
     checkpoint.save(outputs["models"])
     write_csv(outputs["history"], history)
-    write_yaml(outputs["config"], dict(config))
+    write_yaml(outputs["config"], with_precision(config))

@@ -13,6 +13,7 @@ from talking_models.changes import changed, read_chosen
 from talking_models.data.parquet import read_items
 from talking_models.models.checkpoint import Checkpoint
 from talking_models.training.bias import bias_line, choose_penalty
+from talking_models.training.loop import with_precision
 from talking_models.training.ratings import read_rows
 from talking_models.training.setup import one_thread
 from talking_models.tuning.choose import conclude
@@ -96,6 +97,7 @@ def search(
     kept = {key: value for key, value in search.items() if key != "trials"}
     identity = [configs, kept, code, _digests(files)]
     curves = run_search(trials, score, list(configs), search["folds"], journal, identity, log)
+    search = with_precision(search)
     conclude(
         curves, trials, serves, configs, spaces, search, about, begun, outputs, log, more
     )  # fmt: skip
