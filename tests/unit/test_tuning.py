@@ -368,9 +368,13 @@ def test_a_lucky_look_is_not_the_best_one():
     assert abs(best(cells(found)).loc[0, "look"] - 10) <= 1
 
 
-def test_a_smooth_curve_is_kept_to_its_ends():
-    clean = curves({(0, 0, "t"): 1 + 0.01 * (np.arange(9) - 12.0) ** 2})
-    np.testing.assert_allclose(cells(clean)[0].iloc[0], clean["rmse"])
+def test_a_curve_that_falls_steeply_and_then_slowly_is_no_lower_than_measured():
+    """A parabola through seven looks had its lowest look in the bend: too early, and too low."""
+    looks = np.arange(28)
+    falling = curves({(0, 0, "t"): 1.056 + 0.06 * np.exp(-looks) + 0.0001 * (27 - looks)})
+    smooth = cells(falling)[0].iloc[0]
+    assert smooth.min() >= falling["rmse"].min()
+    assert best(cells(falling)).loc[0, "look"] > 20
 
 
 def test_failed_trials_cannot_be_chosen():
@@ -399,8 +403,8 @@ def test_a_choice_at_the_end_of_its_space_is_named(change, bounds):
 
 
 def test_steps_that_gain_next_to_nothing_are_not_taken():
-    flat = curves({(0, fold, "t"): [1.0, 0.9001, 0.9, 0.9002] for fold in range(2)})
-    assert best(cells(flat)).loc[0, "look"] == 1
+    flat = curves({(0, fold, "t"): [1.0, 0.95, 0.9003, 0.9002, 0.9001, 0.9, 0.9] for fold in range(2)})
+    assert best(cells(flat)).loc[0, "look"] == 3
 
 
 def test_a_choice_at_the_last_step_is_named():

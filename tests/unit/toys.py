@@ -28,6 +28,7 @@ SIZES = {"user": 6, "item": 7, "title": 9, "categories": 4}
 FEATURES = {"user": 4, "item": 3, "title": 3, "categories": 2}
 STUDENT, TEACHER = [10, 8], [14, 12]
 TRAINING = {
+    "clip": 1.0,
     "steps": 12,
     "batch_size": 16,
     "learning_rate": 0.01,

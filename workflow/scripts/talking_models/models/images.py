@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
-from talking_models.models.kind import ModelSettings
+from talking_models.models.kind import CLIP, ModelSettings
 from talking_models.strict import Strict
 
 if TYPE_CHECKING:
@@ -52,12 +52,7 @@ class ImageTraining(Strict):
         0.0, ge=0, description="Of AdamW, on matrices: not on biases, norms, position, class token."
     )
     warmup_steps: int = Field(500, ge=0, description="Steps in which the learning rate rises.")
-    clip: float = Field(
-        1.0,
-        gt=0,
-        description="Most that the norm of the gradient can be, of the student and of a method's "
-        "modules each by itself.",
-    )
+    clip: float = CLIP
     smallest_area: float = Field(
         0.05,
         gt=0,

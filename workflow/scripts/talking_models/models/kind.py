@@ -18,6 +18,14 @@ if TYPE_CHECKING:
     from talking_models.models.layers import Streams
 
 
+CLIP = Field(
+    1.0,
+    gt=0,
+    description="Most that the norm of the gradient can be, of the student and of a method's "
+    "modules each by itself.",
+)
+
+
 class RatingTraining(Strict):
     """How a model of ratings is trained (AdamW)."""
 
@@ -25,6 +33,7 @@ class RatingTraining(Strict):
     batch_size: int = Field(256, ge=1, description="Ratings per step.")
     learning_rate: float = Field(1e-3, gt=0, le=1, description="Learning rate of AdamW.")
     weight_decay: float = Field(0.1, ge=0, description="Weight decay of AdamW.")
+    clip: float = CLIP
     dropout: float = Field(0.5, ge=0, lt=1, description="Dropout before each layer.")
     id_dropout: float = Field(
         0.2,

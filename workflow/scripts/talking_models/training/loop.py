@@ -118,7 +118,9 @@ def train(
     own = nn.ModuleDict(dict(method.modules()))
     training, products = config["training"], config["precision"] == "bfloat16"
     steps, rate, decay = (training[key] for key in ("steps", "learning_rate", "weight_decay"))
-    optimizer = Optimizer(student, own, steps=steps, lr=rate, decay=decay)
+    optimizer = Optimizer(
+        student, own, steps=steps, lr=rate, decay=decay, clip=training["clip"]
+    )
     student.train()
     own.train()
     every = max(1, steps // LOG_LINES)

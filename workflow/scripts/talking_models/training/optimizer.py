@@ -138,13 +138,50 @@ class RowAdamW:
         self.owed[:t] += (1 - BETA2**t) ** 0.5 / (1 - BETA1**t) * self.reach[:t]
 
 
+@torch.no_grad()
+def clip(module: nn.Module, most: float) -> None:
+    """Scale gradients down to a norm of `most`, of each model of a stack by itself: what the
+    parameters of one would be scaled by alone.
+    """
+    graded = [p for p in module.parameters() if p.grad is not None]
+    if not graded:
+        return
+    squares = graded[0].new_zeros(len(graded[0]))
+    for p in graded:
+        if p.grad.is_sparse:
+            p.grad = p.grad.coalesce()
+            squares.index_add_(0, p.grad.indices()[0], p.grad.values().square().sum(-1))
+        else:
+            squares += p.grad.flatten(1).square().sum(1)
+    scale = (most / squares.sqrt()).clamp(max=1)
+    if (scale == 1).all():
+        return
+    for p in graded:
+        if p.grad.is_sparse:
+            p.grad.values().mul_(scale[p.grad.indices()[0]].unsqueeze(-1))
+        else:
+            p.grad.mul_(scale.view(-1, *(1,) * (p.dim() - 1)))
+
+
 class Optimizer:
-    """One AdamW to its user, for at most `steps` steps of a student and a method's modules."""
+    """One AdamW to its user, for at most `steps` steps of a student and a method's modules.
+
+    The gradients of either are clipped before a step: at first a loss that is relative to what a
+    student's states vary by is hundreds of times the label's, and AdamW's second moment would
+    remember that for a thousand steps.
+    """
 
     def __init__(
-        self, student: LayeredModel, own: nn.Module, *, steps: int, lr: float, decay: float
+        self,
+        student: LayeredModel,
+        own: nn.Module,
+        *,
+        steps: int,
+        lr: float,
+        decay: float,
+        clip: float,
     ) -> None:
-        self.modules, tables = (student, own), student.tables()
+        self.modules, self.most, tables = (student, own), clip, student.tables()
         given = {"steps": steps, "lr": lr, "decay": decay}
         self.rows = {field: RowAdamW(table, **given) for field, table in tables.items()}
         by_row = {table.weight for table in tables.values()}
@@ -165,6 +202,8 @@ class Optimizer:
 
     def step(self) -> None:
         """Move what has a gradient."""
+        for module in self.modules:
+            clip(module, self.most)
         for part in self.parts:
             part.step()
 

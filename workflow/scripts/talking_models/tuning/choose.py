@@ -1,8 +1,8 @@
 """From the curves of a search to settings: which trial, and how many steps, for all tasks.
 
-Each trial's curve is the mean RMSE over folds and tasks at every look. It is smoothed before its
-lowest look is read (a parabola through the nearest looks, Savitzky and Golay, 1964): the lowest of
-many noisy looks would be a lucky one.
+Each trial's curve is the mean RMSE over folds and tasks at every look. A look counts as the mean of
+itself and its neighbours: the lowest of many noisy looks would be a lucky one, and a smoother curve
+(a parabola through seven looks) dips where an early, steep part ends, below anything measured.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import yaml
-from scipy.signal import savgol_filter
+from scipy.ndimage import uniform_filter1d
 
 from talking_models import __version__
 from talking_models.changes import PARTS, changed, read_chosen
@@ -23,7 +23,8 @@ from talking_models.data.base import ALL
 from talking_models.io import write_csv, write_text, write_yaml
 from talking_models.tuning.space import TRAINING
 
-WINDOW = 7  # looks that a parabola is fitted to
+WINDOW = 3  # looks that count as one; at an end the last one twice
+NEAR = 2  # looks: a choice nearer to the last one could have been later
 LONGER = 3e-4  # of RMSE: what more steps must gain; taught students' curves stay flat for long
 SCORE = "validation_rmse"  # of a choice, on each task that trials were scored on
 ERROR = "validation_error"  # of images: the share that is told wrong
@@ -38,9 +39,8 @@ def cells(curves: pd.DataFrame) -> pd.DataFrame:
     if done.empty:
         raise ValueError("no trial of the search finished: all diverged")
     found = done.pivot(index=["fold", "task", "trial"], columns="look", values="rmse")
-    window = min(WINDOW, len(found.columns) - 1 + len(found.columns) % 2)  # odd
-    if window > 2:
-        found[:] = savgol_filter(found, window, 2)  # it fits the first and last looks, too
+    if len(found.columns) >= WINDOW:
+        found[:] = uniform_filter1d(found, WINDOW, axis=1, mode="nearest")
     return found.unstack("trial").swaplevel(axis=1).sort_index(axis=1)
 
 
@@ -127,7 +127,7 @@ def described(
         shared = next(iter(configs.values()))["training"]  # scratch's, if not its own
         change["training"] = {name: shared[name] for name in TRAINING} | change["training"]
         change["training"]["steps"] = (look + 1) * search["every"]
-        if look + 1 >= search["steps"] // search["every"]:
+        if look + NEAR >= search["steps"] // search["every"]:
             bounds.append("training.steps")
     rmse = scores[trial, look].groupby("task", sort=False).mean()
     score = ERROR if "image_steps" in search else SCORE
