@@ -72,7 +72,7 @@ def test_each_model_of_a_stack_is_clipped_as_if_it_were_alone(sparse):
             p.grad = None if q.grad is None else q.grad.to_dense()[model].clone()
         nn.utils.clip_grad_norm_(alone, 1.0)
         wanted.append([p.grad for p in alone])
-    clip(stacked, 1.0)
+    clip(stacked, 1.0, stacked=True)
     for found, *each in zip(stacked.parameters(), *wanted, strict=True):
         assert (found.grad is None) == (each[0] is None)
         if found.grad is not None:

@@ -1,7 +1,5 @@
 """Matrix factorisation: what it computes, that it learns, and that it teaches and is taught."""
 
-import math
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -125,7 +123,7 @@ def test_ids_are_unknown_to_vector_and_bias_at_once():
 def test_row_by_row_training_is_adamw_of_whole_tables():
     """What `tables()` promises: rows that no batch reads go on as torch's AdamW moves them."""
     by_row, whole = (model_of(mean_rating=3.0).double().train() for _ in range(2))
-    options = {"lr": 0.02, "decay": 0.1, "steps": 9, "clip": math.inf}
+    options = {"lr": 0.02, "decay": 0.1, "steps": 9}
     mine = Optimizer(by_row, torch.nn.ModuleDict(), **options)
     # as the optimizer has it: no decay of what has one row for each model
     groups = [

@@ -51,7 +51,7 @@ class AlgorithmOne:
         x = F.relu(dense(self.norm(m, decoder.trunk[0]), decoder.trunk[1], self.i))
         return dense(x, decoder.to_low, self.i), dense(x, decoder.to_high, self.i)
 
-    def consistency(self, s, e, s_h, e_h, mode, cut="none"):
+    def consistency(self, s, e, s_h, e_h, mode, cut):
         """L_SC and L_MC."""
         t = self.m
         m_g, m_h = self.encode(t.encoder_g, s, e), self.encode(t.encoder_h, s_h, e_h)
@@ -65,8 +65,6 @@ class AlgorithmOne:
             low_, high_ = self.decode(decoder, message)
             if cut == "state":
                 low, high = low.detach(), high.detach()
-            if cut == "response" and decoder is t.decoder_g:
-                low_, high_ = low_.detach(), high_.detach()
             sc = sc + self.d(low, low_) + self.d(high, high_)
         return sc, self.between_messages(m_g, m_h)
 
@@ -83,6 +81,7 @@ class AlgorithmOne:
             a, b, unit = (s, e) if target == "previous" else first, (s_new, e_new), first
             if cut == "state":
                 a = [x.detach() for x in a]
+            if cut == "state" or (i and target == "previous"):
                 unit = [x.detach() for x in unit]
             if cut == "response":
                 b = [x.detach() for x in b]
@@ -220,7 +219,7 @@ def test_td_on_tokens_is_algorithm_one_too(n):
     problem = token_problem("td", settings)
     student, teacher, batch = problem.student, problem.teacher.model, problem.batch
     s, t, by_hand = student(batch), teacher(batch), AlgorithmOne(problem.method, None)
-    sc, mc = by_hand.consistency(s.low, s.high, t.low, t.high, "cross")
+    sc, mc = by_hand.consistency(s.low, s.high, t.low, t.high, "cross", "none")
     wanted = {
         "label": F.cross_entropy(s.output, batch.target),
         "state_consistency": 0.5 * sc,

@@ -47,6 +47,7 @@ def run(
 ):
     """The training loop on a toy problem."""
     training = {"steps": steps, "learning_rate": learning_rate, "weight_decay": weight_decay}
+    training["clip"] = 1.0
     return train(
         problem.student,
         problem.method,
@@ -240,6 +241,7 @@ def test_a_stack_trains_as_plain_pytorch_trains_one_model(teacher):
                     loss = loss + weight * ((output - answer) ** 2).mean()
                 optimizer.zero_grad()
                 loss.backward()
+                torch.nn.utils.clip_grad_norm_(model.parameters(), TRAINING["clip"])
                 optimizer.step()
             for name, p in model.named_parameters():
                 torch.testing.assert_close(

@@ -403,7 +403,9 @@ def test_a_choice_at_the_end_of_its_space_is_named(change, bounds):
 
 
 def test_steps_that_gain_next_to_nothing_are_not_taken():
-    flat = curves({(0, fold, "t"): [1.0, 0.95, 0.9003, 0.9002, 0.9001, 0.9, 0.9] for fold in range(2)})
+    flat = curves(
+        {(0, fold, "t"): [1.0, 0.95, 0.9003, 0.9002, 0.9001, 0.9, 0.9] for fold in range(2)}
+    )
     assert best(cells(flat)).loc[0, "look"] == 3
 
 

@@ -67,6 +67,7 @@ rule tune:
     params:
         tasks=PLAN.searched_tasks,
         config=lambda wildcards: CONFIG.training_job(wildcards.experiment, wildcards.data),
+        like=lambda wildcards: CONFIG.experiment(wildcards.experiment).like,
         choose=lambda wildcards: CONFIG.experiment(wildcards.experiment).choose,
         own=lambda wildcards: CONFIG.own(wildcards.experiment),
         search=PLAN.search,

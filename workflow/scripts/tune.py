@@ -13,7 +13,7 @@ def searched(n, training=False):
     params = snakemake.params
     if taken := snakemake.input.get("settings"):
         return settings_alone(taken[0]), {}
-    if params.choose:
+    if params.like:
         return grid(params.choose), grid_spaces(params.choose)
     found = spaces(params.config["method"], params.own, training=training)
     return trials(params.config, n, found, params.seed), found
@@ -42,7 +42,9 @@ def ratings():
         rows=snakemake.input.rows,
         items=snakemake.input.item_table,
         **params.tasks,
-        configs=configs_of_tasks(params.config, tasks, files["chosen"], bool(params.choose)),
+        configs=configs_of_tasks(
+            params.config, tasks, files["chosen"], params.own if params.like else None
+        ),
         teachers={id: files[f"teacher{i}"] for i, id in enumerate(params.config["teachers"])},
         begun=params.config,
         journal=Path(snakemake.output.curves).with_name("journal.log"),

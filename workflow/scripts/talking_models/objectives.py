@@ -2,7 +2,7 @@
 
 from torch import Tensor, nn
 
-from talking_models.models.layers import Layers
+from talking_models.models.layers import Layers, wide
 
 
 class RatingObjective:
@@ -35,8 +35,8 @@ class ClassObjective:
 
     def logit_loss(self, student: Tensor, teacher: Tensor, temperature: float) -> Tensor:
         """T^2 KL(softmax(z_h / T) || softmax(z_g / T)) (Hinton et al., 2015)."""
-        log_student = (student / temperature).log_softmax(-1)
-        log_teacher = (teacher / temperature).log_softmax(-1)
+        log_student = (wide(student) / temperature).log_softmax(-1)
+        log_teacher = (wide(teacher) / temperature).log_softmax(-1)
         divergence = (log_teacher.exp() * (log_teacher - log_student)).sum(-1)
         return temperature**2 * self.mean(divergence)
 

@@ -174,6 +174,13 @@ class Config(Strict):
         """The ids in paths that a split makes: itself, or its windows or draws."""
         return [*self.splits[split].protocols(split)] if split in self.splits else [split]
 
+    def served_by(self, split: str, *, last: bool) -> str:
+        """The one of a split's parts whose searches serve another split: of draws the first, of
+        windows that or the last.
+        """
+        parts, whole = self.parts(split), self.splits.get(split)
+        return parts[-1 if last and whole and whole.windows else 0]
+
     @property
     def wholes(self) -> dict[str, str]:
         """The split that each id in paths is a part of, or is."""
@@ -280,8 +287,19 @@ class Config(Strict):
 
     def starts_from(self, id: str) -> list[str]:
         """The experiments whose tuned settings one takes: those it is like, and its own."""
+        like = self.experiment(id).like
+        return [like, *([id] if self.has_search(id) else [])] if like else [id]
+
+    def has_search(self, id: str) -> bool:
+        """Whether a search chooses something for an experiment or teacher; for an ablation on
+        ratings at least for how many steps it trains, unless it says that, or has another teacher,
+        which may be one that a search would teach something.
+        """
         found = self.experiment(id)
-        return [found.like, *([id] if found.choose else [])] if found.like else [id]
+        if not found.like or found.choose:
+            return True
+        alike = self.teachers_of(id) == self.teachers_of(found.like)
+        return self.family_of(id) == "ratings" and alike and "steps" not in found.training
 
     def searched(self, data: str) -> list[str]:
         """The experiments that a search of a set of ratings chooses settings for, teachers first.
@@ -291,9 +309,7 @@ class Config(Strict):
         if self.family(data) != "ratings":
             return []
         wanted = [
-            id
-            for id, found in self.experiments.items()
-            if self.family_of(id) == "ratings" and (not found.like or found.choose)
+            id for id in self.experiments if self.family_of(id) == "ratings" and self.has_search(id)
         ]
         teachers = dict.fromkeys(teacher for id in wanted for teacher in self.teachers_of(id))
         return [*filter(self.is_teacher, teachers), *wanted]

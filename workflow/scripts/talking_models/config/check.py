@@ -58,15 +58,31 @@ def problems(config: Config) -> list[Problem]:
 
 def _splits(config: Config) -> Iterator[Problem]:
     for id, split in config.splits.items():
-        yield from unknown(("splits", id, "tuned_on"), split.tuned_on, config.protocols, "no split")
-        chosen = config.protocols.get(split.tuned_on)
-        if chosen and any(_sees(chosen, config.protocols[part]) for part in config.parts(id)):
-            text = f"its training rows are eval rows of {id}: choose on one that is cut no later"
-            yield against(("splits", id, "tuned_on"), split.tuned_on, text)
+        if split.tuned_on and split.settings_on:
+            text = f"tuned_on {split.tuned_on} serves all of it: leave one of them out"
+            yield against(("splits", id, "settings_on"), split.settings_on, text)
+        for key in ("tuned_on", "settings_on"):
+            yield from _served(config, id, key)
         steps, every = split.search.steps, config.search.every
         if steps is not None and steps < every:
             text = f"search.every {every} is more: no trial would be looked at"
             yield against(("splits", id, "search", "steps"), steps, text)
+
+
+def _served(config: Config, id: str, key: str) -> Iterator[Problem]:
+    """What is wrong with the split whose searches serve another, at the key that names it."""
+    path, named = ("splits", id, key), getattr(config.splits[id], key)
+    known = {**config.splits, **config.protocols}
+    yield from unknown(path, named, known, "no split")
+    if named not in known:
+        return
+    chosen = config.served_by(named, last=key == "tuned_on")
+    protocols, further = config.protocols, config.splits[config.wholes[chosen]]
+    if any(_sees(protocols[chosen], protocols[part]) for part in config.parts(id)):
+        text = f"its training rows are eval rows of {id}: choose on one that is cut no later"
+        yield against(path, named, text)
+    elif served := further.tuned_on or (key == "settings_on" and further.settings_on):
+        yield against(path, named, f"it is served by {served} itself: name that")
 
 
 def _sees(chosen: Mapping[str, Any], own: Mapping[str, Any]) -> bool:

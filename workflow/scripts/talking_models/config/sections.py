@@ -130,9 +130,14 @@ class Split(Strict):
 
     tuned_on: Identifier | None = Field(
         None,
-        description="The split in paths whose search chooses the settings for this one; null: "
-        "itself, of windows and draws the first. For how many steps a student of ratings trains is "
-        "chosen on each window and share itself.",
+        description="The split, of windows the last, whose searches serve this one, too; null: it "
+        "has its own.",
+    )
+    settings_on: Identifier | None = Field(
+        None,
+        description="The split, of windows and draws the first, whose search chooses methods' own "
+        "settings for this one; null: itself. How a student of ratings trains, and for how many "
+        "steps, is searched on each window and share.",
     )
     search: SplitSearch = Field(
         default_factory=SplitSearch, description="What differs from `search` on this split."
@@ -159,7 +164,7 @@ class Split(Strict):
 
     def protocols(self, id: str) -> dict[str, dict[str, Any]]:
         """What a job is told, by the id in paths: one, or one for each window or draw."""
-        common = self.model_dump(exclude={"windows", "draws", "tuned_on", "search"})
+        common = self.model_dump(exclude={"windows", "draws", "tuned_on", "settings_on", "search"})
         if self.draws:
             return {f"{id}-{k + 1}": common | {"draw": k} for k in range(self.draws)}
         if self.windows is None:

@@ -8,7 +8,7 @@ from talking_models.methods.base import Loss, Method, MethodSettings, tuned
 class BornAgainSettings(MethodSettings):
     """Hyper-parameters of born-again networks, of one generation."""
 
-    weight: float = tuned(1.0, "Weight of L_logit.", low=0.1, high=10)
+    weight: float = tuned(1.0, "Weight of L_logit.", low=0.1, high=30)
     first_steps: int = Field(
         200, ge=1, description="First steps, in which the peer learns alone, from the labels."
     )

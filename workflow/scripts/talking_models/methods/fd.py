@@ -10,7 +10,7 @@ from talking_models.methods.base import Method, MethodSettings, tuned
 class FDSettings(MethodSettings):
     """Hyper-parameters of feature distillation."""
 
-    weight: float = tuned(0.1, "Weight of L_feature.", low=0.003, high=3)
+    weight: float = tuned(0.1, "Weight of L_feature.", low=0.03, high=30)
     distance: Literal["partial_l2", "l2"] = Field(
         "partial_l2",
         description="`partial_l2` with a margin ReLU on the teacher, or plain `l2` without.",

@@ -10,7 +10,7 @@ from talking_models.methods.base import Method, MethodSettings, tuned
 class FitNetSettings(MethodSettings):
     """Hyper-parameters of FitNet."""
 
-    weight: float = tuned(0.1, "Weight of L_fitnet.", low=0.003, high=3)
+    weight: float = tuned(0.1, "Weight of L_fitnet.", low=0.03, high=30)
 
 
 class FitNet(Method):

@@ -12,8 +12,8 @@ from talking_models.methods.ld import LD, LDSettings
 class HybridSettings(MethodSettings):
     """Hyper-parameters of hybrid distillation."""
 
-    logit_weight: float = tuned(1.0, "Weight a of L_logit.", low=0.1, high=10)
-    feature_weight: float = tuned(0.1, "Weight b of L_feature.", low=0.003, high=3)
+    logit_weight: float = tuned(1.0, "Weight a of L_logit.", low=0.1, high=30)
+    feature_weight: float = tuned(0.1, "Weight b of L_feature.", low=0.03, high=30)
     temperature: float = LDSettings.model_fields["temperature"]
     distance: Literal["partial_l2", "l2"] = FDSettings.model_fields["distance"]
     gate: Literal["off", "grad_cos"] = Field(

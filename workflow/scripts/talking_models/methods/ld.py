@@ -8,7 +8,7 @@ from talking_models.methods.base import Method, MethodSettings, tuned
 class LDSettings(MethodSettings):
     """Hyper-parameters of label distillation."""
 
-    weight: float = tuned(1.0, "Weight of L_logit.", low=0.1, high=10)
+    weight: float = tuned(1.0, "Weight of L_logit.", low=0.1, high=30)
     temperature: float = Field(
         4.0,
         gt=0,

@@ -8,7 +8,7 @@ from talking_models.methods.base import Method, MethodSettings, tuned
 class SRDSettings(MethodSettings):
     """Hyper-parameters of "simple recipe" distillation."""
 
-    weight: float = tuned(0.1, "Weight of the distance.", low=0.003, high=3)
+    weight: float = tuned(0.1, "Weight of the distance.", low=0.03, high=30)
     exponent: float = Field(4.0, ge=1, description="Exponent alpha.")
 
 

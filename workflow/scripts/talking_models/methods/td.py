@@ -21,9 +21,9 @@ class TDSettings(MethodSettings):
         description="Rounds n of interactive communication; 0 is the paper's "
         '"No Interactions": the consistency losses alone.',
     )
-    w1: float = tuned(0.03, "Weight of L_interact, every round.", low=0.001, high=1)
-    w2: float = tuned(0.03, "Weight of the state consistency L_SC.", low=0.001, high=1)
-    w3: float = tuned(0.03, "Weight of the message consistency L_MC.", low=0.001, high=1)
+    w1: float = tuned(0.03, "Weight of L_interact, every round.", low=0.003, high=3)
+    w2: float = tuned(0.03, "Weight of the state consistency L_SC.", low=0.003, high=3)
+    w3: float = tuned(0.03, "Weight of the message consistency L_MC.", low=0.003, high=3)
     distance: Literal["relative", "plain"] = Field(
         "relative",
         description="Of states and messages. `relative`: mean squared error over the target's "
@@ -48,9 +48,8 @@ class TDSettings(MethodSettings):
     dropout: float = Field(0.1, ge=0, lt=1, description="Dropout in encoders and decoders.")
     stop_gradient: Literal["none", "response", "state"] = Field(
         "state",
-        description="Cut the gradient of L_interact and L_SC at what a decoder's `response` says "
-        "of the student's state, or at the `state` that it is compared with.",
-        json_schema_extra={"search": {"choices": ["none", "state"]}},
+        description="Cut the gradient of L_interact and L_SC at the student's `state` that a "
+        "decoder's response is compared with; or of L_interact at the `response`.",
     )
     target: Literal["previous", "original"] = Field(
         "previous",
@@ -249,14 +248,12 @@ class TD(Method):
         return found
 
     def own_distance(self, state, response, of_x=None):
-        """d_S of the student's state and what a decoder says of it, one of them detached if so
-        set.
+        """d_S of the student's state, detached if so set, and what a decoder says of it. Another's
+        variance (`of_x`) is detached: to let it grow would bring nothing nearer.
         """
         if self.settings.stop_gradient == "state":
-            state, of_x = ([x.detach() for x in each] for each in (state, of_x or state))
-        if self.settings.stop_gradient == "response":
-            response = [x.detach() for x in response]
-        return self.state_distance(state, response, of_x)
+            state = [x.detach() for x in state]
+        return self.state_distance(state, response, of_x and [x.detach() for x in of_x])
 
     def state_consistency(self, state_g, message_g, decoded_h, state_h, message_h):
         """L_SC: each decoder writes its owner's state from the other's message, or its own."""
@@ -278,7 +275,10 @@ class TD(Method):
             reply = self.encoder_h(low_h, high_h)  # m_h
             response = self.decoder_g(reply)  # {s'_g; e'_g}
             target = original if self.settings.target == "original" else state
-            loss = loss + self.own_distance(target, response, original)
+            said = response
+            if self.settings.stop_gradient == "response":
+                said = [x.detach() for x in response]
+            loss = loss + self.own_distance(target, said, None if target is original else original)
             if i + 1 < rounds:
                 state = (response.low, student.upper(response.low))  # the student interprets
                 decoded = self.decoder_h(self.encoder_g(*state))

@@ -10,7 +10,7 @@ SMALL = 1e-5  # the least variance
 class VIDSettings(MethodSettings):
     """Hyper-parameters of variational information distillation."""
 
-    weight: float = tuned(0.1, "Weight lambda of both states' terms.", low=0.003, high=3)
+    weight: float = tuned(0.1, "Weight lambda of both states' terms.", low=0.03, high=30)
     variance: float = Field(
         5.0, gt=0, description="Variance that each channel's prediction has at the start."
     )

@@ -21,7 +21,8 @@ SMALL = 1e-8
 """Keeps a variance of 0 from dividing."""
 
 
-def _wide(x: Tensor) -> Tensor:
+def wide(x: Tensor) -> Tensor:
+    """In float32 at least."""
     return x.to(torch.promote_types(x.dtype, torch.float32))
 
 
@@ -249,12 +250,12 @@ class Layers:
         """
         if a.shape != b.shape:
             raise ValueError(f"distance between shapes {tuple(a.shape)} and {tuple(b.shape)}")
-        return _MeanSquare.apply(_wide(a) - _wide(b), int(self.stacked))
+        return _MeanSquare.apply(wide(a) - wide(b), int(self.stacked))
 
     def variance(self, x: Tensor) -> Tensor:
         """Over examples (and tokens), its mean over features: one per model."""
         # torch's own `var` takes three times as long
-        return _MeanSquare.apply(self._centred(_wide(x)), int(self.stacked)).clamp(min=SMALL)
+        return _MeanSquare.apply(self._centred(wide(x)), int(self.stacked)).clamp(min=SMALL)
 
     def relative(self, target: Tensor, response: Tensor) -> Tensor:
         """`mean_squared` in units of the target's variance: 1 is as far as the target's mean.
@@ -268,7 +269,7 @@ class Layers:
 
         (*stack, ..., features) -> the same shape; a constant feature comes out as 0.
         """
-        apart = self._centred(_wide(x))
+        apart = self._centred(wide(x))
         variance = apart.square().mean(-2, keepdim=True)
         return (apart * (variance + SMALL).rsqrt()).view(x.shape)
 

@@ -213,7 +213,7 @@ class Jobs(Settings):
         experiment = config.experiment(id)
         some = any(spaces(experiment.method, config.own(id), training=False).values())
         listed = self.search(wildcards)["trials"] if some else 1
-        return len(grid(experiment.choose)) or listed
+        return len(grid(experiment.choose)) if experiment.choose else listed
 
     def image_files(
         self, data: str, split: str, experiment: str, seed: int = 0

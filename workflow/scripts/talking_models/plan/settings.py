@@ -16,6 +16,7 @@ from talking_models.config.choices import Choice, read_choice
 from talking_models.config.merge import said
 from talking_models.config.sections import SplitSearch
 from talking_models.data.base import ALL
+from talking_models.tuning.space import grid
 
 log = logging.getLogger(__name__)
 
@@ -110,19 +111,19 @@ class Settings:
     def _choice(
         self, data: str, split: str, experiment: str, *, quiet: bool = False
     ) -> Choice | None:
-        """The committed choice for an experiment, with steps that were chosen on this split if
-        there are such; without them it is said, unless `quiet`, whose steps they are.
+        """The committed choice for an experiment; where none was made on this split, that of the
+        one which chooses a method's settings, and it is said, unless `quiet`, whose it is.
         """
         if self.config.tuning != "committed":
             return None
-        steps, settings = self.steps_from(split, experiment), self.settings_from(split, experiment)
-        if steps != settings and (found := self._chosen_on(data, steps, experiment, quiet=True)):
+        own, first = self.steps_from(split, experiment), self.first(split, experiment)
+        if own != first and (found := self._chosen_on(data, own, experiment, quiet=True)):
             return found
-        found = self._chosen_on(data, settings, experiment, quiet=quiet)
-        if found and steps != settings and not quiet:
+        found = self._chosen_on(data, first, experiment, quiet=quiet)
+        if found and own != first and not quiet:
             self.remark(
-                f"on {data} cut by {split} some train for as many steps as were chosen on "
-                f"{settings}: how many are best on its own rows was not searched"
+                f"on {data} cut by {split} some train as was chosen on {first}: how, and for how "
+                "many steps, is best on its own rows was not searched"
             )
         return found
 
@@ -160,24 +161,32 @@ class Settings:
         there = self.config.tuning == "committed" and self._chosen_on(*place, quiet=True)
         return [self.committed(*place) if there else f"{self.config.tuned}/nothing"]
 
-    def settings_from(self, split: str, experiment: str) -> str:
-        """The split whose search chooses the settings of an experiment or teacher on another: of
-        windows and draws the first; for a teacher, that of all rows.
+    def first(self, split: str, experiment: str) -> str:
+        """The split on which the settings of methods are searched that serve another, of windows
+        and draws the first; for a teacher, that of all rows.
         """
-        split = self.of_all_rows(split) if self.config.is_teacher(experiment) else split
-        whole = self.config.wholes[split]
-        return self.config.splits[whole].tuned_on or self.config.parts(whole)[0]
+        whole = self.config.wholes[self.steps_from(split, experiment)]
+        other = self.config.splits[whole].settings_on or whole
+        return self.config.served_by(other, last=False)
+
+    def settings_from(self, split: str, experiment: str) -> str:
+        """The split whose search chooses what is an experiment's own: of a method's settings the
+        first; what has none, training from scratch, a teacher, an ablation, is searched on each.
+        """
+        config, found = self.config, self.config.experiment(experiment)
+        none = config.alone(experiment) or (found.like and not found.choose)
+        return (self.steps_from if none else self.first)(split, experiment)
 
     def steps_from(self, split: str, experiment: str) -> str:
-        """The split whose search chooses for how many steps: how many are best depends on how many
-        rows there are, so that it is the split itself, of draws the first; where steps are not
-        searched, as of images and ablations, it is that of the settings.
+        """The split whose search chooses how a student trains, and for how many steps: both depend
+        on how many rows there are, so that it is the split itself, of draws the first, unless
+        another serves it whole; for a teacher, that of all rows.
         """
         config = self.config
-        if config.family_of(experiment) == "images" or config.experiment(experiment).choose:
-            return self.settings_from(split, experiment)
         split = self.of_all_rows(split) if config.is_teacher(experiment) else split
         whole = config.wholes[split]
+        if other := config.splits[whole].tuned_on:
+            return self.steps_from(config.served_by(other, last=True), experiment)
         return config.parts(whole)[0] if config.splits[whole].draws else split
 
     def takes_settings(self, wildcards: Any) -> bool:
@@ -209,7 +218,7 @@ class Settings:
         """
         found = {}
         for id in self.searched_for(experiment):
-            on = self.settings_from(split, id)
+            on = self.first(split, id)
             if self.is_searched(data):
                 file = self.path(data, on, "tuning", id, "choice.yaml")
                 found[file] = self.choice_in_run(data, split, id, "choice.yaml")
@@ -263,8 +272,9 @@ class Settings:
 
     def tuned(self, data: str, split: str, experiment: str) -> bool:
         """Whether an experiment's settings were chosen for this data, by whatever search."""
-        ids = self.config.starts_from(experiment)
-        return self.is_searched(data) or all(self.choice(data, split, id) for id in ids)
+        ids, last = self.config.starts_from(experiment), self.config.experiment(experiment)
+        chosen = ids[:1] if last.like and not last.choose else ids
+        return self.is_searched(data) or all(self.choice(data, split, id) for id in chosen)
 
     def chosen(self, wildcards: Any) -> list[str]:
         """The files of a search in this run that say what it chose for an experiment."""
@@ -301,6 +311,8 @@ class Settings:
         image_steps, teacher_steps, trials = (search.pop(key) for key in of_others)
         if config.alone(experiment):
             search["trials"] = trials
+        if config.experiment(experiment).like:
+            search["trials"] = len(grid(config.experiment(experiment).choose))
         if self.takes_settings(wildcards):  # of more rows, perhaps, which take more steps
             search |= {"trials": 1, "steps": max(search["steps"], config.search.steps)}
         if config.family(wildcards.data) == "images":
@@ -313,8 +325,6 @@ class Settings:
             search["steps"] = teacher_steps
         elif split.share < 1 and not self._drawn_already(wildcards.data, wildcards.split):
             search |= {key: protocol[wildcards.split].get(key, 0) for key in ("share", "draw")}
-        if config.experiment(experiment).choose:
-            search |= {"steps": None, "every": None}
         return search
 
     def _differs(self, wildcards: Any) -> SplitSearch:
@@ -323,9 +333,9 @@ class Settings:
         return self.config.splits[self.config.wholes[on]].search
 
     def search_inputs(self, wildcards: Any) -> dict[str, list[str]]:
-        """What a search reads of the searches before it: its teachers', and that which it starts
-        from, which is for students with a teacher training from scratch; or the one whose settings
-        it takes (`settings`).
+        """What a search reads of the searches before it: its teachers', that which it starts from,
+        for students with a teacher training from scratch, and the one whose settings it takes
+        (`settings`).
         """
         config, experiment = self.config, wildcards.experiment
         self.check_trial(wildcards)
@@ -336,7 +346,7 @@ class Settings:
         if members := config.experiment(experiment).best_of:
             return {"chosen": [f"{place}/{id}/chosen.yaml" for id in members], **settings}
         teachers, before = config.teachers_of(experiment), config.experiment(experiment).like
-        if not config.alone(experiment) and not before and not settings:
+        if not config.alone(experiment) and not before:
             alone = (id for id in config.searched(wildcards.data) if id in config.experiments)
             before = next((id for id in alone if config.experiments[id].method == "scratch"), None)
         folds = range(config.search.folds)

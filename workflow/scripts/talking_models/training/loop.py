@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from talking_models.methods import Method
 from talking_models.models.base import LayeredModel
-from talking_models.training.optimizer import Optimizer
+from talking_models.training.optimizer import Optimizer, clip
 
 LOG_LINES = 10
 HISTORY = ["step", "name", "value", "gradient_norm"]
@@ -118,9 +118,7 @@ def train(
     own = nn.ModuleDict(dict(method.modules()))
     training, products = config["training"], config["precision"] == "bfloat16"
     steps, rate, decay = (training[key] for key in ("steps", "learning_rate", "weight_decay"))
-    optimizer = Optimizer(
-        student, own, steps=steps, lr=rate, decay=decay, clip=training["clip"]
-    )
+    optimizer = Optimizer(student, own, steps=steps, lr=rate, decay=decay)
     student.train()
     own.train()
     every = max(1, steps // LOG_LINES)
@@ -140,6 +138,8 @@ def train(
         norms = gradient_norms(loss.parts, student) if reported else {}
         total.sum().backward()
         forget_untrained(method, step, student, own)
+        for module in (student, own):
+            clip(module, training["clip"], stacked=total.dim() > 0)
         optimizer.step()
         optimizer.zero_grad()
         if looks and taken % looks[0] == 0:

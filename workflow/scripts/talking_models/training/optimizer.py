@@ -139,24 +139,30 @@ class RowAdamW:
 
 
 @torch.no_grad()
-def clip(module: nn.Module, most: float) -> None:
+def clip(module: nn.Module, most: float, *, stacked: bool) -> None:
     """Scale gradients down to a norm of `most`, of each model of a stack by itself: what the
     parameters of one would be scaled by alone.
+
+    At first a loss that is relative to what a student's states vary by is hundreds of times the
+    label's, and AdamW's second moment would remember that for a thousand steps.
     """
     graded = [p for p in module.parameters() if p.grad is not None]
     if not graded:
+        return
+    if not stacked:
+        nn.utils.clip_grad_norm_(graded, most)
         return
     squares = graded[0].new_zeros(len(graded[0]))
     for p in graded:
         if p.grad.is_sparse:
             p.grad = p.grad.coalesce()
-            squares.index_add_(0, p.grad.indices()[0], p.grad.values().square().sum(-1))
+            (models, *_), values = p.grad.indices(), p.grad.values()
+            own = values.new_zeros(len(p)).index_add_(0, models, values.square().sum(-1))
         else:
-            squares += p.grad.flatten(1).square().sum(1)
+            own = p.grad.flatten(1).square().sum(1)
+        squares += own
     scale = (most / squares.sqrt()).clamp(max=1)
-    if (scale == 1).all():
-        return
-    for p in graded:
+    for p in graded if (scale < 1).any() else ():
         if p.grad.is_sparse:
             p.grad.values().mul_(scale[p.grad.indices()[0]].unsqueeze(-1))
         else:
@@ -164,24 +170,12 @@ def clip(module: nn.Module, most: float) -> None:
 
 
 class Optimizer:
-    """One AdamW to its user, for at most `steps` steps of a student and a method's modules.
-
-    The gradients of either are clipped before a step: at first a loss that is relative to what a
-    student's states vary by is hundreds of times the label's, and AdamW's second moment would
-    remember that for a thousand steps.
-    """
+    """One AdamW to its user, for at most `steps` steps of a student and a method's modules."""
 
     def __init__(
-        self,
-        student: LayeredModel,
-        own: nn.Module,
-        *,
-        steps: int,
-        lr: float,
-        decay: float,
-        clip: float,
+        self, student: LayeredModel, own: nn.Module, *, steps: int, lr: float, decay: float
     ) -> None:
-        self.modules, self.most, tables = (student, own), clip, student.tables()
+        self.modules, tables = (student, own), student.tables()
         given = {"steps": steps, "lr": lr, "decay": decay}
         self.rows = {field: RowAdamW(table, **given) for field, table in tables.items()}
         by_row = {table.weight for table in tables.values()}
@@ -202,8 +196,6 @@ class Optimizer:
 
     def step(self) -> None:
         """Move what has a gradient."""
-        for module in self.modules:
-            clip(module, self.most)
         for part in self.parts:
             part.step()
 

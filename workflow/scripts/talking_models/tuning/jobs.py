@@ -26,20 +26,20 @@ def configs_of_tasks(
     config: dict[str, Any],
     tasks: Sequence[str],
     chosen: Sequence[str | Path],
-    ablation: bool,
+    own: Mapping[str, Any] | None = None,
 ) -> dict[str, dict[str, Any]]:
     """What each task's trials start from: an experiment's config, and what was chosen before.
 
     That is by training from scratch, of which all methods take how they train but for the steps;
-    or, for an ablation, by the experiment that it is like.
+    or by the experiment that it is like, and what it says itself (`own`) wins over that.
     """
     configs = dict.fromkeys(tasks, config)
     for path in chosen:
         found = read_chosen(path)
         for task in configs.keys() & found:
-            change = found[task]
-            if not ablation:
-                change = {"training": but_for_steps(change["training"])}
+            change = {"training": but_for_steps(found[task]["training"])}
+            if own is not None:
+                change = changed(found[task], own)
             configs[task] = changed(configs[task], change)
     return configs
 

@@ -91,8 +91,7 @@ def trials(
 
 def settings_alone(chosen: str | Path) -> list[dict[str, Any]]:
     """The one trial of a search for steps: the settings that another chose, from its file."""
-    change = next(iter(read_chosen(chosen).values()))
-    return [{"training": but_for_steps(change["training"]), "settings": change["settings"]}]
+    return [{"settings": next(iter(read_chosen(chosen).values()))["settings"]}]
 
 
 def but_for_steps(training: Mapping[str, Any]) -> dict[str, Any]:
@@ -106,9 +105,8 @@ def grid_spaces(choose: Mapping[str, list[Any]]) -> Spaces:
 
 
 def grid(choose: Mapping[str, list[Any]]) -> list[dict[str, Any]]:
-    """Every combination of a few values of some settings, as `trials` lists them."""
+    """Every combination of a few values of some settings, as `trials` lists them; of none, one."""
     return [
         {"settings": dict(zip(choose, values, strict=True))}
         for values in itertools.product(*choose.values())
-        if choose
     ]
