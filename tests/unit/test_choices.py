@@ -136,7 +136,9 @@ def test_a_window_trains_for_as_many_steps_as_were_chosen_on_it(tuned, tmp_path,
     with caplog.at_level(logging.WARNING):
         jobs = [job(made, split=f"rolling-{n}") for n in (1, 2, 3)]
     assert [made["training"]["steps"] for made in jobs] == [250, 400, 250]
-    assert caplog.text.count("some train for as many steps as were chosen on rolling-1: how") == 1
+    assert (
+        caplog.text.count("some train as was chosen on rolling-1: how, and for how many steps") == 1
+    )
     first, second = (f"{tmp_path}/ml/rolling-{n}/talk.yaml" for n in (1, 2))
     assert made.choice_files("ml", "rolling-2", "talk") == {first: second}
     assert made.choice_files("ml", "rolling-3", "talk") == {first: first}
@@ -264,6 +266,7 @@ def test_a_choice_too_short_for_separate_training_is_said(tuned, caplog):
     with caplog.at_level(logging.WARNING):
         found = job(plan(tuned(), at("experiments.apart", apart)), "apart")
     assert found["training"]["steps"] == 325
+    assert caplog.text.count("apart trains for as many steps as talk") == 1
     assert (
         "apart on war of ml, as it was tuned: student_steps 300 and module_steps 50" in caplog.text
     )

@@ -71,6 +71,7 @@ def test_what_is_laid_on_top_of_what_in_a_training_job():
         "batch_size": 8,  # the student's
         "learning_rate": 0.001,
         "weight_decay": 0.1,
+        "clip": 1.0,
         "id_dropout": 0.2,
     }
     assert (job["settings"]["rounds"], job["settings"]["w1"]) == (3, 4.0)
@@ -141,7 +142,7 @@ def test_a_curve_over_a_setting_makes_its_experiments():
     assert (job["method"], job["training"]["steps"]) == ("td", 7)
     assert (job["settings"]["noise"], job["settings"]["w1"]) == (0.5, 4.0)
     assert found.starts_from("c-0-5") == ["talk"]
-    assert "c-0-5" not in found.searched("ml")
+    assert "c-0-5" not in found.searched("ml")  # it says its steps
 
 
 def test_a_curve_of_an_ablation_keeps_what_that_changes():
@@ -149,7 +150,7 @@ def test_a_curve_of_an_ablation_keeps_what_that_changes():
     found = config({**at("experiments.more", more), **curve(of="more", over={"rounds": [2]})})
     job = found.training_job("c-2", "ml")
     assert (job["settings"]["rounds"], job["settings"]["w2"]) == (2, 3.0)
-    assert found.starts_from("c-2") == ["talk"]
+    assert found.starts_from("c-2") == ["talk", "c-2"]
 
 
 def test_a_curve_of_experiments_names_them():
@@ -179,15 +180,22 @@ def test_a_rolling_split_is_one_for_each_window():
     assert "roll" not in found.protocols
 
 
-def test_a_search_takes_teachers_first_and_no_ablation():
+def test_a_search_takes_teachers_first_and_ablations_for_their_steps():
+    like = {"method": "td", "like": "talk"}
     over = {
+        "models": {"random": {"kind": "mlp", "on": "all", "training": {"steps": 0}}},
         "experiments": {
-            "more": {"method": "td", "like": "talk"},
-            "few": {"method": "td", "like": "talk", "choose": {"rounds": [2]}},
-        }
+            "more": like,
+            "long": like | {"training": {"steps": 9}},
+            "untaught": like | {"teachers": ["random"]},
+            "few": like | {"choose": {"rounds": [2]}},
+        },
     }
-    assert config(over).searched("ml") == ["teacher", "scratch", "talk", "few"]
-    assert config(over).searched("digits") == []
+    found = config(over)
+    assert found.searched("ml") == ["teacher", "scratch", "talk", "more", "few"]
+    assert found.searched("digits") == []
+    assert found.starts_from("more") == ["talk", "more"]
+    assert found.starts_from("long") == found.starts_from("untaught") == ["talk"]
 
 
 @pytest.mark.parametrize(

@@ -280,10 +280,12 @@ ROLLING = {"kind": "rolling", "windows": 2}
 @pytest.mark.parametrize(
     ("splits", "seen"),
     [
-        ({"rolling": ROLLING | {"tuned_on": "rolling-1"}}, False),
-        ({"rolling": ROLLING | {"tuned_on": "rolling-2"}}, True),
+        ({"rolling": ROLLING | {"settings_on": "rolling-1"}}, False),
+        ({"rolling": ROLLING | {"settings_on": "rolling-2"}}, True),
         ({"rolling": ROLLING | {"tuned_on": "latest"}}, True),
         ({"rolling": ROLLING, "latest": {"tuned_on": "rolling-2"}}, False),
+        ({"rolling": ROLLING, "latest": {"tuned_on": "rolling"}}, False),
+        ({"rolling": ROLLING, "each": {"kind": "per_user", "settings_on": "rolling"}}, True),
         ({"more": {"kind": "latest", "eval": 0.2, "tuned_on": "latest"}}, True),
         ({"less": {"kind": "latest", "eval": 0.05, "tuned_on": "latest"}}, False),
         ({"each": {"kind": "per_user", "tuned_on": "latest"}}, True),
@@ -295,6 +297,20 @@ def test_settings_are_chosen_on_no_row_that_is_an_eval_row(splits, seen):
         assert "its training rows are eval rows of" in line({"splits": splits})
     else:
         assert config({"splits": splits})
+
+
+@pytest.mark.parametrize(
+    ("further", "own", "said"),
+    [
+        ({"tuned_on": "latest"}, {"tuned_on": "more"}, "it is served by latest itself: name that"),
+        ({"settings_on": "latest"}, {"settings_on": "more"}, "it is served by latest itself"),
+        ({}, {"tuned_on": "more", "settings_on": "more"}, "tuned_on more serves all of it"),
+        ({}, {"settings_on": "mor"}, "nearest: more"),
+    ],
+)
+def test_what_serves_a_split_has_searches_of_its_own(further, own, said):
+    splits = {"more": {"kind": "latest"} | further, "few": {"kind": "latest", "share": 0.5} | own}
+    assert said in line({"splits": splits})
 
 
 def test_claims_are_of_another_table():

@@ -220,7 +220,7 @@ def test_a_teacher_is_searched_on_all_and_has_steps_of_its_own():
     assert made.searched_tasks(of("teacher"))["tasks"] == {"all": "all"}
     assert made.searched_tasks(of())["tasks"] == {"drama": "Drama", "war": "War"}
     steps = {id: made.search(of(id))["steps"] for id in ("teacher", "talk", "more")}
-    assert steps == {"teacher": 60, "talk": 30, "more": None}
+    assert steps == {"teacher": 60, "talk": 30, "more": 30}
     assert made.config.experiment("more").choose == {"rounds": [1, 2]}
 
 
@@ -241,8 +241,9 @@ def test_a_split_is_searched_with_less_and_serves_all_its_tasks():
 
 def test_a_window_or_a_share_takes_settings_and_searches_for_steps():
     """How many steps are best depends on how many rows there are."""
-    rolling = {"kind": "rolling", "windows": 2, "search": {"trials": 3, "steps": 50, "tasks": 1}}
-    more = {"kind": "latest", "share": 0.5, "draws": 2, "tuned_on": "rolling-1"}
+    few = {"trials": 3, "training_trials": 5, "steps": 50, "tasks": 1}
+    rolling = {"kind": "rolling", "windows": 2, "search": few}
+    more = {"kind": "latest", "share": 0.5, "draws": 2, "settings_on": "rolling"}
     best = {"method": "td", "best_of": ["talk"]}
     layers = at("splits.rolling", rolling), at("splits.more", more), at("experiments.best", best)
     made = plan(*layers, {"search": {"steps": 70, "teacher_steps": 90}}, tuning="search")
@@ -255,23 +256,53 @@ def test_a_window_or_a_share_takes_settings_and_searches_for_steps():
         assert made.searched_tasks(student)["tasks"] == {"drama": "Drama"}
         found, first = made.search_inputs(student), "results/ml/rolling-1/tuning"
         assert found["settings"] == [f"{first}/talk/chosen.yaml"]
-        assert found["chosen"] == [], "how to train is part of the settings"
+        assert found["chosen"] == [f"results/ml/{own}/tuning/scratch/chosen.yaml"]
         of_best = made.search_inputs(of("best", split=own))
         assert of_best["settings"] == [f"{first}/best/chosen.yaml"]
         assert of_best["chosen"] == [f"results/ml/{own}/tuning/talk/chosen.yaml"]
     assert "draw" in made.search(of(split="more-1"))
     teacher = of("teacher", split="rolling-2")
-    assert (made.search(teacher)["trials"], made.search(teacher)["steps"]) == (1, 90)
+    assert (made.search(teacher)["trials"], made.search(teacher)["steps"]) == (5, 90)
+    scratch = of("scratch", split="rolling-2")
+    assert not made.takes_settings(scratch)
+    assert made.search_inputs(scratch) == {"chosen": []}
+    assert made.search(scratch)["trials"] == 5, "how a student trains is searched on each"
     assert found["teacher0"][0].startswith("results/ml/latest/tuning/teacher/fold0")
     one, two = (f"results/ml/rolling-{n}/tuning/talk/choice.yaml" for n in (1, 2))
     assert made.choice_files("ml", "rolling-2", "talk") == {one: two}
 
 
-def test_an_ablation_and_images_have_the_steps_of_what_they_are_like():
-    grid = {"method": "td", "like": "talk", "choose": {"rounds": [1, 2]}}
+def test_an_ablation_has_steps_of_its_own_on_each_window():
+    like = {"method": "td", "like": "talk"}
+    ids = {"grid": like | {"choose": {"rounds": [1, 2]}}, "off": like | {"settings": {"w2": 0}}}
     rolling = {"kind": "rolling", "windows": 2}
-    made = plan(at("splits.rolling", rolling), at("experiments.grid", grid), tuning="search")
-    assert made.steps_from("rolling-2", "grid") == "rolling-1"
+    made = plan(at("splits.rolling", rolling), {"experiments": ids}, tuning="search")
+    place = "results/ml/rolling-2/tuning"
+    for id, first, alike in (("grid", "rolling-1", 2), ("off", "rolling-2", 1)):
+        assert made.steps_from("rolling-2", id) == "rolling-2"
+        assert made.settings_from("rolling-2", id) == first
+        assert made.search(of(id, split="rolling-1"))["trials"] == alike
+        found = made.search_inputs(of(id, split="rolling-2"))
+        assert found["chosen"] == [f"{place}/talk/chosen.yaml"]
+        assert ("settings" in found) == (id == "grid")
+        assert made.chosen(of(id, split="rolling-2")) == [
+            f"{place}/{each}/chosen.yaml" for each in ("talk", id)
+        ]
+
+
+def test_another_split_can_serve_one_whole():
+    rolling = {"kind": "rolling", "windows": 2}
+    layers = at("splits.rolling", rolling), at("splits.latest", {"tuned_on": "rolling"})
+    made = plan(*layers, tuning="search")
+    for id in ("teacher", "scratch", "talk"):
+        assert made.chosen(of(id)) == [f"results/ml/rolling-2/tuning/{id}/chosen.yaml"]
+        first = "rolling-1" if id == "talk" else "rolling-2"
+        assert made.settings_from("latest", id) == first
+    searched = {split for _, split, _ in made.searches}
+    assert searched == {"rolling-1", "rolling-2"}
+
+
+def test_a_share_of_images_is_served_by_another_split():
     tenth = {"kind": "given", "share": 0.1, "tuned_on": "given"}
     made = plan(at("splits.tenth", tenth), {"search": {"trials": 4}})
     assert made.steps_from("tenth", "see") == "given"

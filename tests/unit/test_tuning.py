@@ -109,10 +109,15 @@ def test_trials_are_the_same_every_time_and_a_longer_list_starts_with_a_shorter_
     assert tried("td", 6) == tried("td", 6) == tried("td", 20)[:6]
 
 
+W1 = {"low": 0.1, "high": 10.0, "log": True}
+FEW = {"choices": ["none", "state"]}
+
+
 def test_trials_cover_the_choices():
-    found = [trial["settings"] for trial in tried("td", 64)]
+    found = trials(job("td"), 64, {"training": {}, "settings": {"w1": W1, "stop_gradient": FEW}})
+    found = [trial["settings"] for trial in found[1:]]
     assert {settings["stop_gradient"] for settings in found} == {"none", "state"}
-    assert all(settings[name] > 0 for settings in found for name in ("w1", "w2", "w3"))
+    assert all(0.1 <= settings["w1"] <= 10 for settings in found)
     assert len({settings["w1"] for settings in found}) > 50
 
 
@@ -157,7 +162,7 @@ def test_a_grid_has_every_combination():
         {"settings": {"a": 1, "b": 3}},
         {"settings": {"a": 2, "b": 3}},
     ]
-    assert grid({}) == []
+    assert grid({}) == [{"settings": {}}]
 
 
 # --- the search
@@ -481,8 +486,7 @@ def test_a_search_for_steps_has_one_trial_with_the_settings_of_another(tmp_path)
     path = tmp_path / "chosen.yaml"
     training = {"id_dropout": 0.4, "learning_rate": 0.1, "steps": 1}
     path.write_text(yaml.safe_dump({"war": {"training": training, "settings": {"w2": 2.0}}}))
-    kept = {"id_dropout": 0.4, "learning_rate": 0.1}
-    assert settings_alone(path) == [{"training": kept, "settings": {"w2": 2.0}}]
+    assert settings_alone(path) == [{"settings": {"w2": 2.0}}]
 
 
 # --- what a search starts from, and what it leaves
@@ -494,12 +498,20 @@ BASE = {"training": {"id_dropout": 0.2, "steps": 9}, "settings": {"w": 1.0}, "me
 def test_methods_take_all_but_the_steps_from_training_from_scratch(tmp_path):
     path = tmp_path / "chosen.yaml"
     training = {"id_dropout": 0.4, "learning_rate": 0.1, "steps": 1}
-    path.write_text(yaml.safe_dump({"war": {"training": training}}))
-    assert configs_of_tasks(BASE, ["war"], [path], ablation=False)["war"] == {
+    path.write_text(yaml.safe_dump({"war": {"training": training, "settings": {"w": 2.0}}}))
+    assert configs_of_tasks(BASE, ["war"], [path])["war"] == {
         **BASE,
         "training": {"id_dropout": 0.4, "learning_rate": 0.1, "steps": 9},
     }
-    assert configs_of_tasks(BASE, ["war"], [path], ablation=True)["war"]["training"]["steps"] == 1
+
+
+def test_an_ablation_takes_all_of_what_it_is_like_but_for_what_it_says_itself(tmp_path):
+    path = tmp_path / "chosen.yaml"
+    settings = {"w": 2.0, "v": 3.0}
+    path.write_text(yaml.safe_dump({"war": {"training": {"steps": 1}, "settings": settings}}))
+    found = configs_of_tasks(BASE, ["war"], [path], {"training": {}, "settings": {"w": 0.0}})
+    assert found["war"]["settings"] == {"w": 0.0, "v": 3.0}
+    assert found["war"]["training"] == {"id_dropout": 0.2, "steps": 1}
 
 
 def test_what_an_experiment_says_itself_wins_over_what_was_chosen(tmp_path):

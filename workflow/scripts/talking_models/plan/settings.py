@@ -240,6 +240,12 @@ class Settings:
         for id in self.config.starts_from(experiment):
             choice = self.choice(data, split, id)
             if choice is None:
+                entry = self.config.experiment(id)
+                if choices and not entry.choose:
+                    self.remark(
+                        f"{id} trains for as many steps as {entry.like}: how many are best for it "
+                        "was not searched"
+                    )
                 continue
             if task not in choice.chosen:
                 raise ConfigError(
