@@ -299,6 +299,11 @@ def test_settings_are_chosen_on_no_row_that_is_an_eval_row(splits, seen):
         assert config({"splits": splits})
 
 
+def test_a_window_does_not_serve_all_of_its_split():
+    splits = {"rolling": ROLLING | {"tuned_on": "rolling-1"}}
+    assert "it is part of rolling: settings_on can name it" in line({"splits": splits})
+
+
 @pytest.mark.parametrize(
     ("further", "own", "said"),
     [

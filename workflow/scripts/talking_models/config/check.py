@@ -81,9 +81,10 @@ def _served(config: Config, id: str, key: str) -> Iterator[Problem]:
     if any(_sees(protocols[chosen], protocols[part]) for part in config.parts(id)):
         text = f"its training rows are eval rows of {id}: choose on one that is cut no later"
         yield against(path, named, text)
-    elif further is not config.splits[id] and (
-        served := further.tuned_on or (key == "settings_on" and further.settings_on)
-    ):
+    elif further is config.splits[id]:
+        if key == "tuned_on":
+            yield against(path, named, f"it is part of {id}: settings_on can name it")
+    elif served := further.tuned_on or (key == "settings_on" and further.settings_on):
         yield against(path, named, f"it is served by {served} itself: name that")
 
 
