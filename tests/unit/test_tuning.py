@@ -29,7 +29,7 @@ from talking_models.tuning.choose import (
 from talking_models.tuning.folds import FoldScores, fold_rows, train_fold_teachers
 from talking_models.tuning.jobs import configs_of_tasks, search
 from talking_models.tuning.search import Journal, run_search
-from talking_models.tuning.space import TRAINING, grid, settings_alone, spaces, trials
+from talking_models.tuning.space import TRAINING, beside, grid, settings_alone, spaces, trials
 
 LOG = logging.getLogger("test")
 
@@ -700,3 +700,13 @@ def test_a_share_trains_on_part_of_a_folds_rows_and_validates_on_all():
         assert 0.1 * len(whole) < len(fit) < 0.3 * len(whole)
         assert not fit.merge(whole, how="left", indicator=True)["_merge"].eq("left_only").any()
         pd.testing.assert_frame_equal(val, every[place][1])
+
+
+def test_an_ablation_s_trials_hold_what_was_chosen_for_what_it_is_like(tmp_path):
+    path = tmp_path / "chosen.yaml"
+    path.write_text(yaml.safe_dump({"war": {"training": {}, "settings": {"w": 2.0, "v": 3.0}}}))
+    own = {"training": {}, "settings": {"w": 0.0}}
+    assert beside(path, own, grid({"u": [1, 2]})) == [
+        {"settings": {"v": 3.0, "u": 1}},
+        {"settings": {"v": 3.0, "u": 2}},
+    ]

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from talking_models.running.job import start
-from talking_models.tuning.space import grid, grid_spaces, settings_alone, spaces, trials
+from talking_models.tuning.space import beside, grid, grid_spaces, settings_alone, spaces, trials
 
 
 def searched(n, training=False):
@@ -14,7 +14,10 @@ def searched(n, training=False):
     if taken := snakemake.input.get("settings"):
         return settings_alone(taken[0]), {}
     if params.like:
-        return grid(params.choose), grid_spaces(params.choose)
+        few = grid(params.choose)
+        before = snakemake.input.get("chosen")  # not of images
+        few = beside(before[0], params.own, few) if before else few
+        return few, grid_spaces(params.choose)
     found = spaces(params.config["method"], params.own, training=training)
     return trials(params.config, n, found, params.seed), found
 

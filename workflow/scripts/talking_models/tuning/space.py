@@ -94,6 +94,17 @@ def settings_alone(chosen: str | Path) -> list[dict[str, Any]]:
     return [{"settings": next(iter(read_chosen(chosen).values()))["settings"]}]
 
 
+def beside(
+    chosen: str | Path, own: Mapping[str, Any], listed: list[dict[str, Any]]
+) -> list[dict[str, Any]]:
+    """Trials of an ablation with what was chosen for the experiment that it is like, from its file,
+    but for what the ablation says itself (`own`).
+    """
+    found = next(iter(read_chosen(chosen).values()))["settings"]
+    taken = {name: value for name, value in found.items() if name not in own["settings"]}
+    return [{"settings": taken | trial["settings"]} for trial in listed]
+
+
 def but_for_steps(training: Mapping[str, Any]) -> dict[str, Any]:
     """How another search found that one trains, without for how many steps."""
     return {key: value for key, value in training.items() if key != "steps"}
