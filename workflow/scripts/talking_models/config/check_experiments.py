@@ -38,8 +38,10 @@ def experiments(config: Config) -> Iterator[Problem]:
         message = "no experiment of the same method without `like`"
         yield from unknown((*path, "like"), experiment.like, same, message)
         for place, other in enumerate(experiment.best_of):
-            others = [each for each in same if each != id]
-            yield from unknown((*path, "best_of", place), other, others, message)
+            others = [each for each in config.experiments if each != id]
+            others = [each for each in others if each in same or _has_steps(config, id, each)]
+            text = "no experiment of the same method with a search"
+            yield from unknown((*path, "best_of", place), other, others, text)
         yield from unknown((*path, "student"), experiment.student, config.models, "no such model")
         if not method.has_teacher and "teachers" in experiment.model_fields_set:
             text = f"the method {experiment.method} has no teacher: leave this key out"
@@ -59,6 +61,13 @@ def experiments(config: Config) -> Iterator[Problem]:
         yield from problems_of(method.Settings, experiment.settings, *path, "settings")
         for key, values in experiment.choose.items():
             yield from _values((*path, "choose", key), experiment.method, key, values)
+
+
+def _has_steps(config: Config, id: str, ablation: str) -> bool:
+    """Whether an ablation of the same method has a search, for its steps."""
+    own, found = config.experiments[id], config.experiments[ablation]
+    known = found.like in config.experiments and found.student in config.models
+    return known and found.method == own.method and config.has_search(ablation)
 
 
 def _company(path: tuple, experiment: Experiment, method: type[Method]) -> Iterator[Problem]:
