@@ -130,6 +130,7 @@ def test_each_verdict_from_data_that_deserves_it(judged, worse, noise, verdict):
     assert row.verdict == verdict
     assert row.quantity == "TD over LD"
     assert row.paper == pytest.approx(0.1)
+    assert row.paper_stderr == pytest.approx(0, abs=1e-9)
     assert (row.holds_in, row.paper_holds_in, row.of)[1:] == (2, 2)
     assert row.low < row.estimate < row.high
     assert f"| **{verdict}** |" in page
@@ -173,8 +174,10 @@ def test_other_tasks_are_not_judged(judged):
 
 
 def test_on_fewer_tasks_the_paper_claims_what_its_table_shows_for_them(judged):
-    found, _ = judged(CLAIM, (0.2, 0.2), tasks=["War"])  # there its TD is worse than scratch
+    found, page = judged(CLAIM, (0.2, 0.2), tasks=["War"])  # there its TD is worse than scratch
     assert list(found["quantity"]) == ["TD over LD"]
+    assert "TD over Scratch is left out: the paper does not show it." in page
+    assert found["paper_stderr"].isna().all()
     assert list(found["of"]) == [1]
     claim = one(worse=["t/Scratch"])
     assert list(judged(claim, tasks=["War"])[0]["verdict"]) == ["the paper does not show it"]
@@ -190,8 +193,9 @@ def test_of_two_protocols_each_has_a_power_of_its_own(judged):
     _, page = judged(one(), (0.2, 0.0), on=("the protocol", "5 windows"))
     power = page.partition("## What this rule can say")[2]
     for on in ("the protocol", "5 windows"):
-        assert f"| 9: TD over LD, on {on} |" in power
-    assert "| 9: TD over LD |" in judged(one(), (0.2, 0.0))[1]
+        assert f"| 9, on {on} |" in power
+    assert "| 9 | **" not in power
+    assert "\n| 9 | " in judged(one(), (0.2, 0.0))[1].partition("## What this rule can say")[2]
 
 
 def test_the_same_predictions_give_the_same_bytes(judged):

@@ -7,6 +7,7 @@ from simulated import Pictures, World, evidence
 
 from talking_models.evidence.intervals import (
     Difference,
+    correlation,
     degrees_of_freedom,
     difference,
     holm,
@@ -116,6 +117,26 @@ def test_the_mean_over_columns_stands_behind_them():
     turned = difference(world, "td", "other")
     np.testing.assert_allclose(turned.estimate, -found.estimate)
     np.testing.assert_allclose(turned.error, found.error)
+
+
+def test_differences_from_one_experiment_go_together():
+    """Of three alike, two minus the third share half of what moves them."""
+    world, third = World(users=300, worth=300, seed_sd=0.0, both=0.01), []
+    found = world.sample(0)
+    third = world.sample(1)  # other users: independent of both
+    sums = np.concatenate([found.sums, third.sums[:1]])
+    sums[..., 1] = sums[:1, ..., 1]
+    three = evidence(sums, sums[0, :, 0, :, 1], experiments=("td", "other", "third"))
+    pairs = [("td", "other"), ("other", "td"), ("td", "third"), ("other", "third")]
+    together = correlation(three, pairs)
+    assert np.diag(together) == pytest.approx(1)
+    assert together[0, 1] == pytest.approx(-1)
+    assert together[2, 3] > 0.5
+    np.testing.assert_allclose(together, together.T)
+    shown = difference(three, "td", "third"), difference(three, "other", "third")
+    apart = difference(three, "td", "other").error[-1] ** 2
+    a, b = (each.error[-1] for each in shown)
+    assert together[2, 3] == pytest.approx((a**2 + b**2 - apart) / (2 * a * b), abs=0.02)
 
 
 # By simulation

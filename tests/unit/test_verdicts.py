@@ -138,13 +138,28 @@ def test_power_against_the_normal_distribution():
     """Many degrees of freedom: P(L > 0) = P(z > 1.96 - truth / error)."""
     error, printed = 0.3, 1.0
     for truth in (0.0, 0.5, 1.0, -1.0):
-        found = power(error, 1e7, printed, truth, draws=4000)
+        found = power([Estimate(0, error, 1e7, printed)], np.eye(1), of_all, truth, draws=4000)
         assert sum(found.values()) == pytest.approx(1)
         positive = found.get(REPRODUCED, 0) + found.get(SMALLER, 0)
         assert positive == pytest.approx(stats.norm.sf(1.959964 - truth / error), abs=0.025)
         opposite = stats.norm.sf(1.959964 + truth / error)
         assert found.get(OPPOSITE, 0) == pytest.approx(opposite, abs=0.025)
-    assert power(error, 9.0, printed, 0.5) == power(error, 9.0, printed, 0.5)
+
+
+def test_power_of_a_claim_is_that_of_all_its_comparisons_together():
+    """Each alone is reproduced in 85% or so; all four only if they go together."""
+    each = [Estimate(0, 1 / 3, 1e7, 1.0)] * 4
+    alone = sum(
+        power(each[:1], np.eye(1), of_all, 1.0, 2000).get(v, 0) for v in (REPRODUCED, SMALLER)
+    )
+    apart = sum(power(each, np.eye(4), of_all, 1.0, 2000).get(v, 0) for v in (REPRODUCED, SMALLER))
+    assert alone == pytest.approx(stats.norm.sf(1.96 - 3), abs=0.03)
+    assert apart == pytest.approx(alone**4, abs=0.04)
+    as_one = sum(
+        power(each, np.ones((4, 4)), of_all, 1.0, 2000).get(v, 0) for v in (REPRODUCED, SMALLER)
+    )
+    assert as_one == pytest.approx(alone, abs=0.03)
+    assert power(each, np.eye(4), of_some, 0.5) == power(each, np.eye(4), of_some, 0.5)
 
 
 RIGHT = {
@@ -169,7 +184,7 @@ def test_a_known_truth_gets_the_right_verdict_as_often_as_the_page_says(times):
         found.append(Estimate(one.estimate[0], one.error[0], one.freedom[0], printed).verdict)
         size.append((one.error[0], one.freedom[0]))
     error, freedom = np.median(size, axis=0)
-    stated = power(error, freedom, printed, times * printed)
+    stated = power([Estimate(0, error, freedom, printed)], np.eye(1), of_all, times, 2000)
     for verdict in Verdict:
         assert found.count(verdict) / evaluations == pytest.approx(
             stated.get(verdict, 0), abs=0.09

@@ -231,6 +231,29 @@ def two_way(
     return variance, of_seeds / np.where(variance > 0, variance, 1.0)  # 0 / 0: equal predictions
 
 
+def correlation(evidence: Evidence, pairs: Sequence[tuple[str, str]]) -> np.ndarray:
+    """(K, K) of the means over columns of K differences, one minus other: they share users, seeds
+    and experiments.
+    """
+    apart, influence = [], []
+    for one, other in pairs:
+        a, b = (evidence.experiments.index(id) for id in (one, other))
+        apart.append((evidence.per_seed[a] - evidence.per_seed[b]).mean(axis=0))  # (S,)
+        influence.append((evidence.influence(one) - evidence.influence(other)).mean(axis=0))
+    moved, per_seed = np.array(influence), np.array(apart)  # (K, S, U), (K, S)
+    common = np.einsum("ku,lu->kl", moved.mean(axis=1), moved.mean(axis=1))
+    if evidence.seeds > 1:
+        own, seeds = moved - moved.mean(axis=1, keepdims=True), evidence.seeds
+        both = np.einsum("ksu,lsu->kl", own, own)
+        gone = per_seed - per_seed.mean(axis=1, keepdims=True)
+        common += (gone @ gone.T - both) / (seeds - 1) / seeds
+    # the difference of estimates need not be a covariance: the nearest that is, by its eigenvalues
+    values, vectors = np.linalg.eigh(common)
+    common = (vectors * values.clip(min=values.max() * 1e-9)) @ vectors.T
+    scale = np.sqrt(np.diag(common))
+    return common / np.outer(scale, scale)
+
+
 def degrees_of_freedom(
     variance: np.ndarray, seed_share: np.ndarray, units: np.ndarray, seeds: int
 ) -> np.ndarray:

@@ -6,14 +6,14 @@ With d the printed difference (positive: as claimed), m = d / 2 and [L, U] our 9
 - **reproduced, smaller than claimed**: L > 0 and U < d;
 - **no advantage worth half the claim**: L <= 0 and U < m; **equivalent** if the 90% interval lies
   within -m and m;
-- **smaller than claimed**: L <= 0 and m <= U < d;
+- **not shown, and smaller than claimed**: L <= 0 and m <= U < d;
 - **opposite**: U < 0;
 - **undecided**: none of these;
 - **not tested**: the same predictions, or what is left out has less than 5% of the label's gradient
   over the student.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
@@ -31,7 +31,7 @@ class Verdict(StrEnum):
     SMALLER = "reproduced, smaller than claimed"
     NO_ADVANTAGE = "no advantage worth half the claim"
     EQUIVALENT = "equivalent"
-    LESS = "smaller than claimed"
+    LESS = "not shown, and smaller than claimed"
     OPPOSITE = "opposite"
     UNDECIDED = "undecided"
     NOT_TESTED = "not tested"
@@ -123,11 +123,25 @@ def of_some(estimates: Sequence[Estimate]) -> Verdict:
 
 
 def power(
-    error: float, freedom: float, printed: float, truth: float, draws: int = 2_000
+    estimates: Sequence[Estimate],
+    correlation: np.ndarray,
+    combine: Callable[[Sequence[Estimate]], Verdict],
+    share: float,
+    draws: int = 500,
 ) -> dict[Verdict, float]:
-    """How often each verdict comes of a true difference, simulated with our error and freedom."""
-    random = np.random.default_rng(0)
-    values = truth + error * random.standard_normal(draws)
-    errors = error * np.sqrt(random.chisquare(freedom, draws) / freedom)
-    found = [Estimate(*each, freedom, printed).verdict for each in zip(values, errors, strict=True)]
-    return {verdict: found.count(verdict) / len(found) for verdict in Verdict if verdict in found}
+    """How often each verdict comes of it if all true differences were `share` of the printed ones,
+    simulated with our errors and freedom; `correlation` (K, K) is of the estimates.
+    """
+    random, k = np.random.default_rng(0), len(estimates)
+    errors, freedom = (
+        np.array([getattr(e, name) for e in estimates]) for name in ("error", "freedom")
+    )
+    printed = np.array([e.printed for e in estimates])
+    normal = random.multivariate_normal(np.zeros(k), correlation, draws, method="eigh")
+    values = share * printed + errors * normal
+    found_errors = errors * np.sqrt(random.chisquare(freedom, (draws, k)) / freedom)
+    found = [
+        combine([Estimate(*one) for one in zip(value, error, freedom, printed, strict=True)])
+        for value, error in zip(values, found_errors, strict=True)
+    ]
+    return {verdict: found.count(verdict) / draws for verdict in Verdict if verdict in found}

@@ -5,8 +5,8 @@ rows is judged by the mean over the columns that were run and that the paper has
 `evidence.verdicts`.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ import pandas as pd
 from scipy import stats
 
 from talking_models.evidence import verdicts
-from talking_models.evidence.intervals import Difference, difference
+from talking_models.evidence.intervals import Difference, correlation, difference
 from talking_models.evidence.shares import LEAST, shares
 from talking_models.evidence.verdicts import Estimate, Verdict
 from talking_models.io import write_csv
@@ -26,8 +26,8 @@ from talking_models.report.significance import evidence_of
 
 COLUMNS = [
     "claim", "text", "on", "verdict", "verdict_sqrt2", "quantity", "metric", "estimate", "low",
-    "high", "weighted", "weighted_low", "weighted_high", "p", "detectable", "paper", "holds_in",
-    "paper_holds_in", "of",
+    "high", "weighted", "weighted_low", "weighted_high", "p", "detectable", "paper", "paper_stderr",
+    "holds_in", "paper_holds_in", "of",
 ]  # fmt: skip
 RULE = verdicts.__doc__.split("\n\n", 1)[1]
 
@@ -43,6 +43,13 @@ class Judged:
     metric: str = ""
     on: str = ""  # which rows of the data
     pairs: list[dict[str, Any]] = field(default_factory=list)  # see `compared`
+    remarks: list[str] = field(default_factory=list)
+    correlation: np.ndarray | None = None  # of the pairs, see `intervals.correlation`
+
+    @property
+    def combine(self) -> Callable[[Sequence[Estimate]], Verdict]:
+        """What the verdicts on several comparisons come to."""
+        return verdicts.of_all if self.claim.needs == "all" else verdicts.of_some
 
     def rows(self) -> list[dict[str, Any]]:
         """Of `claims.csv`."""
@@ -93,34 +100,55 @@ def judge(
         (table, row): evidence.sign * means(numbers(tables[table]["paper"]), row, theirs)
         for table, row in refs
     }
-    found = [
-        {"quantity": f"{one[1]} over {other[1]}"}
-        | compared(difference(evidence, ids[one], ids[other]), printed[one] - printed[other])
-        | by_worth(difference(evidence, ids[one], ids[other], evidence.worth))
-        for one, other in claim.pairs
-        if (printed[one] - printed[other]).mean() > 0
-    ]
-    if not found:
+    pairs, remarks = [], []
+    for one, other in claim.pairs:
+        if (printed[one] - printed[other]).mean() > 0:
+            pairs.append((one, other))
+        else:
+            remarks.append(f"{one[1]} over {other[1]} is left out: the paper does not show it.")
+    if not pairs:
         why = "The paper's own numbers do not show it, as a mean over the tasks that were run."
         return without(why, Verdict.NOT_SHOWN)
     if claim.part:
-        with_it = [ids[ref] for ref, _ in claim.pairs]
-        share = (
-            shares(histories, about["columns"], with_it).reindex(columns=[claim.part]).max().max()
-        )
-        if not share >= LEAST:
-            said = "no" if np.isnan(share) else f"{share:.1%} of the label's"
+        with_it = [ids[one] for one, _ in pairs]
+        of_part = shares(histories, about["columns"], with_it).reindex(columns=[claim.part])
+        of_part = of_part[claim.part].reindex(with_it)
+        heard = (of_part >= LEAST).tolist()
+        if not any(heard):
+            most = of_part.max()
+            said = "no" if np.isnan(most) else f"{most:.1%} of the label's"
             why = f"The part that is left out has {said} gradient over the student."
             return without(why, Verdict.NOT_TESTED)
-    combine = verdicts.of_all if claim.needs == "all" else verdicts.of_some
+        off = [one[1] for (one, _), loud in zip(pairs, heard, strict=True) if not loud]
+        remarks += [f"{row} is left out: the part hardly moves its student." for row in off]
+        pairs = [pair for pair, loud in zip(pairs, heard, strict=True) if loud]
+    if evidence.seeds == 1:
+        remarks.append("Of one training each: what another one would give is in no interval.")
+    tests = len(pairs) if claim.needs == "some" else 1
+    found = [
+        {"quantity": f"{one[1]} over {other[1]}"}
+        | compared(difference(evidence, ids[one], ids[other]), printed[one] - printed[other], tests)
+        | by_worth(difference(evidence, ids[one], ids[other], evidence.worth))
+        for one, other in pairs
+    ]
+    together = correlation(evidence, [(ids[one], ids[other]) for one, other in pairs])
+    judged = Judged(claim, Verdict.UNDECIDED, Verdict.UNDECIDED, "", about["metric"], on)
     each = [pair["own"] for pair in found]
     loose = [Estimate(e.value, e.error * 2**0.5, e.freedom, e.printed) for e in each]
-    return Judged(claim, combine(each), combine(loose), "", about["metric"], on, found)
+    return replace(
+        judged,
+        verdict=judged.combine(each),
+        loose=judged.combine(loose),
+        pairs=found,
+        remarks=remarks,
+        correlation=together,
+    )
 
 
-def compared(change: Difference, printed: np.ndarray) -> dict[str, Any]:
-    """What `COLUMNS` say of a comparison, its `Estimate` as `own`, and as `expected` in how many
-    columns it would hold by the sign if the paper's differences were exactly true.
+def compared(change: Difference, printed: np.ndarray, tests: int = 1) -> dict[str, Any]:
+    """What `COLUMNS` say of a comparison, one of so many `tests` of which one is enough; its
+    `Estimate` as `own`, and as `expected` in how many columns it would hold by the sign if the
+    paper's differences were exactly true.
     """
     better = change.sign * change.estimate
     own = Estimate(better[-1], change.error[-1], change.freedom[-1], printed.mean())
@@ -130,8 +158,9 @@ def compared(change: Difference, printed: np.ndarray) -> dict[str, Any]:
         "estimate": own.value,
         **dict(zip(("low", "high"), own.ends(), strict=True)),
         "p": change.p[-1],
-        "detectable": change.detectable()[-1],
+        "detectable": change.detectable(tests)[-1],
         "paper": own.printed,
+        "paper_stderr": stats.sem(printed) if len(printed) > 1 else np.nan,
         "holds_in": (better[:-1] > 0).sum(),
         "paper_holds_in": (printed > 0).sum(),
         "of": len(printed),
@@ -176,8 +205,9 @@ def page(found: Sequence[Judged], trial: bool, stamp: str) -> list[str]:
         "# The paper's claims",
         stamp,
         grid(heads, table, words=len(heads)),
-        "Under this protocol and these settings. The third column takes our standard errors times "
-        "the square root of 2.",
+        "Under this protocol. Intervals are over users (or images) and seeds: items, and the "
+        "settings that a search chose, are taken as given, and another search moves a row, too. "
+        "The third column takes our standard errors times the square root of 2.",
         "## How a verdict is reached",
         RULE.strip(),
         "A claim about several comparisons that needs all of them is reproduced if each is; where "
@@ -185,7 +215,8 @@ def page(found: Sequence[Judged], trial: bool, stamp: str) -> list[str]:
         "correction, if it is not reproduced alone. One that needs some takes the "
         "best of them, after the same correction. Differences are means over the columns, positive "
         "where the claim holds; beside them the mean with weights by how many users (or images) of "
-        "equal size each column's are worth, which no prediction moves. Counts of columns are "
+        "equal size each column's are worth, which no prediction moves, and beside the paper's the "
+        "standard error of its own columns. Counts of columns are "
         "descriptive: beside ours stand what chance "
         "would give and what the paper's differences would give if they were exactly true.",
     ]
@@ -197,6 +228,8 @@ def page(found: Sequence[Judged], trial: bool, stamp: str) -> list[str]:
             ours = interval(pair["estimate"], pair["low"], pair["high"])
             weighted = interval(*(pair[f"weighted{end}"] for end in ("", "_low", "_high")))
             theirs, alone = f"{pair['paper']:+.4f}", str(pair["own"].verdict)
+            if not np.isnan(pair["paper_stderr"]):
+                theirs += f" ± {pair['paper_stderr']:.4f}"
             holds = f"{pair['holds_in']} of {pair['of']}"
             holds += f" ({pair['of'] / 2:.1f}; {pair['expected']:.1f})"
             lines.append([pair["quantity"], ours, weighted, theirs, alone, holds])
@@ -205,6 +238,7 @@ def page(found: Sequence[Judged], trial: bool, stamp: str) -> list[str]:
             parts += [f"## {judged.claim.id}. {judged.claim.text}", quote]
         on = f" on {judged.on}" if len(columns) > 1 else ""
         parts += [f"Verdict{on}: {said(judged.verdict, trial)}.", judged.why or grid(head, lines)]
+        parts += [" ".join(judged.remarks)] if judged.remarks else []
         size = max((p["detectable"] for p in judged.pairs if p["own"].error), default=None)
         if judged.verdict is Verdict.UNDECIDED and size:
             parts.append(f"A true difference of {size:.4f} would have been told from none.")
@@ -212,22 +246,25 @@ def page(found: Sequence[Judged], trial: bool, stamp: str) -> list[str]:
 
 
 def power_table(found: Sequence[Judged]) -> list[str]:
-    """How often each claim's first comparison would get each verdict, if the truth were known."""
+    """How often each claim would get each verdict, if the truth of its comparisons were known."""
     rows, several = [], len({judged.on for judged in found}) > 1
     for judged in found:
-        pair = next((pair for pair in judged.pairs if pair["own"].error), None)
-        if pair:
-            on = f", on {judged.on}" * several
-            own, line = pair["own"], [f"{judged.claim.id}: {pair['quantity']}{on}"]
-            for truth in (0.0, own.printed / 2, own.printed, -own.printed):
-                each = verdicts.power(own.error, own.freedom, own.printed, truth)
-                best = max(each, key=each.__getitem__)
-                line.append(f"{best} {each[best]:.0%}")
-            rows.append(line)
+        each = [pair["own"] for pair in judged.pairs]
+        if not each or not all(own.error for own in each):
+            continue
+        line = [judged.claim.id + f", on {judged.on}" * several]
+        for share in (0.0, 0.5, 1.0, -1.0):
+            often = verdicts.power(each, judged.correlation, judged.combine, share)
+            best = max(often, key=often.__getitem__)
+            line.append(f"{best} {often[best]:.0%}")
+        rows.append(line)
     truths = ["nothing", "half", "the paper's", "its opposite"]
     table = grid(["The most frequent verdict, if the truth were", *truths], rows, words=5)
-    said = ["## What this rule can say", table, "By simulation with the standard errors above."]
-    return said if rows else []
+    how = (
+        "By simulation with the standard errors above, of all comparisons of a claim together: "
+        "each true difference nothing, half the paper's, the paper's, its opposite."
+    )
+    return ["## What this rule can say", table, how] if rows else []
 
 
 def run(
