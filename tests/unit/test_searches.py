@@ -3,7 +3,7 @@
 import pytest
 import yaml
 
-from talking_models.report.searches import block
+from talking_models.report.searches import NO_TEST, block
 
 
 def choice(path, values=(), steps=None, **search):
@@ -35,7 +35,7 @@ def test_each_row_has_its_trials_its_validation_and_what_lies_at_an_end(tmp_path
         choice(tmp_path / "two.yaml", (1.0, 1.1), **done(23, ["settings.w1"])),
     ]
     rows = {"LD": "ld", "FD": "fd", "TD": "td", "By hand": "hand", "No L_MC": "odd"}
-    title, table, note = shown(rows, files, {"No L_MC": "td"}, "td")
+    title, table, note, last = shown(rows, files, {"No L_MC": "td"}, "td")
     assert title == "## What was searched"
     head, _, *lines = table.split("\n")
     assert head.endswith("| Minus that of td, ± standard error over tasks |")
@@ -44,6 +44,7 @@ def test_each_row_has_its_trials_its_validation_and_what_lies_at_an_end(tmp_path
         "| FD | weight |  | 23 of 24 | 1.1500 | +0.1500 ± 0.0500 |",
         "| TD | none |  | 47 of 48 | 1.0000 |  |",
     ]
+    assert last == NO_TEST
     assert note == ("Settings of others, but for what each row changes: those of `td`: No L_MC.")
 
 
@@ -54,7 +55,7 @@ def test_searches_of_two_splits_are_both_shown(tmp_path):
         choice(tmp_path / "ml/share-10-1/scratch.yaml", (1.3,), **done()),
     ]
     serves = ["100%", "5%, 10%", "5%, 10%"]
-    _, table = shown({"LD": "ld"}, files, against="scratch", serves=serves)
+    _, table, _ = shown({"LD": "ld"}, files, against="scratch", serves=serves)
     assert table.split("\n")[2:] == [
         "| LD (100%) | none |  | 24 of 24 | 1.0000 |  |",
         "| LD (5%, 10%) | none |  | 12 of 24 | 1.2000 | -0.1000 |",
@@ -70,7 +71,7 @@ def test_a_page_says_for_how_many_steps_each_window_trains(tmp_path):
         choice(tmp_path / "rolling-2/td.yaml", (1.0, 1.1), 425, best="one", scores={"one": 1.0}),
         choice(tmp_path / "rolling-2/one.yaml", (1.0, 1.1), 425, **done(1)),
     ]
-    _, table = shown({"LD": "ld", "TD": "td"}, files, steps=[[0, 3], [1, 4], [2, 5]])
+    _, table, _ = shown({"LD": "ld", "TD": "td"}, files, steps=[[0, 3], [1, 4], [2, 5]])
     assert table.split("\n")[2:] == [
         "| LD | steps | 125, 700 | 24 of 24 | 1.0500 |",
         "| TD | none | 300, 425 | 24 of 24 | 1.0000 |",
@@ -80,7 +81,7 @@ def test_a_page_says_for_how_many_steps_each_window_trains(tmp_path):
 @pytest.mark.parametrize(("line", "than"), [(1.024, "better"), (1.02, "**no better**")])
 def test_a_teacher_that_is_no_better_than_the_bias_line_says_so(tmp_path, line, than):
     file = choice(tmp_path / "teacher.yaml", (1.0230,), **done(score=1.0230), bias_line=line)
-    *_, note = shown({"Teacher": "teacher"}, [file])
+    *_, note, _ = shown({"Teacher": "teacher"}, [file])
     words = f"Teacher, on users that it knows: 1.0230, {than} than the bias line's {line:.4f}."
     assert note == words
 

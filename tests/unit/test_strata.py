@@ -58,4 +58,4 @@ def test_a_stratum_that_nobody_is_in_says_so(tmp_path):
     frame = of_ratings("bias", "War", ["few"], [[1.0]])
     line = write_job(tmp_path, frame.assign(train_rows=3))
     rows = pd.DataFrame({"name": block(ABOUT | {"rows": {}}, [], [line])})["name"].iloc[1]
-    assert rows.splitlines()[-1] == "| _User and item bias_ | none | 1.0000 | none |"
+    assert rows.splitlines()[-1] == "| _User and item bias_ |  | 1.0000 |  |"

@@ -10,6 +10,7 @@ import yaml
 
 from talking_models.report.markdown import grid
 
+NO_TEST = "Scores are of training rows, each the best of its trials: no test of a method."
 SCORES = ("validation_rmse", "validation_error")  # of a choice, by task
 
 
@@ -73,7 +74,12 @@ def block(searched: Mapping[str, Any], choices: Iterable[str | Path]) -> list[st
         taken = (f"those of `{other}`: {', '.join(rows)}" for other, rows in others.items())
         remarks.append(f"Settings of others, but for what each row changes: {'; '.join(taken)}.")
     rows = [line[: len(head)] for line in lines]
-    return ["## What was searched", grid(head, rows, words=2), *filter(None, [" ".join(remarks)])]
+    return [
+        "## What was searched",
+        grid(head, rows, words=2),
+        *filter(None, [" ".join(remarks)]),
+        NO_TEST,
+    ]
 
 
 def _search(choice: Mapping[str, Any]) -> dict[str, Any]:

@@ -25,8 +25,9 @@ METHOD = """\
 In brackets stands a difference's 95% interval; \\* differs at 5% after Holm's correction over the
 columns. The standard error is that of the users or images drawn again and of the seeds, minus
 what both hold (two-way); users and not rows count because a user's ratings are not independent.
-Items are taken as given, and so is a teacher that all seeds share. A win is an interval on the
-side of the row that others are compared with, a loss one on the other, all else a tie. "Told
+Taken as given are items, the settings that a search chose, and a teacher that all seeds share. A
+win is an interval on the side of the row that others are compared with, a loss one on the other,
+all else a tie. "Told
 apart" is the smallest true difference that such an evaluation finds in 80% of cases. *Same*: the
 same predictions, as an ablation has them that changes what the settings have already."""
 OPPOSITE = {WIN: LOSS, TIE: TIE, LOSS: WIN}

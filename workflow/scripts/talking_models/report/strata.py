@@ -11,6 +11,7 @@ from talking_models.evidence.scores import JOB
 from talking_models.metrics import METRICS
 from talking_models.report.markdown import grid
 
+FEW = 0.01  # of the eval rows: fewer say nothing
 WARM = 20  # training rows of the task, from which on much is known of a user
 NAMES = ("no training row", f"1 to {WARM - 1}", f"{WARM} and more")
 PLACE = ["data", "split", "task"]
@@ -60,10 +61,14 @@ def block(
     table, shares = by_stratum(predictions, references, about["metric"])
     head = ["Method", *(f"{name} ({shares[name]:.0%} of rows)" for name in NAMES)]
     named = {**about["rows"], **{f"_{row}_": id for row, id in about["references"].items()}}
+    table = table.mask(shares < FEW, axis=1)
     lines = [
-        [row, *("none" if pd.isna(x) else f"{x:.{metric.digits}f}" for x in table.loc[id])]
+        [row, *("" if pd.isna(x) else f"{x:.{metric.digits}f}" for x in table.loc[id])]
         for row, id in named.items()
     ]
-    note = "Means over tasks, and over windows or draws where there are several, which the table "
-    note += "above pools. The training rows are those of the task, which its student saw."
+    note = (
+        "Means over tasks, and over windows or draws where there are several, which the table "
+        f"above pools; none of users with under {FEW:.0%} of the rows. The training rows are those "
+        "of the task, which its student saw."
+    )
     return ["## By the user's training rows", grid(head, lines), note]

@@ -8,7 +8,8 @@ class CurveFigure(Figure):
 
     title = "A curve"
     caption = """\
-The metric along the values of a setting, task by task; nothing else differs between the points.
+The metric along the values of a setting, task by task; each point trains for as many steps as are
+best for it, and has what else a search chose for it.
 Bars are standard errors over seeds, which know nothing of how the users were drawn; all panels
 span the same range. The dashed line is what the curve is compared with."""
 
