@@ -18,10 +18,10 @@ OF ?=
 OUT ?= predictions.csv
 
 .DEFAULT_GOAL := help
-.PHONY: help table3 tuned quick new predict report pull checkout repro images test test-kills test-gpu test-xla test-slurm test-containers bench lint format schema tfds tfds-images test-tfds clean
+.PHONY: help table3 tuned quick new predict report pull checkout repro containers test test-kills test-gpu test-xla test-slurm test-containers bench lint format schema tfds tfds-images test-tfds clean
 
 help: ## list the targets
-	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 17
 
 # The stamp is made last, so that an interrupted installation starts again.
 .venv/.installed: requirements.txt
@@ -56,7 +56,7 @@ report: .venv/.installed ## all tables and figures, and results/report.html to l
 	$(BIN)/snakemake --cores $(CORES)
 	$(BIN)/snakemake --report results/report.html
 
-images: ## build the container images with podman (PREFIX=registry/folder)
+containers: ## build the container images with podman (PREFIX=registry/folder)
 	PYTHONPATH=workflow/scripts $(PYTHON) -m talking_models.running.containers $(PREFIX) | while read -r name file; do \
 	  podman build --tag $$name --file $$file . || exit; done
 

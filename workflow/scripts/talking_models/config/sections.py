@@ -288,7 +288,8 @@ class Device(Strict):
     precision: Precision = Field(
         "auto",
         description="Of the products; `auto` is bfloat16 on CUDA devices that have it, and on "
-        "processors that have it and are faster with it, by a short measurement.",
+        "processors that have it and are faster with it, by a short measurement. For small models "
+        "on a GPU float32 can be as fast (benchmarks/RESULTS-gpu.md).",
     )
     states_gb: float = Field(
         4.0,
