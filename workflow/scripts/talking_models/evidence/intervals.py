@@ -90,14 +90,19 @@ class Evidence:
         gradient of the metric at the sums, times what the unit brings.
         """
         own = self.sums[self.experiments.index(experiment)]
-        total = own.sum(axis=-2)  # (C, S, K)
-        gradient = np.empty_like(total)
-        for k in range(total.shape[-1]):
-            step = np.zeros_like(total)
-            step[..., k] = 1e-6 * np.maximum(np.abs(total[..., k]), 1)
-            rise = self.metric.value(total + step) - self.metric.value(total - step)
-            gradient[..., k] = rise / (2 * step[..., k])
-        return np.einsum("csk,csuk->csu", gradient, own)
+        slope = gradient(self.metric, own.sum(axis=-2))  # (C, S, K)
+        return np.einsum("csk,csuk->csu", slope, own)
+
+
+def gradient(metric: type[Metric], total: np.ndarray) -> np.ndarray:
+    """(..., K) of a metric's value over the sums that it is computed from, (..., K)."""
+    found = np.empty_like(total)
+    for k in range(total.shape[-1]):
+        step = np.zeros_like(total)
+        step[..., k] = 1e-6 * np.maximum(np.abs(total[..., k]), 1)
+        rise = metric.value(total + step) - metric.value(total - step)
+        found[..., k] = rise / (2 * step[..., k])
+    return found
 
 
 def equal_units(sizes: np.ndarray) -> np.ndarray:

@@ -10,6 +10,7 @@ from scipy import stats
 
 from talking_models.evidence import intervals
 from talking_models.evidence.intervals import ALPHA, LOSS, MEAN, TIE, WIN, Evidence, with_mean
+from talking_models.evidence.items import Rows, read_rows
 from talking_models.evidence.scores import of_jobs
 from talking_models.io import write_csv
 from talking_models.report.markdown import blocks, grid, interval, write
@@ -18,16 +19,17 @@ from talking_models.report.paper import Paper, means, numbers
 COLUMNS = [
     "table", "row", "experiment", "against", "data", "task", "metric", "value", "rank",
     "difference", "low", "high", "stderr", "df", "seed_share", "p", "p_holm", "outcome",
-    "detectable", "detectable_holm", "paper_difference", "n_units", "n_seeds",
+    "detectable", "detectable_holm", "half_with_items", "paper_difference", "n_units", "n_seeds",
 ]  # fmt: skip
 
 METHOD = """\
 In brackets stands a difference's 95% interval; \\* differs at 5% after Holm's correction over the
 columns. The standard error is that of the users or images drawn again and of the seeds, minus
 what both hold (two-way); users and not rows count because a user's ratings are not independent.
-Taken as given are items, the settings that a search chose, and a teacher that all seeds share. A
-win is an interval on the side of the row that others are compared with, a loss one on the other,
-all else a tie. "Told
+Taken as given are items, the settings that a search chose, and a teacher that all seeds share. How
+wide the mean's interval would be were the items drawn again, too, stands beside it. A win is an
+interval on the side of the row that others are compared with, a loss one on the other, all else a
+tie. "Told
 apart" is the smallest true difference that such an evaluation finds in 80% of cases. *Same*: the
 same predictions, as an ablation has them that changes what the settings have already."""
 OPPOSITE = {WIN: LOSS, TIE: TIE, LOSS: WIN}
@@ -44,6 +46,7 @@ def compare(
     about: Mapping[str, Any],
     rows: Mapping[str, str],
     evidence: Evidence,
+    ratings: Rows | None,
     paper: Paper,
     published: pd.DataFrame,
 ) -> pd.DataFrame:
@@ -52,7 +55,8 @@ def compare(
     `difference` is the row's metric minus that of `against`, with its 95% interval, `seed_share`
     the seeds' part in the square of `stderr`; `outcome` is `against`'s: win, tie or loss.
     `detectable` is the smallest difference that would be found with a power of 80%; `p_holm` and
-    `detectable_holm` are corrected for the number of columns. The mean's `rank` is that of ranks.
+    `detectable_holm` are corrected for the number of columns. The mean's `rank` is that of ranks,
+    `half_with_items` half the width of its interval if `ratings` were of items drawn again, too.
     """
     against, sign = about["against"], evidence.sign
     values = evidence.values[[evidence.experiments.index(id) for id in rows.values()]]
@@ -75,6 +79,9 @@ def compare(
             cells["detectable_holm"] = [*change.detectable(len(theirs))[:-1], np.nan]
             printed = means(published, row, theirs) - means(published, name, theirs)
             cells["paper_difference"] = with_mean(printed)
+            if ratings:
+                half = ratings.half_width(id, against)
+                cells["half_with_items"] = [*[np.nan] * len(theirs), half]
         cells["n_units"] = [*evidence.units, (evidence.rows > 0).any(axis=0).sum()]
         found.append(cells)
     common = {"table": about["id"], "against": against, "metric": about["metric"]}
@@ -120,9 +127,11 @@ def compared(
     """`compare` of a table's rows, and of its reference lines, from files that may have more."""
     ids = {*about["rows"].values(), about["against"], "references"}
     evidence = evidence_of(about, ids, files)
-    parts = [compare(about, about["rows"], evidence, paper, numbers(about["paper"]))]
+    ratings = read_rows(of_jobs(files, about["columns"], ids), about["metric"])
+    given = evidence, ratings, paper
+    parts = [compare(about, about["rows"], *given, numbers(about["paper"]))]
     if about["references"]:
-        lines = compare(about, about["references"], evidence, paper, numbers(None))
+        lines = compare(about, about["references"], *given, numbers(None))
         parts.append(lines.assign(rank=np.nan))
     return parts, evidence
 
@@ -180,7 +189,7 @@ def resolution(rows: pd.DataFrame) -> str:
 def summary(rows: pd.DataFrame, name: str) -> str:
     """One line per row: rank, difference of the means over the columns, wins."""
     ranked = rows["rank"].notna().any()
-    head = ["Row", *(["Rank"] if ranked else []), "Mean: difference", "p"]
+    head = ["Row", *(["Rank"] if ranked else []), "Mean: difference", "Items drawn, too", "p"]
     head += [f"{name}: wins / ties / losses", "after Holm", "Told apart: mean"]
     lines = []
     for row, cells in rows.groupby("row", sort=False):
@@ -194,7 +203,8 @@ def summary(rows: pd.DataFrame, name: str) -> str:
             ]
             p = "< 0.0001" if mean["p"] < 0.0001 else f"{mean['p']:.4f}"
             told = "" if pd.isna(mean["detectable"]) else f"{mean['detectable']:.4f}"
-            line += [with_interval(mean), p, *wins, told]
+            more = "" if pd.isna(mean["half_with_items"]) else f"± {mean['half_with_items']:.4f}"
+            line += [with_interval(mean), more, p, *wins, told]
         lines.append(line + [""] * (len(head) - len(line)))
     return grid(head, lines)
 
