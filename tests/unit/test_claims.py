@@ -191,6 +191,7 @@ def test_a_trial_is_no_result(judged):
 
 def test_of_two_protocols_each_has_a_power_of_its_own(judged):
     _, page = judged(one(), (0.2, 0.0), on=("the protocol", "5 windows"))
+    assert "Columns share rows of the data" in page
     power = page.partition("## What this rule can say")[2]
     for on in ("the protocol", "5 windows"):
         assert f"| 9, on {on} |" in power

@@ -15,6 +15,7 @@ from talking_models.config.merge import merged_files
 SEARCH = """\
 tuning: search
 search: {trials: 3, training_trials: 3, folds: 2, seeds: 1, steps: 4, teacher_steps: 4, every: 2}
+splits: {latest: {tuned_on: ~}}
 experiments:
   talk: {method: td, settings: {rounds: 1}}
   silent: {method: td, settings: {rounds: 0}}
@@ -59,9 +60,10 @@ def test_students_are_trained_with_what_the_search_chose(searched):
     assert shared.items() <= td["training"].items()
 
     ablation = read(searched, "war/noisy/config.yaml")
-    noise = read(searched, "tuning/noisy/chosen.yaml")["war"]["settings"]["noise"]
-    assert noise in (0.0, 0.1)
-    assert ablation == {**td, "settings": td["settings"] | {"noise": noise}}
+    own = read(searched, "tuning/noisy/chosen.yaml")["war"]
+    assert own["settings"]["noise"] in (0.0, 0.1)
+    training = td["training"] | {"steps": own["training"]["steps"]}
+    assert ablation == {**td, "settings": td["settings"] | own["settings"], "training": training}
 
     best = read(searched, "tuning/either/choice.yaml")["about"]["search"]["best"]
     assert best in ("talk", "silent")

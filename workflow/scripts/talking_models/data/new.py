@@ -35,8 +35,8 @@ HEAD = """\
 #
 # makes results/{name}/tables/{name}.md, what its differences are worth, figures and pages.
 # Steps pass as often over these rows as the shipped ones over MovieLens-100K. No settings were
-# searched for this data: `tuning: search` does, in the same run. A data set of null is left out,
-# with what shows it.
+# searched for this data: `tuning: search` does, in the same run, on the split's own training rows
+# (`tuned_on: null`). A data set of null is left out, with what shows it.
 
 """
 
@@ -86,6 +86,7 @@ def describe(ratings: str, items: str | None, name: str, out: str) -> tuple[list
     config = {
         "results": f"results/{name}",
         "data": {"ml-100k": None, name: entry},
+        "splits": {"latest": {"tuned_on": None}},
         "models": {model: {"training": {"steps": n}} for model, n in steps.items()},
         "tables": {name: table | {"bold": [*DISTILLED]}},
     }

@@ -207,7 +207,9 @@ def page(found: Sequence[Judged], trial: bool, stamp: str) -> list[str]:
         grid(heads, table, words=len(heads)),
         "Under this protocol. Intervals are over users (or images) and seeds: items, and the "
         "settings that a search chose, are taken as given, and another search moves a row, too. "
-        "The third column takes our standard errors times the square root of 2.",
+        "The third column takes our standard errors times the square root of 2."
+        + " Columns share rows of the data, and are no independent evidence."
+        * (len(columns) > 1),
         "## How a verdict is reached",
         RULE.strip(),
         "A claim about several comparisons that needs all of them is reproduced if each is; where "
