@@ -23,7 +23,7 @@ def untouched(tmp_path_factory):
             "models: {student: {training: {learning_rat: 0.1}}}",
             [
                 "models.student.training.learning_rat: unknown key, found with the value 0.1",
-                "allowed: one of steps, batch_size, learning_rate, weight_decay, dropout",
+                "allowed: one of steps, batch_size, learning_rate, weight_decay, clip, dropout",
                 "nearest: learning_rate",
             ],
         ),
