@@ -296,7 +296,7 @@ class Config(Strict):
         which may be one that a search would teach something.
         """
         found = self.experiment(id)
-        if not found.like or found.choose:
+        if found.chooses:
             return True
         alike = self.teachers_of(id) == self.teachers_of(found.like)
         return self.family_of(id) == "ratings" and alike and "steps" not in found.training

@@ -225,6 +225,11 @@ class Experiment(Strict):
         0, ge=0, description="Of the settings that its search tries: another one tries others."
     )
 
+    @property
+    def chooses(self) -> bool:
+        """Whether a search chooses settings of its own: not of an ablation with fixed ones."""
+        return not self.like or bool(self.choose)
+
     @field_validator("method")
     @classmethod
     def _known_method(cls, name: str) -> str:

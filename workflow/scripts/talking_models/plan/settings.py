@@ -174,8 +174,8 @@ class Settings:
         first; what has none, training from scratch, a teacher, an ablation, is searched on each.
         """
         config, found = self.config, self.config.experiment(experiment)
-        none = config.alone(experiment) or (found.like and not found.choose)
-        return (self.steps_from if none else self.first)(split, experiment)
+        own = found.chooses and not config.alone(experiment)
+        return (self.first if own else self.steps_from)(split, experiment)
 
     def steps_from(self, split: str, experiment: str) -> str:
         """The split whose search chooses how a student trains, and for how many steps: both depend
@@ -241,7 +241,7 @@ class Settings:
             choice = self.choice(data, split, id)
             if choice is None:
                 entry = self.config.experiment(id)
-                if choices and not entry.choose:
+                if choices and not entry.chooses:
                     self.remark(
                         f"{id} trains for as many steps as {entry.like}: how many are best for it "
                         "was not searched"
@@ -278,8 +278,8 @@ class Settings:
 
     def tuned(self, data: str, split: str, experiment: str) -> bool:
         """Whether an experiment's settings were chosen for this data, by whatever search."""
-        ids, last = self.config.starts_from(experiment), self.config.experiment(experiment)
-        chosen = ids[:1] if last.like and not last.choose else ids
+        ids = self.config.starts_from(experiment)
+        chosen = ids if self.config.experiment(experiment).chooses else ids[:1]
         return self.is_searched(data) or all(self.choice(data, split, id) for id in chosen)
 
     def chosen(self, wildcards: Any) -> list[str]:

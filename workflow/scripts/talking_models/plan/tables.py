@@ -171,7 +171,7 @@ class Tables(Jobs):
         """
         against, rows = self.asked.shown[id].against, self._rows(id)
         entries = {row: self.config.experiment(made) for row, made in rows.items()}
-        like = {row: e.like for row, e in entries.items() if e.like and not e.choose}
+        like = {row: e.like for row, e in entries.items() if not e.chooses}
         found = self.choices_of(id)
         place = {file: number for number, file in enumerate(self._with_steps(found))}
         choices = [of | {"steps": [place[file] for file in of["steps"]]} for of in found.values()]

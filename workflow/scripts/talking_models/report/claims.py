@@ -5,8 +5,8 @@ rows is judged by the mean over the columns that were run and that the paper has
 `evidence.verdicts`.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -29,6 +29,7 @@ COLUMNS = [
     "high", "weighted", "weighted_low", "weighted_high", "p", "detectable", "paper", "paper_stderr",
     "holds_in", "paper_holds_in", "of",
 ]  # fmt: skip
+COMBINE = {"all": verdicts.of_all, "some": verdicts.of_some}  # by what a claim needs
 RULE = verdicts.__doc__.split("\n\n", 1)[1]
 
 
@@ -45,11 +46,6 @@ class Judged:
     pairs: list[dict[str, Any]] = field(default_factory=list)  # see `compared`
     remarks: list[str] = field(default_factory=list)
     correlation: np.ndarray | None = None  # of the pairs, see `intervals.correlation`
-
-    @property
-    def combine(self) -> Callable[[Sequence[Estimate]], Verdict]:
-        """What the verdicts on several comparisons come to."""
-        return verdicts.of_all if self.claim.needs == "all" else verdicts.of_some
 
     def rows(self) -> list[dict[str, Any]]:
         """Of `claims.csv`."""
@@ -132,17 +128,10 @@ def judge(
         for one, other in pairs
     ]
     together = correlation(evidence, [(ids[one], ids[other]) for one, other in pairs])
-    judged = Judged(claim, Verdict.UNDECIDED, Verdict.UNDECIDED, "", about["metric"], on)
-    each = [pair["own"] for pair in found]
+    each, combine = [pair["own"] for pair in found], COMBINE[claim.needs]
     loose = [Estimate(e.value, e.error * 2**0.5, e.freedom, e.printed) for e in each]
-    return replace(
-        judged,
-        verdict=judged.combine(each),
-        loose=judged.combine(loose),
-        pairs=found,
-        remarks=remarks,
-        correlation=together,
-    )
+    verdict, metric = combine(each), about["metric"]
+    return Judged(claim, verdict, combine(loose), "", metric, on, found, remarks, together)
 
 
 def compared(change: Difference, printed: np.ndarray, tests: int = 1) -> dict[str, Any]:
@@ -256,7 +245,7 @@ def power_table(found: Sequence[Judged]) -> list[str]:
             continue
         line = [judged.claim.id + f", on {judged.on}" * several]
         for share in (0.0, 0.5, 1.0, -1.0):
-            often = verdicts.power(each, judged.correlation, judged.combine, share)
+            often = verdicts.power(each, judged.correlation, COMBINE[judged.claim.needs], share)
             best = max(often, key=often.__getitem__)
             line.append(f"{best} {often[best]:.0%}")
         rows.append(line)

@@ -29,9 +29,9 @@ what both hold (two-way); users and not rows count because a user's ratings are 
 Taken as given are items, the settings that a search chose, and a teacher that all seeds share. How
 wide the mean's interval would be were the items drawn again, too, stands beside it. A win is an
 interval on the side of the row that others are compared with, a loss one on the other, all else a
-tie. "Told
-apart" is the smallest true difference that such an evaluation finds in 80% of cases. *Same*: the
-same predictions, as an ablation has them that changes what the settings have already."""
+tie. "Told apart" is the smallest true difference that such an evaluation finds in 80% of cases.
+*Same*: the same predictions, as an ablation has them that changes what the settings have
+already."""
 OPPOSITE = {WIN: LOSS, TIE: TIE, LOSS: WIN}
 
 
