@@ -42,6 +42,17 @@ def test_where_each_item_is_rated_once_nothing_is_added(tmp_path):
     assert found == pytest.approx((high - low) / 2, rel=0.02)
 
 
+def test_an_interval_is_never_narrower_for_it(tmp_path):
+    for seed in range(20):
+        frames = evaluation(seed, users=30, items=200, ratings=300, seeds=2, of_item=0.01)
+        files = [write_job(tmp_path, frame) for frame in frames]
+        low, high = (
+            end[-1] for end in difference(collect(files, "rmse"), "td", "other").interval()
+        )
+        found = read_rows(files, "rmse").half_width("td", "other")
+        assert found >= (high - low) / 2 - 1e-9
+
+
 def test_metrics_without_items_have_none(tmp_path):
     path = write_job(tmp_path, of_ratings("td", "War", [1, 2], [[1.0, 2.0]]))
     assert read_rows([path], "ndcg") is None

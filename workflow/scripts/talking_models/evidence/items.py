@@ -3,7 +3,8 @@
 `evidence.intervals` takes the items as given: what it says is of these films, and other users and
 seeds. Were others drawn as well, the variance of a difference would be that over users, over items
 and over seeds, minus that over each two of them, plus that over all three (Cameron, Gelbach and
-Miller, 2011). It is never less than that of users and seeds here.
+Miller, 2011). It is never less than that of users and seeds here, and has the degrees of freedom of
+these, or of the items if they have fewer.
 """
 
 from collections import defaultdict
@@ -15,7 +16,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from talking_models.evidence.intervals import ALPHA, equal_units, gradient
+from talking_models.evidence.intervals import ALPHA, degrees_of_freedom, equal_units, gradient
 from talking_models.evidence.scores import JOB
 from talking_models.metrics import METRICS
 from talking_models.metrics.base import Metric
@@ -40,7 +41,8 @@ class Rows:
         a, b = (self.experiments.index(id) for id in (one, other))
         moved, apart = self.influence[a] - self.influence[b], self.per_seed[a] - self.per_seed[b]
         fixed, each = moved.mean(axis=0), (self.users, self.items, np.arange(moved.shape[1]))
-        of = [_by(fixed, codes) for codes in each]
+        few = [len(np.unique(codes)) for codes in each]  # groups, with the factor of a small number
+        of = [n / max(n - 1, 1) * _by(fixed, codes) for n, codes in zip(few, each, strict=True)]
         both = [0.0] * 3
         if (seeds := len(apart)) > 1:
             own = moved - fixed
@@ -50,17 +52,17 @@ class Rows:
         variance = max(known + (of[1] - of[2]) - (both[1] - both[2]), known)
         if not variance:
             return 0.0
-        more = (variance - known) / variance, of_seeds / variance
-        worth = [equal_units(np.bincount(codes)[None])[0] - 1 for codes in each[:2]]
-        inverse = more[0] / max(worth[1], 1) + more[1] / max(seeds - 1, 1)
-        inverse += max(1 - sum(more), 0.0) / max(worth[0], 1)
-        return float(stats.t.isf(ALPHA / 2, 1 / inverse) * variance**0.5)
+        users, items = (np.bincount(codes)[None] for codes in each[:2])
+        share = of_seeds / known if known else 0.0
+        freedom = degrees_of_freedom(np.array([known]), np.array([share]), users, seeds)[0]
+        freedom = min(freedom, max(equal_units(items)[0] - 1, 1))
+        return float(stats.t.isf(ALPHA / 2, freedom) * variance**0.5)
 
 
 def _by(moved: np.ndarray, codes: np.ndarray) -> float:
-    """The sum of squares of what groups move, with the factor of a small number of groups."""
+    """The sum of squares of what groups move."""
     groups = np.bincount(codes, moved)
-    return len(groups) / max(len(groups) - 1, 1) * float(groups @ groups)
+    return float(groups @ groups)
 
 
 def read_rows(predictions: Iterable[str | Path], metric: str) -> Rows | None:

@@ -203,7 +203,8 @@ def summary(rows: pd.DataFrame, name: str) -> str:
             ]
             p = "< 0.0001" if mean["p"] < 0.0001 else f"{mean['p']:.4f}"
             told = "" if pd.isna(mean["detectable"]) else f"{mean['detectable']:.4f}"
-            more = "" if pd.isna(mean["half_with_items"]) else f"± {mean['half_with_items']:.4f}"
+            none = pd.isna(mean["half_with_items"]) or mean["stderr"] == 0
+            more = "" if none else f"± {mean['half_with_items']:.4f}"
             line += [with_interval(mean), more, p, *wins, told]
         lines.append(line + [""] * (len(head) - len(line)))
     return grid(head, lines)
