@@ -135,14 +135,15 @@ SAME = {
     "layout": BODY.replace("[a, b]", "[\n        a,\n        b,\n    ]").replace(
         "\n\n", "\n\n\n\n"
     ),
-    "quotes": BODY.replace('"""What it does."""', "'What it does.'"),
+    "docstring": BODY.replace("What it does", "What it returns"),
+    "no docstring": BODY.replace('    """What it does."""\n', ""),
     "line ends": BODY.replace("\n", "\r\n"),
     "space at the end": BODY + "\n\n",
 }
 
 
 @pytest.mark.parametrize("other", SAME.values(), ids=SAME)
-def test_comments_layout_and_line_ends_are_no_change(package, other):
+def test_comments_docstrings_layout_and_line_ends_are_no_change(package, other):
     package(a=BODY)
     before = fingerprint("talking_models.a")
     package(a=other)
@@ -150,7 +151,10 @@ def test_comments_layout_and_line_ends_are_no_change(package, other):
     assert fingerprint("talking_models.a") == before
 
 
-@pytest.mark.parametrize("other", [("[a, b]", "[b, a]"), ("(a, b)", "(a, b=1)"), ("f(", "g(")])
+CHANGES = [("[a, b]", "[b, a]"), ("(a, b)", "(a, b=1)"), ("f(", "g("), ("is.", "does.")]
+
+
+@pytest.mark.parametrize("other", CHANGES)
 def test_what_code_does_is_a_change(package, other):
     package(a=BODY)
     before = fingerprint("talking_models.a")

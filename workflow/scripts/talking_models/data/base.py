@@ -87,7 +87,9 @@ class DataKind:
 
     @classmethod
     def read(cls, settings: dict[str, Any]) -> tuple[pd.DataFrame, pd.DataFrame]:
-        """Ratings and items in canonical form, or a `SourceError` that says what is wrong."""
+        """Ratings and items in canonical form (`data/canonical.py`), rows in its order; a
+        `SourceError` says what is wrong with the files of `settings`, the data set's entry.
+        """
         raise NotImplementedError
 
     @classmethod

@@ -133,7 +133,9 @@ class Method(Parts):
         return True, True
 
     def terms(self, student: States, teacher: States) -> dict[str, Tensor]:
-        """What the states of student and only teacher add to the label loss, weighted."""
+        """What the states of student and only teacher add to the label loss, weighted: terms by
+        name, each (S,) of a stack or a scalar of a single model.
+        """
         raise NotImplementedError
 
     def loss(

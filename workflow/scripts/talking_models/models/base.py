@@ -20,17 +20,24 @@ class Widths:
 
 @dataclass(frozen=True)
 class States:
-    """What a model's forward pass leaves to read."""
+    """What a model's forward pass leaves to read.
+
+    Of ratings the axes before the features are (S, B), S models of a stack and B rows; of images
+    (B, N), N tokens.
+    """
 
     low: Tensor  # s, (..., low)
     high: Tensor  # e, (..., high)
-    output: Tensor  # the prediction
+    output: Tensor  # the prediction: (S, B) ratings, or (B, C) logits of classes
     low_pre: Tensor  # the states before their ReLU; the states themselves where there is none
     high_pre: Tensor
 
 
 class LazyStates:
-    """A teacher's `States` on a batch, each looked up by its name when it is first read."""
+    """A teacher's `States` on a batch, each looked up by its name when it is first read.
+
+    `look_up` takes a name of `States` and gives what that has.
+    """
 
     def __init__(self, look_up: Callable[[str], Tensor]) -> None:
         self.look_up = look_up
@@ -42,23 +49,24 @@ class LazyStates:
 
 
 class LayeredModel(nn.Module):
-    """A model M = head(upper(lower(x))), cut at its layers `lo` and `hi` (docs/method.md).
+    """A model M = head(upper(lower(x))): the paper's L, H and the layers behind them (section 3).
 
-    "Interpreting" is calling `upper` on a lower state that somebody else wrote.
+    "Interpreting" is calling `upper` on a lower state that somebody else wrote. `widths` are those
+    of the two states, whose axes before the features are `States`'.
     """
 
     widths: Widths
 
     def lower(self, batch: Any) -> Tensor:
-        """L(x): the lower state s."""
+        """L(x): the lower state s, (..., widths.low), of a batch as its data set gives it."""
         raise NotImplementedError
 
     def upper(self, low: Tensor) -> Tensor:
-        """H(s): the higher state e."""
+        """H(s): (..., widths.low) -> the higher state e, (..., widths.high)."""
         raise NotImplementedError
 
     def head(self, high: Tensor) -> Tensor:
-        """The output from e."""
+        """The output from e: (..., widths.high) -> (S, B) ratings, or (B, C) logits."""
         raise NotImplementedError
 
     def forward(self, batch: Any) -> States:
@@ -85,10 +93,12 @@ class Frozen:
         self.widths = model.widths
 
     def __call__(self, batch: Any) -> Any:
-        """The states of a batch, without gradient."""
+        """The `States` of a batch, without gradient."""
         with torch.no_grad():
             return self.model(batch)
 
     def upper(self, low: Tensor) -> Tensor:
-        """Interpret a lower state that somebody else wrote; the gradient reaches `low`."""
+        """Interpret a lower state that somebody else wrote, (..., low) -> (..., high); the gradient
+        reaches `low`.
+        """
         return self.model.upper(low)

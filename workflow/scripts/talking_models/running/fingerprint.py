@@ -15,6 +15,7 @@ from itertools import accumulate
 from talking_models.registry import PLUGINS, ROOT, file_of
 
 PACKAGE = ROOT.name
+DOCUMENTED = (ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)  # a module's may be on a page
 
 
 @cache
@@ -28,6 +29,8 @@ def _read(module: str) -> tuple[bytes, set[str]]:
     waiting: list[ast.AST] = [tree]
     while waiting:
         node = waiting.pop()
+        if isinstance(node, DOCUMENTED) and ast.get_docstring(node) is not None:
+            del node.body[0]
         if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
             waiting += node.orelse  # no job imports what is there for readers
         elif isinstance(node, ast.Import):
@@ -62,7 +65,8 @@ def closure(*modules: str) -> tuple[str, ...]:
 def fingerprint(*modules: str) -> str:
     """SHA-256 (the first 16 hex digits) over the syntax trees of `closure(*modules)`.
 
-    Of the trees, so that a comment, a line end or another layout is no change.
+    Of the trees, so that a comment, a line end or another layout is no change, and without the
+    docstrings of functions and classes.
     `ModuleNotFoundError` if a module is not in this library, nor in a plugin folder.
     """
     digest = hashlib.sha256()

@@ -108,12 +108,24 @@ def train(
 ) -> pd.DataFrame:
     """Train `student`, of `seeds`, and the method's modules together with AdamW, in place.
 
-    With `precision` bfloat16 only products of matrices are in it. `looks` is a function
-    that is called every so many steps, with the student in eval mode.
+    Args:
+        student: what is trained, of S models or a single one.
+        method: its loss, and the modules that learn with the student.
+        teachers: by id, frozen, of which the loss reads a batch's states.
+        batches: one for each step, at least `training.steps` of them.
+        config: the job's. Of it are read `precision` (in bfloat16 only products of matrices are),
+            `training` (steps, learning rate, weight decay, clip), and for messages `method` and
+            `settings`.
+        seeds: the S models' seeds, for messages.
+        log: takes a line at each look at the history.
+        looks: a number of steps, and what is called every so many with the student in eval mode.
 
     Returns:
         The history at `LOG_LINES` steps, one row per step and loss part or monitor: `step`, `name`,
         `value` (mean over the stack) and, for parts, `gradient_norm` over the student.
+
+    Raises:
+        TrainingDiverged: a part of the loss is no finite number.
     """
     own = nn.ModuleDict(dict(method.modules()))
     training, products = config["training"], config["precision"] == "bfloat16"
