@@ -70,7 +70,7 @@ repro: .venv/.installed ## bring all results up to date and record them in dvc.l
 	PATH="$(CURDIR)/$(BIN):$$PATH" CORES=$(CORES) $(BIN)/python -m dvc repro
 
 test: .venv/.installed ## all tests
-	$(BIN)/python -m pytest --numprocesses $(CORES) --dist loadfile
+	$(BIN)/python -m pytest --numprocesses $(CORES) --dist loadfile --no-loadscope-reorder
 
 test-kills: .venv/.installed ## twenty kills at random moments, and cut state files: a quarter of an hour
 	$(BIN)/python -m pytest tests/kills/check_kills.py

@@ -1,4 +1,4 @@
-"""What the rules of a run ask: `settings` and `jobs` of its jobs, `tables` and
+"""What the rules of a run ask: `settings` and `jobs` of its jobs, `tables`, `pages` and
 `results` of what is made of them.
 """
 

@@ -9,12 +9,13 @@ from typing import Any
 from talking_models.config import Config, ConfigError
 from talking_models.config.check import PAGES
 from talking_models.data.base import ALL
-from talking_models.plan.tables import Job, Tables
+from talking_models.plan.pages import Pages
+from talking_models.plan.tables import Job
 from talking_models.report.figures import FIGURES
 from talking_models.report.figures.base import Need
 
 
-class Plan(Tables):
+class Plan(Pages):
     """A configuration as all rules see it."""
 
     def __init__(self, config: Config, given: Mapping[str, Any] | None = None) -> None:
