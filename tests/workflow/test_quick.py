@@ -1,9 +1,10 @@
 """The quick run gives the numbers that it gave when its fixture was made.
 
 tests/fixtures/quick_cells.csv holds the cells of all tables, those of one genre and of the digits,
-as printed, and the processor that made them. A change of code that means to change no number changes none there; one that means to, as
-when distances became relative, says so and makes the file anew. Another processor rounds otherwise,
-which sixty steps carry as far as the fourth digit: at most 0.0009 on an Intel Xeon.
+as printed, and the processor that made them. A change of code that means to change no number
+changes none there; one that means to, as when distances became relative, says so and makes the file
+anew. Another processor rounds otherwise, which sixty steps carry as far as the fourth digit: at
+most 0.0009 on an Intel Xeon.
 """
 
 import pandas as pd
