@@ -27,7 +27,7 @@ def cells(tmp_path_factory):
     found = pd.concat([pd.read_csv(space.path / table) for table in tables])
     columns = found.groupby(["table", "data", "task"])["mean"]
     assert columns.count().min() > 0, "a column that was not run stands in a table"
-    return found[found["mean"].notna()].set_index(KEYS)
+    return found[found["mean"].notna()].set_index(KEYS).sort_index()
 
 
 def test_every_cell_is_what_it_was_to_the_last_printed_digit(cells):
