@@ -135,6 +135,7 @@ SAME = {
     "layout": BODY.replace("[a, b]", "[\n        a,\n        b,\n    ]").replace(
         "\n\n", "\n\n\n\n"
     ),
+    "quotes": BODY.replace('"""What it is."""', "'What it is.'"),
     "docstring": BODY.replace("What it does", "What it returns"),
     "no docstring": BODY.replace('    """What it does."""\n', ""),
     "line ends": BODY.replace("\n", "\r\n"),

@@ -149,6 +149,10 @@ class Config(Strict):
         """Whether a data set is of `ratings` or `images`."""
         return self.kind(data).family
 
+    def name_of(self, data: str) -> str:
+        """A data set's name on pages."""
+        return self.data[data].name or data
+
     def tasks(self, data: str) -> dict[str, str | None]:
         """The tasks of a data set, by id: their names, None where the data decides.
 

@@ -49,7 +49,7 @@ class LazyStates:
 
 
 class LayeredModel(nn.Module):
-    """A model M = head(upper(lower(x))): the paper's L, H and the layers behind them (section 3).
+    """A model M = head(upper(lower(x))): L, H and the head of docs/method.md.
 
     "Interpreting" is calling `upper` on a lower state that somebody else wrote. `widths` are those
     of the two states, whose axes before the features are `States`'.

@@ -4,6 +4,8 @@ from collections import defaultdict
 from collections.abc import Iterable
 from typing import Any
 
+from talking_models.config.check import REFERENCES
+from talking_models.config.sections import Table
 from talking_models.plan.tables import Tables
 
 LINES = {
@@ -45,13 +47,21 @@ class Pages(Tables):
                 for part in config.parts(split)
                 if part != split and part in {column[1] for column in columns}
             },
-            "names": {data: config.data[data].name or data for data in table.data},
+            "names": {data: config.name_of(data) for data in table.data},
             "units": {data: config.data[data].unit or "" for data in table.data},
             "references": self.lines_of(table),
             "lines": LINES[config.family(table.data[0])],
             "untuned": [row for row in tuned if any(tuned.values()) and not tuned[row]],
             "searched": self.searched(id),
         }
+
+    def lines_of(self, table: Table) -> dict[str, str]:
+        """The names of a table's reference lines, with their ids in the evidence."""
+        if self.config.family(table.data[0]) == "ratings":
+            one = all(map(self.is_one_task, table.data))
+            return {row: id for row, id in REFERENCES.items() if not one or id != "bias-all"}
+        probed = {id: model for data in table.data for id, model in self.probed(data).items()}
+        return {f"Linear probe of {model}, untouched": id for id, model in probed.items()}
 
     def along(self, id: str) -> dict[str, Any]:
         """What a page needs to know of a curve along splits, in types that JSON has."""
@@ -64,9 +74,21 @@ class Pages(Tables):
             "splits": {
                 part: value for value, split in curve.splits.items() for part in config.parts(split)
             },
-            "names": {data: config.data[data].name or data for data in curve.data},
+            "names": {data: config.name_of(data) for data in curve.data},
             "searched": self.searched(id),
         }
+
+    def searched(self, id: str) -> dict[str, Any]:
+        """What the rows of a table, or lines of a curve, are called and were searched as, see
+        `report.searches`.
+        """
+        against, rows = self.asked.shown[id].against, self._rows(id)
+        entries = {row: self.config.experiment(made) for row, made in rows.items()}
+        like = {row: e.like for row, e in entries.items() if not e.chooses}
+        found = self.choices_of(id)
+        place = {file: number for number, file in enumerate(self._with_steps(found))}
+        choices = [of | {"steps": [place[file] for file in of["steps"]]} for of in found.values()]
+        return {"rows": rows, "like": like, "against": against, "choices": choices}
 
     def judged_on(self) -> dict[str, dict[str, Any]]:
         """The tables that claims are judged on, by what they are shown as: the published ones, and
@@ -99,12 +121,12 @@ class Pages(Tables):
         for (data, _), of in parts.items():
             n = max(config.seeds_of(data, each) for each in shown if data in each.data)
             first = next(iter(of))
-            name, protocol, tasks = config.data[data].name, config.protocols[first], len(of[first])
+            protocol, tasks = config.protocols[first], len(of[first])
             pooled = len(of) > 1 and "window" in protocol
             how = HOW["windows" if pooled else protocol["kind"]]
             how = how.format(nth=protocol.get("window", 0) + 1, **protocol)
             of_all = (
-                f"{name or data}: {tasks} {'task' if tasks == 1 else 'tasks'}, "
+                f"{config.name_of(data)}: {tasks} {'task' if tasks == 1 else 'tasks'}, "
                 f"{n} {'seed' if n == 1 else 'seeds'}, {how}"
             )
             drawn = ", drawn anew for each seed" if "draw" in protocol else ""
@@ -133,15 +155,3 @@ class Pages(Tables):
             why = ": none were searched for this data" if config.tuning == "committed" else ""
             found.append(f"Settings are those of the configuration{why}.")
         return " ".join(found)
-
-    def searched(self, id: str) -> dict[str, Any]:
-        """What the rows of a table, or lines of a curve, are called and were searched as, see
-        `report.searches`.
-        """
-        against, rows = self.asked.shown[id].against, self._rows(id)
-        entries = {row: self.config.experiment(made) for row, made in rows.items()}
-        like = {row: e.like for row, e in entries.items() if not e.chooses}
-        found = self.choices_of(id)
-        place = {file: number for number, file in enumerate(self._with_steps(found))}
-        choices = [of | {"steps": [place[file] for file in of["steps"]]} for of in found.values()]
-        return {"rows": rows, "like": like, "against": against, "choices": choices}

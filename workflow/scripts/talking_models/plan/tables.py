@@ -5,7 +5,6 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from talking_models.config import Config
-from talking_models.config.check import REFERENCES
 from talking_models.config.sections import Curve, Table
 from talking_models.plan.jobs import Jobs
 
@@ -132,7 +131,7 @@ class Tables(Jobs):
         serves: dict[str, dict[str, None]] = defaultdict(dict)
         steps: dict[str, dict[str, None]] = defaultdict(dict)
         for data, split, _ in config.columns(shown):
-            names = {config.data[data].name or data: None} if len(shown.data) > 1 else {}
+            names = {config.name_of(data): None} if len(shown.data) > 1 else {}
             for each in self._rows(id).values():
                 for file, own in self.choice_files(data, split, each).items():
                     serves[file] |= names | ({values[split]: None} if values else {})
@@ -180,14 +179,6 @@ class Tables(Jobs):
         teachers = [model for id in ids for model in config.teachers_of(id)]
         models = [*teachers, *(config.experiment(id).student for id in ids)]
         return {f"probe-{model}": model for model in models if not config.is_teacher(model)}
-
-    def lines_of(self, table: Table) -> dict[str, str]:
-        """The names of a table's reference lines, with their ids in the evidence."""
-        if self.config.family(table.data[0]) == "ratings":
-            one = all(map(self.is_one_task, table.data))
-            return {row: id for row, id in REFERENCES.items() if not one or id != "bias-all"}
-        probed = {id: model for data in table.data for id, model in self.probed(data).items()}
-        return {f"Linear probe of {model}, untouched": id for id, model in probed.items()}
 
     def costs(self, id: str) -> list[str]:
         """What training takes for the lines of a curve, of the first task and the first window or
