@@ -1,5 +1,5 @@
-"""What image jobs do on CUDA devices: the CPU's results, going on after a kill, bfloat16, several
-devices, and what a step costs beside a plain timm loop. Where no device is there it says so.
+"""What image jobs do on CUDA devices: the CPU's results, going on after a kill, bfloat16, two
+devices if there are two, and what a step costs beside a plain timm loop. With none it says so.
 
     make test-gpu
 

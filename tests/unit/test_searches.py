@@ -82,8 +82,10 @@ def test_a_page_says_for_how_many_steps_each_window_trains(tmp_path):
 def test_a_teacher_that_is_no_better_than_the_bias_line_says_so(tmp_path, line, than):
     file = choice(tmp_path / "teacher.yaml", (1.0230,), **done(score=1.0230), bias_line=line)
     *_, note, _ = shown({"Teacher": "teacher"}, [file])
-    words = f"Teacher, on users that it knows: 1.0230, {than} than the bias line's {line:.4f}."
-    assert note == words
+    assert note == (
+        f"Teacher, chosen for users that it knows: 1.0230 on those, {than} than the bias line's "
+        f"{line:.4f}."
+    )
 
 
 def test_nothing_is_said_of_what_was_not_searched(tmp_path):

@@ -59,8 +59,8 @@ def block(searched: Mapping[str, Any], choices: Iterable[str | Path]) -> list[st
             if (line := best.get("bias_line")) is not None:  # a teacher's, see its search
                 than = "better" if best["score"] < line else "**no better**"
                 remarks.append(
-                    f"{name}, on users that it knows: {best['score']:.4f}, {than} than the bias "
-                    f"line's {line:.4f}."
+                    f"{name}, chosen for users that it knows: {best['score']:.4f} on those, {than} "
+                    f"than the bias line's {line:.4f}."
                 )
     if not lines:
         return []
