@@ -91,7 +91,10 @@ def check(folder: Path) -> list[list[str]]:
             code = "from check_gpu import *; from vision_toys import *; "
             code += f"job(Path({str(two)!r}), inputs(Path({str(folder / 'made')!r})), "
             code += f"asked({method!r}, devices=2, micro_batch_size=8))"
-            multiprocessing.get_context("spawn").Process(target=exec, args=(code, {})).start()
+            process = multiprocessing.get_context("spawn").Process(target=exec, args=(code, {}))
+            process.start()
+            process.join()
+            assert process.exitcode == 0, process.exitcode
             both = load_file(two / "models.safetensors")
             row(f"{method}: two devices and one", gap(gpu, both), 1e-2)
     return rows

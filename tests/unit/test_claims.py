@@ -44,18 +44,22 @@ def judged(tmp_path):
         trial=False,
         share=None,
         on=("here",),
+        data=("shop", "shop"),
     ):
         random = np.random.default_rng(0)
         files, histories = [], []
+        of = dict.fromkeys(tasks, "shop") | dict(zip(TASKS, data, strict=True))
+        shares = share if isinstance(share, dict) else dict.fromkeys(tasks, share)
         for task in tasks:
             common = random.normal(size=(5, len(USERS)))
             more = {"td": 0.0, **dict(zip(("ld", "scratch"), worse, strict=True))}
             for id, by in more.items():
                 errors = common * (1 + by) + random.normal(0, noise, common.shape)
-                files.append(write_job(tmp_path, of_ratings(id, task, USERS, errors)))
-                if share is not None and id == "td":
+                frame = of_ratings(id, task, USERS, errors, data=of[task])
+                files.append(write_job(tmp_path, frame))
+                if shares[task] is not None and id == "td":
                     histories.append(files[-1].with_name("history.csv"))
-                    norms = f"1,label,1.0,2.0\n1,part,1.0,{2 * share}\n"
+                    norms = f"1,label,1.0,2.0\n1,part,1.0,{2 * shares[task]}\n"
                     histories[-1].write_text("step,name,value,gradient_norm\n" + norms)
         lines = [
             f"{row},Genre {n},{mean},0.01"
@@ -65,13 +69,15 @@ def judged(tmp_path):
         head = "method,genre_or_dataset,mean,stderr"
         (tmp_path / "paper.csv").write_text("\n".join([head, *lines]) + "\n")
         (tmp_path / "claims.yaml").write_text(yaml.safe_dump([claim]))
-        facts = {"columns": {"shop": {"Drama": "Genre 1", "War": "Genre 2"}}}
+        facts = {"columns": {}}
+        for n, task in enumerate(TASKS, 1):
+            facts["columns"].setdefault(of[task], {})[task] = f"Genre {n}"
         (tmp_path / "facts.yaml").write_text(yaml.safe_dump(facts))
         about = {
             "id": "t",
             "title": "A table",
             "metric": "rmse",
-            "columns": [["shop", "latest", task.lower()] for task in tasks],
+            "columns": [[of[task], "latest", task.lower()] for task in tasks],
             "rows": ROWS,
             "paper": str(tmp_path / "paper.csv"),
         }
@@ -110,6 +116,14 @@ def test_leaving_out_what_hardly_moves_the_student_tests_nothing(judged, share, 
     found, page = judged(one(part="part"), (0.2, 0.0), share=share)
     assert found["verdict"].tolist() == [verdict]
     assert why in page
+
+
+@pytest.mark.parametrize(("loud", "verdict"), [("War", "reproduced"), ("Drama", "not tested")])
+def test_a_claim_about_one_data_set_asks_what_moves_the_students_on_it(judged, loud, verdict):
+    share = {"Drama": 0.03, "War": 0.03} | {loud: 0.2}
+    about = {"part": "part", "column": "Genre 2"}
+    found, _ = judged(one(**about), (0.2, 0.0), share=share, data=("shop", "mart"))
+    assert found["verdict"].tolist() == [verdict]
 
 
 @pytest.mark.parametrize(

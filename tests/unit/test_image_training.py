@@ -284,6 +284,17 @@ def test_a_killed_job_goes_on_in_as_many_processes_if_they_take_as_many_images(m
     assert one == two
 
 
+def test_a_killed_job_goes_on_wherever_products_are_as_precise(made, monkeypatch):
+    keys = []
+    monkeypatch.setattr(image_job, "launch", lambda *given: keys.append(given[-2]))
+    for more in ({}, {"workers": 2, "threads": 2}, {"precision": "bfloat16"}):
+        asked = config("td", TALK)
+        asked["device"] |= more
+        image_job.run(made, asked, "code", {})
+    plain, elsewhere, narrow = keys
+    assert plain == elsewhere != narrow
+
+
 @pytest.mark.slow
 def test_two_processes_end_as_one_with_accumulation(made, tmp_path):
     asked = {**TALK, "w2": 0.0}  # a part of a decoder is unused
@@ -505,7 +516,7 @@ DEVICE = config("scratch")["device"]
 def kept(made, tmp_path_factory):
     """What the teacher answers to the training images, in both views."""
     folder = tmp_path_factory.mktemp("kept")
-    asked = {"settings": TEACHER, "device": DEVICE | {"states_gb": 1.0}, "flip": True}
+    asked = {"settings": TEACHER, "device": DEVICE, "flip": True, "states_gb": 1.0}
     paths = {part: folder / f"{part}.npy" for part in image_teacher.PARTS}
     image_teacher.keep(made.fit, made.teachers["teacher"], asked, paths)
     return paths
@@ -541,7 +552,7 @@ def test_a_job_reads_kept_answers_and_asks_for_none(method, made, kept, tmp_path
 
 
 def test_too_many_answers_are_not_kept_and_computed_anew(made, tmp_path):
-    asked = {"settings": TEACHER, "device": DEVICE | {"states_gb": 1e-6}, "flip": False}
+    asked = {"settings": TEACHER, "device": DEVICE, "flip": False, "states_gb": 1e-6}
     paths = {part: tmp_path / f"{part}.npy" for part in image_teacher.PARTS}
     image_teacher.keep(made.fit, made.teachers["teacher"], asked, paths)
     assert all(len(np.load(path)) == 0 for path in paths.values())
@@ -568,8 +579,7 @@ def test_a_processor_takes_bfloat16_where_it_is_faster(monkeypatch, measured, se
     monkeypatch.setattr(devices.time, "perf_counter", lambda: clock[0] + next(ticks))
     before = torch.get_num_threads()
     asked = {"accelerator": "cpu", "devices": 1, "precision": "auto", "threads": 1}
-    taken = devices.taken(devices.fabric_of(asked), asked)
-    assert taken == asked | {"precision": "bfloat16" if pays else "float32"}
+    assert devices.settled(asked) == asked | {"precision": "bfloat16" if pays else "float32"}
     assert torch.get_num_threads() == before
 
 

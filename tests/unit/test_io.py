@@ -184,6 +184,20 @@ print(arguments(types.SimpleNamespace(input={{"a": 1}}, output={{"b": 2}}, param
 """
 
 
+PLACED = """\
+from talking_models.running.job import placed
+given = types.SimpleNamespace(threads={threads}, resources=types.SimpleNamespace(workers=2))
+print(placed(given, {{"device": {{"devices": 2}}}})["device"], placed(given, {{"a": 1}}))
+"""
+
+
+@pytest.mark.parametrize(("threads", "left"), [(10, 3), (1, 1)])  # Snakemake cuts to `--cores`
+def test_an_image_job_is_told_its_processes_threads_and_workers(tmp_path, threads, left):
+    result = job(tmp_path / "rule.log", PLACED.format(threads=threads))
+    device = {"devices": 2, "workers": 2, "threads": left}
+    assert result.stdout == f"{device} {{'a': 1}}\n"
+
+
 def test_what_a_rule_names_are_arguments_each_name_once(tmp_path):
     result = job(tmp_path / "rule.log", ARGUMENTS.format(name="c"))
     assert result.stdout == "{'a': 1, 'b': 2, 'c': 3}\n"

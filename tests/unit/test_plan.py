@@ -19,6 +19,12 @@ def test_a_data_set_is_told_its_settings_and_no_words_for_pages():
     assert set(made.data("ml")) == {"kind", "variant", "source", "archive", "tasks"}
 
 
+def test_a_data_set_is_read_alike_for_whatever_tasks():
+    few = plan(at("data.ml.tasks.names", ["War"]))
+    assert few.data("ml") == plan().data("ml")
+    assert few.tasks("ml") != plan().tasks("ml")
+
+
 def test_files_of_the_users_own_are_inputs():
     made = plan(at("data.ml.archive", "ml-100k.zip"))
     assert made.files("ml") == ["ml-100k.zip"]
@@ -100,7 +106,7 @@ def test_image_jobs_have_the_environment_and_resources_of_their_device(accelerat
     made = plan({"device": {"accelerator": accelerator, "threads": 2, "workers": 3}})
     assert made.image_step == step
     assert made.image_environment == f"../../envs/{step}.yaml"
-    assert made.device(2) == asked
+    assert made.device(2) == {"workers": 3} | asked
     assert made.image_threads == 5
 
 

@@ -71,14 +71,14 @@ rule evaluate_images:
         image(PLAN.image_step)
     threads: PLAN.image_threads
     resources:
-        **PLAN.device(1),
+        **PLAN.device(),
         mem_mb=per_attempt(8000),
         runtime=per_attempt(120),
     params:
         form=lambda wildcards: PLAN.first_teacher(wildcards)[0],
         about=lambda wildcards: dict(wildcards),
         names=lambda wildcards: CONFIG.metrics_of(wildcards.data),
-        device=CONFIG.device.model_dump(),
+        device=CONFIG.device.of_results(devices=1),
         code=lambda wildcards: fingerprint(
             *PLAN.evaluation_code(wildcards.data, wildcards.experiment)
         ),

@@ -79,14 +79,14 @@ rule measure_cka_images:
         image(PLAN.image_step)
     threads: PLAN.image_threads
     resources:
-        **PLAN.device(1),
+        **PLAN.device(),
         mem_mb=per_attempt(8000),
         runtime=per_attempt(60),
     params:
         form=lambda wildcards: CONFIG.form(
             PLAN.seen_teacher(wildcards.data, wildcards.split, wildcards.experiment)[0]
         ),
-        device=CONFIG.device.model_dump(),
+        device=CONFIG.device.of_results(devices=1),
         code=lambda wildcards: fingerprint(
             "talking_models.evidence.cka_images",
             *PLAN.code_of_models(

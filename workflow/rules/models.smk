@@ -86,13 +86,13 @@ rule probe_teacher:
         image(PLAN.image_step)
     threads: PLAN.image_threads
     resources:
-        **PLAN.device(1),
+        **PLAN.device(),
         mem_mb=per_attempt(16000),
         runtime=per_attempt(240),
     params:
         config=lambda wildcards: {
             "settings": CONFIG.form(wildcards.model),
-            "device": CONFIG.device.model_dump(),
+            "device": CONFIG.device.of_results(devices=1),
         },
         code=lambda wildcards: fingerprint(
             "talking_models.training.probe",

@@ -67,7 +67,7 @@ rule evaluate_probes:
         image(PLAN.image_step)
     threads: PLAN.image_threads
     resources:
-        **PLAN.device(1),
+        **PLAN.device(),
         mem_mb=per_attempt(8000),
         runtime=per_attempt(120),
     params:
@@ -76,7 +76,7 @@ rule evaluate_probes:
         },
         about=lambda wildcards: dict(wildcards),
         names=lambda wildcards: CONFIG.metrics_of(wildcards.data),
-        device=CONFIG.device.model_dump(),
+        device=CONFIG.device.of_results(devices=1),
         code=lambda wildcards: fingerprint(
             "talking_models.evidence.predict_images",
             *PLAN.code_of_models(*PLAN.probed(wildcards.data).values()),

@@ -34,13 +34,14 @@ rule keep_states:
         image(PLAN.image_step)
     threads: PLAN.image_threads
     resources:
-        **PLAN.device(1),
+        **PLAN.device(),
         mem_mb=per_attempt(8000),
         runtime=per_attempt(240),
     params:
         config=lambda wildcards: {
             "settings": CONFIG.form(wildcards.model),
-            "device": CONFIG.device.model_dump(),
+            "device": CONFIG.device.of_results(devices=1),
+            "states_gb": CONFIG.device.states_gb,
             "flip": wildcards.flip == "1",
         },
         code=lambda wildcards: fingerprint(

@@ -4,7 +4,7 @@ measure_cost: what that takes, of ratings.
 
 from pathlib import Path
 
-from talking_models.running.job import start
+from talking_models.running.job import placed, start
 
 
 def inputs():
@@ -38,7 +38,8 @@ def images():
     """Train on images."""
     from talking_models.training.images import Inputs, run
 
-    config, board = snakemake.params.config, Path(snakemake.log[0]).with_suffix("")
+    config = placed(snakemake, snakemake.params.config)
+    board = Path(snakemake.log[0]).with_suffix("")
     run(
         inputs=Inputs.of(config, dict(snakemake.input.items())),
         config=config,

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from talking_models.running.job import start
+from talking_models.running.job import placed, start
 from talking_models.tuning.space import beside, grid, grid_spaces, settings_alone, spaces, trials
 
 
@@ -61,7 +61,7 @@ def trial():
     from talking_models.training.images import Inputs
     from talking_models.tuning.images import try_settings
 
-    params, config = snakemake.params, snakemake.params.config
+    params, config = snakemake.params, placed(snakemake, snakemake.params.config)
     number = int(snakemake.wildcards.trial)
     settings = searched(number + 1)[0][number]
     inputs = Inputs.of(config, dict(snakemake.input.items()))

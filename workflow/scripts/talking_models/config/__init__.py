@@ -340,7 +340,7 @@ class Config(Strict):
         if self.family(data) == "ratings":
             config |= {"seeds": self.seeds_of(data), "precision": self.precision}
         else:
-            config["device"] = self.device.model_dump()
+            config["device"] = self.device.of_results()
         if config["teachers"]:
             config["teacher_seed"] = self.teacher_seed_of(id)
         if peers := self.peers_of(id):

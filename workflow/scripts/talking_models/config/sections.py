@@ -307,6 +307,10 @@ class Device(Strict):
         0, ge=0, description="Processes that prepare images, for each training process."
     )
 
+    def of_results(self, **more: Any) -> dict[str, Any]:
+        """What a result depends on, be it by rounding: with another value a job runs again."""
+        return self.model_dump(include={"accelerator", "devices", "precision"}) | more
+
 
 class Shown(Strict):
     """What tables and curves have in common."""

@@ -68,6 +68,6 @@ def run(
     """CKA of an experiment's students, a file for each seed, with the files of the teacher of each
     seed, one after the other, models of `form`, from files to a file, on one device.
     """
-    found, one = Examples.read(examples, "eval"), {**device, "devices": 1}
-    frame = launch(one, _measure, students, teachers, form, found, device["workers"])
+    found = Examples.read(examples, "eval")
+    frame = launch(device, _measure, students, teachers, form, found, device["workers"])
     write_csv(csv, frame.assign(experiment=experiment)[COLUMNS])

@@ -91,8 +91,8 @@ def run(
     """Evaluate one student on an eval slice, on one device, beside its teacher: files of a model of
     `form`, none if it has no teacher; `evidence` is what `write` takes.
     """
-    found, one = Examples.read(examples, "eval"), {**device, "devices": 1}
-    frame = launch(one, predict, models, teacher, form, found, device["workers"])
+    found = Examples.read(examples, "eval")
+    frame = launch(device, predict, models, teacher, form, found, device["workers"])
     write(frame, found.task, **evidence)
 
 
@@ -107,6 +107,6 @@ def run_probes(
     """Evaluate the reference lines of an eval slice, on one device: probes of models whose `forms`
     are by experiment, and their weights, in this order.
     """
-    found, one = Examples.read(examples, "eval"), {**device, "devices": 1}
-    frame = launch(one, predict_probes, forms, backbones, probes, found, device["workers"])
+    found = Examples.read(examples, "eval")
+    frame = launch(device, predict_probes, forms, backbones, probes, found, device["workers"])
     write(frame, found.task, **evidence)

@@ -44,10 +44,12 @@ class Jobs(Settings):
     # Data
 
     def data(self, data: str) -> dict[str, Any]:
-        """The settings of a data set, as its kind takes them."""
-        return self.config.data[data].model_dump(
-            exclude={"name", "unit", "split", "seeds", "tuned_as"}
-        )
+        """The settings of a data set, as its kind takes them. Which tasks are taken is no matter
+        of reading it: a configuration with fewer finds it read.
+        """
+        entry = self.config.data[data]
+        settings = entry.model_dump(exclude={"name", "unit", "split", "seeds", "tuned_as"})
+        return settings | {"tasks": {"by": entry.tasks.by}}
 
     def files(self, data: str) -> list[str]:
         """Files of the user's that a data set is read from."""
@@ -149,10 +151,12 @@ class Jobs(Settings):
 
     # Images
 
-    def device(self, devices: int) -> dict[str, int]:
-        """The resources that an image job asks of a cluster for its devices."""
+    def device(self, devices: int = 1) -> dict[str, int]:
+        """The resources of an image job: of a cluster those that it asks for its devices. Its
+        processes that prepare images are one, too, as no result depends on them.
+        """
         kind = {"cuda": "gpu", "tpu": "tpu"}.get(self.config.device.accelerator)
-        return {kind: devices} if kind else {}
+        return {"workers": self.config.device.workers, **({kind: devices} if kind else {})}
 
     def backbone(self, model: str) -> str:
         """The file of the pre-trained weights that a model starts from, its own or another's."""

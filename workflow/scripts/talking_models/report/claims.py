@@ -107,7 +107,9 @@ def judge(
         return without(why, Verdict.NOT_SHOWN)
     if claim.part:
         with_it = [ids[one] for one, _ in pairs]
-        of_part = shares(histories, about["columns"], with_it).reindex(columns=[claim.part])
+        sets = {data for data, _ in columns}
+        jobs = [column for column in about["columns"] if column[0] in sets]
+        of_part = shares(histories, jobs, with_it).reindex(columns=[claim.part])
         of_part = of_part[claim.part].reindex(with_it)
         heard = (of_part >= LEAST).tolist()
         if not any(heard):

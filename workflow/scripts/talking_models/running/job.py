@@ -4,6 +4,7 @@ import atexit
 import gc
 import logging
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -46,4 +47,15 @@ def arguments(snakemake: Any) -> dict[str, Any]:
     function that its adapter calls. `TypeError` if two have one name.
     """
     params = {name: value for name, value in snakemake.params.items() if name != "code"}
-    return dict(**snakemake.input, **snakemake.output, **params)
+    return dict(**snakemake.input, **snakemake.output, **placed(snakemake, params))
+
+
+def placed(snakemake: Any, found: Mapping[str, Any]) -> dict[str, Any]:
+    """Params or a config; the `device` of an image job with the CPU `threads` of each of its
+    processes, and the `workers` of each, which it has as resources: they change no result.
+    """
+    if "device" not in found:
+        return dict(found)
+    device, workers = found["device"], snakemake.resources.workers
+    threads = max(1, snakemake.threads // device["devices"] - workers)
+    return {**found, "device": {**device, "workers": workers, "threads": threads}}

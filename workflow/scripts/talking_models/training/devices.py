@@ -20,9 +20,9 @@ PAYS = 0.75
 PRECISIONS = {"float32": "32-true", "bfloat16": "bf16-mixed"}  # ours, as Fabric calls them
 
 
-def fabric_of(device: Mapping[str, Any]) -> Fabric:
-    """The Fabric of a `device` section, not launched."""
-    accelerator, devices, precision = device["accelerator"], device["devices"], device["precision"]
+def settled(device: Mapping[str, Any]) -> dict[str, Any]:
+    """A `device` section with the precision that `auto` becomes here."""
+    accelerator, precision = device["accelerator"], device["precision"]
     if precision == "auto":  # XLA rounds the products of float32 matrices by itself on a TPU
         cuda = accelerator == "cuda" or (accelerator == "auto" and torch.cuda.is_available())
         if cuda:
@@ -30,6 +30,13 @@ def fabric_of(device: Mapping[str, Any]) -> Fabric:
         else:
             pays = accelerator != "tpu" and bfloat16_pays(device["threads"])
         precision = "bfloat16" if pays else "float32"
+    return {**device, "precision": precision}
+
+
+def fabric_of(device: Mapping[str, Any]) -> Fabric:
+    """The Fabric of a `device` section, not launched."""
+    device = settled(device)
+    accelerator, devices, precision = (device[k] for k in ("accelerator", "devices", "precision"))
     several = devices > 1 and accelerator != "tpu"
     # Inside a Slurm job Fabric would take Slurm's word for the number of processes: one.
     here = LightningEnvironment()
@@ -41,12 +48,6 @@ def fabric_of(device: Mapping[str, Any]) -> Fabric:
         precision=PRECISIONS[precision],
         plugins=[] if several or accelerator == "tpu" else [here],
     )
-
-
-def taken(fabric: Fabric, device: Mapping[str, Any]) -> dict[str, Any]:
-    """The settings of a device with the precision that `auto` became."""
-    names = {theirs: name for name, theirs in PRECISIONS.items()}
-    return {**device, "precision": names[fabric.strategy.precision.precision]}
 
 
 @cache

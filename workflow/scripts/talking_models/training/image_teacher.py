@@ -81,7 +81,7 @@ def _keep(
     outputs: Mapping[str, Path],
 ) -> None:
     examples, views = Examples.read(fit, "fit"), 1 + config["flip"]
-    workers, room = (config["device"][key] for key in ("workers", "states_gb"))
+    workers, room = config["device"]["workers"], config["states_gb"]
     model, look = teacher_of(config["settings"], *files)
     teacher = Frozen(fabric.to_device(model))
     with ExitStack() as stack, fabric.autocast():
@@ -120,9 +120,9 @@ def keep(
     Args:
         fit: the slice of the training images.
         files: its weights and a probe, or a model trained on the set.
-        config: `settings`, its form, `device`, and whether half of the images are mirrored, `flip`.
-        outputs: a file for each of `PARTS`; empty ones if they would be larger than the device's
-            `states_gb`.
+        config: `settings`, its form, `device`, whether half of the images are mirrored, `flip`, and
+            the most that is kept, `states_gb`.
+        outputs: a file for each of `PARTS`; empty ones if they would be larger.
     """
-    device = dict(config["device"]) | {"devices": 1}
-    launch(device, _keep, Path(fit), [*map(Path, files)], dict(config), dict(outputs))
+    files = [*map(Path, files)]
+    launch(config["device"], _keep, Path(fit), files, dict(config), dict(outputs))

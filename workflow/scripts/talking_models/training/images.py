@@ -22,7 +22,7 @@ from talking_models.models.base import Frozen, States
 from talking_models.models.files import Backbone, save_trained
 from talking_models.models.layers import Layers, Streams
 from talking_models.objectives import ClassObjective
-from talking_models.training.devices import launch, taken
+from talking_models.training.devices import launch, settled
 from talking_models.training.image_loop import Learner, micro_batches, train
 from talking_models.training.image_teacher import Kept, teacher_of
 from talking_models.training.loader import MEASURED, augmented, in_order, shuffled
@@ -119,8 +119,7 @@ def fit(
         write_csv(outputs["history"], pd.DataFrame(record.history, columns=HISTORY))
         pace = pd.DataFrame(record.throughput, columns=["step", "images_per_second"])
         write_csv(outputs["throughput"], pace)
-        device = taken(fabric, config["device"])
-        write_yaml(outputs["config"], dict(config) | {"device": device})
+        write_yaml(outputs["config"], dict(config))
         classes = examples.classes
         save_trained(outputs["models"], student, form, look, classes=classes, seed=seed)
         left.unlink(missing_ok=True)
@@ -133,9 +132,11 @@ def run(inputs: Inputs, config: Mapping[str, Any], code: str, outputs: Mapping[s
     The effective config, see `config.Config.training_job`, has a `seed`; what a killed job left is
     not read if it is of other code, of which `code` is a digest.
     """
+    device = settled(config["device"])
+    config = {**config, "device": device}
     # where a job runs changes no more than rounding, but for how many images are taken at once
-    what = {name: value for name, value in config.items() if name != "device"}
-    what["micro"], _ = micro_batches(config["training"], 0, config["device"]["devices"])
+    what = {**config, "device": device["precision"]}
+    what["micro"], _ = micro_batches(config["training"], 0, device["devices"])
     taught = (path for paths in inputs.teachers.values() for path in paths)
     key = key_of([what, code], inputs.fit, inputs.val, inputs.backbone, *taught)
-    launch(config["device"], fit, inputs, config, key, outputs)
+    launch(device, fit, inputs, config, key, outputs)

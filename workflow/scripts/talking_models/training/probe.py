@@ -87,5 +87,5 @@ def run(
     `backbone` is the pre-trained teacher, whose `settings` are in the config beside `device`;
     `outputs` are the files `probe` and `accuracy`.
     """
-    device = dict(config["device"]) | {"devices": 1}
-    launch(device, _run, {"fit": fit, "val": val}, backbone, dict(config), dict(outputs))
+    slices = {"fit": fit, "val": val}
+    launch(config["device"], _run, slices, backbone, dict(config), dict(outputs))
