@@ -188,3 +188,18 @@ def test_an_image_that_comes_or_goes_changes_an_input_of_the_rule(tmp_path):
     root = made(tmp_path / "pets", {"train/a": 1, "train/b/deep": 1, "test/a": 1})
     folders = Folder.files(entry(root))
     assert {str(root), f"{root}/train/a", f"{root}/train/b/deep", f"{root}/test/a"} <= set(folders)
+
+
+def test_a_slice_is_another_with_another_label_or_another_picture_in_a_files_place(tmp_path):
+    root = made(tmp_path / "pets", {"train/a": 9, "train/b": 9, "test/a": 2})
+
+    def fit(place):
+        return cut(entry(root), tmp_path / place, val=0.1)["fit"].read_text()
+
+    first = fit("first")
+    assert fit("again") == first
+    (root / "train/a/0.png").rename(root / "train/b/0b.png")
+    (root / "train/b/1.png").rename(root / "train/a/1b.png")
+    moved = fit("moved")
+    (root / "train/a/2.png").write_bytes(encoded(Image.fromarray(pixels(40)), "bmp"))
+    assert len({first, moved, fit("other")}) == 3

@@ -60,6 +60,7 @@ class Part(Pictures):
             if divided and part != TRAIN and any(pictures(train / name)):
                 elsewhere.add(label)
         self.examples = [(file, label) for _, file, label in sorted(found)]
+        self.root = root
         if not found and (divided or not elsewhere):
             there = sorted(str(p.relative_to(place)) for p in place.rglob("*") if p.is_file())
             wanted = f"files in class folders that end in {', '.join(ENDINGS)}"
@@ -69,6 +70,15 @@ class Part(Pictures):
             what = f"{self.name} has classes of which {TRAIN} has no picture"
             names = ", ".join(self.classes[label] for label in sorted(lacking))
             raise _error(what, "pictures of each class to learn from", names)
+
+    @property
+    def digest(self) -> str:
+        """Of the files' names, labels and sizes, in their order."""
+        lines = (
+            f"{file.relative_to(self.root)} {label} {file.stat().st_size}\n"
+            for file, label in self.examples
+        )
+        return sha256("".join(lines).encode()).hexdigest()
 
 
 class Folder(DataKind):

@@ -31,6 +31,7 @@ class Pictures:
     name: str  # what messages call it: "cifar10, part test"
     classes: list[str]  # in the order of the labels
     examples: Sequence[tuple[Any, int]]  # files (paths or bytes) or arrays, and their labels
+    digest: str | None = None  # of its files, where settings do not say which they are
 
     def __len__(self) -> int:
         return len(self.examples)
@@ -99,6 +100,7 @@ class Examples:
     rows: list[int]  # the places in the part, either `[start, stop]` or a list of them
     classes: list[str]
     listed: bool = False
+    digest: str | None = None  # of the part's files: with others a slice is another
 
     def __len__(self) -> int:
         return len(self.places)

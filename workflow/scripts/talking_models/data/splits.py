@@ -184,7 +184,7 @@ def split_images(
     train, val, eval = kind.parts(settings)
     opened = {part: kind.open(settings, part) for part in (train, val, eval) if part}
     n, classes = len(opened[train]), opened[train].classes
-    cut = n if val else n - round(protocol["val"] * n)
+    cut = n if val else n - max(1, round(protocol["val"] * n))
     ranges = {
         "fit": (train, range(cut)),
         "val": (val, range(len(opened[val]))) if val else (train, range(cut, n)),
@@ -193,7 +193,7 @@ def split_images(
     seen: dict[str, set[int]] = {}
     for (name, (part, rows)), path in zip(ranges.items(), outputs, strict=True):
         found = {"data": settings, "task": ALL, "slice": name, "part": part, "classes": classes}
-        found["rows"] = [rows.start, rows.stop]
+        found |= {"rows": [rows.start, rows.stop], "digest": opened[part].digest}
         if name == "fit" and protocol["share"] < 1:
             places = np.flatnonzero(drawn(len(rows), protocol["share"]))
             found |= {"rows": places.tolist(), "listed": True}
