@@ -6,7 +6,8 @@ from types import SimpleNamespace
 
 import pytest
 import yaml
-from configs import at, whole
+from configs import at, table, whole
+from plans import SEEN
 
 from talking_models.config import ConfigError, load, read
 from talking_models.config.choices import read_choice
@@ -94,6 +95,32 @@ def test_a_choice_that_is_no_longer_asked_for_is_taken_and_said(tuned, caplog):
     over["experiments"]["apart"]["choose"]["rounds"].append(0)
     assert job(plan(tuned(experiment="apart"), over), "apart")["settings"]["rounds"] == 0
     assert "is taken" not in caplog.text
+
+
+def test_committed_trials_are_those_beside_the_choice_that_is_taken(tuned, tmp_path):
+    over = tuned(data="ml/latest") | table(rows={"Scratch": "scratch", "Talk": "talk"})
+    assert plan(over).trials == {}  # they were not kept
+    for place in ("ml", "ml/latest"):
+        (tmp_path / place / "trials.csv").write_text("")
+    file = str(tmp_path / "ml/latest/trials.csv")
+    assert plan(over).trials == {"Talk": (file, "talk")}
+
+
+GIVEN = {"kind": "given", "eval": 0.1, "val": 0.1, "share": 1.0}
+IMAGES = {
+    "about": {"data": {"kind": "digits"}, "split": GIVEN},
+    "from": {"training": {}, "settings": {"w1": 0.03}},
+    "chosen": {"all": {"training": {}, "settings": {"w1": 2.0}}},
+}
+
+
+@pytest.mark.parametrize("tuning", ["committed", "search"])
+def test_of_images_a_committed_choice_is_taken_beside_a_search_of_ratings(tuned, tuning):
+    over = tuned(IMAGES, "digits", "see") | {"tables": {"seen": SEEN}, "tuning": tuning}
+    made = plan(over)
+    place = SimpleNamespace(data="digits", split="given", task="all", experiment="see", seed="0")
+    assert made.training_config(place)["settings"]["w1"] == 2.0
+    assert "by a search that is committed" in made.stamp("seen")
 
 
 def test_a_folder_of_choices_that_is_not_there_is_said(tmp_path, caplog):

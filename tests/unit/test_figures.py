@@ -495,15 +495,16 @@ TRIED = pd.DataFrame({"trial": range(3), "state": "complete", "score": [1.2, 1.0
 
 
 def test_trials_are_those_of_the_rows_that_were_searched(tmp_path):
-    """Their experiment is a column, or of a single search the name of its folder."""
+    """Of one search, or of several with a column of experiments."""
     (tmp_path / "c").mkdir()
-    files = [
-        written(tmp_path / "trials.csv", TRIED.assign(experiment="a")),
-        written(tmp_path / "c/trials.csv", TRIED),
-    ]
-    rows = {"LD": "a", "FD": "b", "TD": "c"}
-    figure = FIGURES.get("trials").draw(files, rows, "points")
-    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["LD", "TD"]
+    worse = TRIED.assign(experiment="b", score=TRIED["score"] + 1)
+    kept = written(tmp_path / "trials.csv", pd.concat([TRIED.assign(experiment="a"), worse]))
+    own = written(tmp_path / "c/trials.csv", TRIED)
+    rows = {"LD": [kept, "a"], "FD": [kept, "b"], "TD": [own, "c"]}
+    figure = FIGURES.get("trials").draw([kept, own], rows, "points")
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["LD", "FD", "TD"]
+    steps = [line for line in figure.axes[0].lines if len(line.get_ydata()) == len(TRIED)]
+    assert [min(line.get_ydata()) for line in steps] == [1.0, 2.0, 1.0]
     assert figure.axes[0].get_ylabel() == "best validation RMSE so far (points)"
 
 
@@ -512,10 +513,11 @@ def test_trials_are_in_the_unit_of_the_data(tmp_path, unit):
     rows = {"t": {"rows": {"Teacher": "teacher"}}}
     made = plan({"data": {"ml": {"unit": unit}}, "tables": rows}, tuning="search")
     params = made.figure("trials")["params"]
-    assert "Teacher" in made.trials[1]
+    assert "Teacher" in made.trials
     assert "Teacher" not in params["rows"]  # its score is of other rows
     assert params["unit"] == (unit or "")
-    file = written(tmp_path / "trials.csv", TRIED.assign(experiment="scratch"))
+    file = written(tmp_path / "trials.csv", TRIED)
+    params["rows"] = {row: [file, id] for row, (_, id) in params["rows"].items()}
     label = FIGURES.get("trials").draw([file], **params).axes[0].get_ylabel()
     assert label == "best validation RMSE so far" + (" (points)" if unit else "")
 
@@ -652,7 +654,9 @@ def draw_all(folder):
     both = {"S": "scratch", "TD": "td"}
     draw(folder, "ckaimages", similarity=seen, rows=both, by="data")
     tried = pd.concat([TRIED.assign(experiment=id) for id in rows.values()])
-    draw(folder, "trials", trials=[written(folder / "trials.csv", tried)], rows=rows, unit="stars")
+    kept = written(folder / "trials.csv", tried)
+    of = {row: [kept, id] for row, id in rows.items()}
+    draw(folder, "trials", trials=[kept], rows=of, unit="stars")
     given = WINDOWS | {"splits": ["rolling-1", "rolling-2"]}
     draw(folder, "windows", predictions=on_windows(folder / "windows"), **given)
     draw(folder, "claims", verdicts=[written(folder / "claims.csv", verdicts())])

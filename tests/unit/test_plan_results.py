@@ -134,7 +134,7 @@ def test_figures_are_about_the_first_table_with_a_student_from_scratch():
     assert made.places == [("ml", "latest")]
     none = plan({"tables": {"t": None}})
     assert (none.main, none.scratch_row, none.students) == (None, None, {})
-    assert (none.figures, none.sized, none.trials) == ({}, {}, ([], {}))
+    assert (none.figures, none.sized, none.trials) == ({}, {}, {})
     assert none.results  # and nothing fails
 
 
@@ -162,15 +162,10 @@ def test_students_are_compared_with_their_teacher_or_the_others():
     assert made.cka_teacher("ml", of()) == made.cka_teacher("ml", of("scratch")) == teacher
 
 
-def test_trials_are_those_of_the_run_or_of_the_committed_search(tmp_path):
-    files, rows = plan(tuning="search").trials
+def test_trials_are_those_of_the_run():
     place = "results/ml/latest/tuning"
-    assert files == [f"{place}/{id}/trials.csv" for id in ("teacher", "scratch", "talk")]
-    assert rows == ROWS["rows"]
-    (tmp_path / "ml").mkdir()
-    (tmp_path / "ml" / "trials.csv").write_text("")
-    committed = plan({"tuned": str(tmp_path)}, tuning="committed")
-    assert committed.trials[0] == [str(tmp_path / "ml" / "trials.csv")]
+    searched = {row: (f"{place}/{id}/trials.csv", id) for row, id in ROWS["rows"].items()}
+    assert plan(tuning="search").trials == searched
 
 
 def test_each_model_of_the_main_table_is_sized_once():

@@ -147,11 +147,11 @@ class Pages(Tables):
             said = f"{entry.name} begins with these weights: {entry.origin or hub}."
             random = "The pre-trained model has random weights."
             found.append(random if entry.weights == "random" else said)
-        if config.tuning == "search":
+        if any(map(self.is_searched, {data for data, _, _ in columns})):
             found.append("Settings were chosen on training rows by a search in this run.")
         elif any(self._is_tuned(columns, id) for id in ids):
             found.append("Settings were chosen on training rows by a search that is committed.")
         else:
-            why = ": none were searched for this data" if config.tuning == "committed" else ""
+            why = "" if config.tuning == "none" else ": none were searched for this data"
             found.append(f"Settings are those of the configuration{why}.")
         return " ".join(found)

@@ -78,20 +78,23 @@ class Plan(Pages):
         return [id for id in self.config.searched(data) if not self.config.experiment(id).best_of]
 
     @property
-    def trials(self) -> tuple[list[str], dict[str, str]]:
-        """The trials of the searches behind the main table, and its rows that were searched."""
-        files, config = [], self.config
+    def trials(self) -> dict[str, tuple[str, str]]:
+        """The rows of the main table whose settings were searched: a file of trials, and of which
+        experiment in it.
+        """
+        found: dict[str, tuple[str, str]] = {}
         for data, split in self.places:
-            if config.tuning == "search":
-                ids = self.tried(data)
-                on = {id: self.settings_from(split, id) for id in ids}
-                files += [self.path(data, on[id], "tuning", id, "trials.csv") for id in ids]
-            elif config.tuning == "committed":
-                file = Path(config.tuned, data, "trials.csv")
-                files += [str(file)] if file.is_file() else []
-        searched = {id for data, _ in self.places for id in self.tried(data)}
-        rows = self.main.rows if self.main else {}
-        return files, {row: id for row, id in rows.items() if id in searched}
+            for row, id in self.main.rows.items() if self.main else ():
+                if id not in self.tried(data):
+                    continue
+                on = self.settings_from(split, id)
+                file = Path(self.committed(data, on, id)).with_name("trials.csv")
+                if self.is_searched(data):
+                    file = Path(self.path(data, on, "tuning", id, "trials.csv"))
+                elif not (self.choice(data, split, id) and file.is_file()):
+                    continue
+                found.setdefault(row, (str(file), id))
+        return found
 
     @cached_property
     def figures(self) -> dict[str, tuple[str, Need]]:

@@ -114,7 +114,7 @@ class Settings:
         """The committed choice for an experiment; where none was made on this split, that of the
         one which chooses a method's settings, and it is said, unless `quiet`, whose it is.
         """
-        if self.config.tuning != "committed":
+        if self.config.tuning == "none" or self.is_searched(data):
             return None
         own, first = self.steps_from(split, experiment), self.first(split, experiment)
         if own != first and (found := self._chosen_on(data, own, experiment, quiet=True)):
@@ -273,7 +273,9 @@ class Settings:
         return choices
 
     def is_searched(self, data: str) -> bool:
-        """Whether this run searches what trains on a data set; of images it is committed first."""
+        """Whether this run searches what trains on a data set; of images it is committed first, so
+        that a run takes what is committed.
+        """
         return self.config.tuning == "search" and self.config.family(data) == "ratings"
 
     def tuned(self, data: str, split: str, experiment: str) -> bool:

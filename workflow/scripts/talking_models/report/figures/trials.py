@@ -16,30 +16,28 @@ not converged in its budget."""
 
     @classmethod
     def needs(cls, plan, id):
-        trials, rows = plan.trials
-        rows = {row: id for row, id in rows.items() if not plan.config.is_teacher(id)}
-        if not (trials and rows):
+        rows = {
+            row: list(of) for row, of in plan.trials.items() if not plan.config.is_teacher(of[1])
+        }
+        if not rows:
             return None
         units = {plan.config.data[data].unit or "" for data, _ in plan.places} - {""}
-        return Need({"trials": trials}, {"rows": rows, "unit": " or ".join(sorted(units))})
+        files = list(dict.fromkeys(file for file, _ in rows.values()))
+        return Need({"trials": files}, {"rows": rows, "unit": " or ".join(sorted(units))})
 
     @classmethod
     def draw(cls, trials, rows, unit):
-        from pathlib import Path
-
         import pandas as pd
 
         from talking_models.report.figures import style
 
-        frames = {path: pd.read_csv(path) for path in trials}
-        for path, frame in frames.items():
-            if "experiment" not in frame:  # of one search, in the experiment's folder
-                frame["experiment"] = Path(path).parent.name
-        searches = dict(list(pd.concat(frames.values()).groupby("experiment")))
-        rows = {row: searches[id] for row, id in rows.items() if id in searches}
+        frames = {file: pd.read_csv(file) for file in trials}
         looks = style.looks(reversed(rows))
         drawn, (axes,) = style.panels(1, 1, 3.4, width=4.6)
-        for name, search in rows.items():
+        for name, (file, id) in rows.items():
+            search = frames[file]
+            if "experiment" in search:  # of several searches, as they are committed
+                search = search[search["experiment"] == id]
             best, look = best_so_far(search), looks[name]
             axes.step(best.index, best, where="post", **look | {"marker": ""})
             better = best[best < best.shift(fill_value=float("inf"))]
