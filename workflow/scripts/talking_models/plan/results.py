@@ -186,6 +186,21 @@ class Plan(Pages):
         """All that a run without a target makes, but for pages and records."""
         return [*self.measured, self.markdown("compute"), self.path("metrics.json")]
 
+    def _taught(self, data: str, split: str, id: str, seeds: int) -> list[str]:
+        """The jobs that make the teachers of an experiment on images, and keep their answers."""
+        config, training = self.config, self.effective(data, split, ALL, id)["training"]
+        found, above = [], f"{data}/{self.of_all_rows(split)}"
+        for teacher in config.teachers_of(id):
+            for seed in map(self.seed_that_teaches, range(seeds)):
+                own, job = "", f"{above}/probe_teacher/{ALL}/{teacher}"
+                if config.is_teacher(teacher):
+                    own, job = f"/seed{seed}", f"{above}/train_images/{teacher}/{ALL}/seed{seed}"
+                found.append(job)
+                if self.keeps_states(teacher, training):
+                    kept = f"keep_states{int(training['flip'])}/{ALL}/{teacher}{own}"
+                    found.append(f"{data}/{split}/{kept}")
+        return found
+
     @property
     def steps(self) -> dict[str, list[str]]:
         """Benchmark files of the jobs that a run without a target needs, by step."""
@@ -205,10 +220,12 @@ class Plan(Pages):
                 names = [f"{id}/{task}/seed{seed}" for seed in range(seeds)]
                 found["Data"] += [f"{place}/split_images"]
                 found["Teachers"] += [f"models/make_backbone/{backbone}"]
-                found["Teachers"] += [f"{above}/probe_teacher/{task}/{each}" for each in teachers]
-                found[f"Students: {id}"] += [f"{place}/train_images/{name}" for name in names]
+                found["Teachers"] += self._taught(data, split, id, seeds)
+                own = "Teachers" if config.is_teacher(id) else f"Students: {id}"
+                found[own] += [f"{place}/train_images/{name}" for name in names]
                 found["Evaluation"] += [f"{place}/evaluate_images/{name}" for name in names]
-                found["Reference lines"] += [f"{place}/evaluate_probes/{task}"]
+                probes = [f"{above}/probe_teacher/{task}/{m}" for m in self.probed(data).values()]
+                found["Reference lines"] += [*probes, f"{place}/evaluate_probes/{task}"]
                 continue
             found["Data"] += [f"{data}/prepare_ratings", f"{place}/split"]
             if config.tuning == "search":
@@ -221,6 +238,8 @@ class Plan(Pages):
             if job in of_tables:
                 found["Reference lines"] += [f"{place}/fit_references"]
             found["Evaluation"] += [f"{place}/evaluate/{id}"]
+        done = {*found["Teachers"]}  # probes of teachers are lines, too
+        found["Reference lines"] = [job for job in found["Reference lines"] if job not in done]
         found["Tables"] = [f"make_table/{id}" for id in self.tables_of_all]
         found["Tables"] += [f"make_curve/{id}" for id in self.along_splits]
         statistics = {"test_significance": self.compared, "judge_claims": self.judged}
