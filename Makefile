@@ -6,9 +6,9 @@ BIN := .venv/bin
 TFDS_BIN := .venv-tfds/bin
 VARIANT ?= 100k
 DATASET ?= cifar10
-DATA ?= ml-100k
 EXPERIMENT ?=
-SEARCHED = results/$(DATA)/latest/tuning/$(EXPERIMENT)/choice.yaml
+CONFIG ?=
+RESULTS ?= results
 TFDS_DATA_DIR ?= $(CURDIR)/data/tfds
 RATINGS ?=
 ITEMS ?=
@@ -39,9 +39,9 @@ help: ## list the targets
 table3: .venv/.installed ## Table 3 from raw ratings (CORES=2)
 	$(BIN)/snakemake --cores $(CORES) results/tables/table3.md
 
-tuned: .venv/.installed ## search all settings, or an EXPERIMENT's, and put the choice into config/tuned/ (DATA=ml-100k)
-	$(BIN)/snakemake --cores $(CORES) $(if $(EXPERIMENT),$(SEARCHED),tuned --config tuning=search)
-	PYTHONPATH=workflow/scripts $(BIN)/python workflow/scripts/keep_choices.py $(if $(EXPERIMENT),$(SEARCHED),results/$(DATA)/*/tuning/*/choice.yaml)
+tuned: .venv/.installed ## search all settings, or an EXPERIMENT's, and put the choices into config/tuned/ (CONFIG="files on top" RESULTS=their folder)
+	$(BIN)/snakemake --cores $(CORES) $(if $(EXPERIMENT),tuned_$(EXPERIMENT),tuned --config tuning=search) $(if $(CONFIG),--configfile $(CONFIG))
+	PYTHONPATH=workflow/scripts $(BIN)/python workflow/scripts/keep_choices.py $(RESULTS)/*/*/tuning/$(or $(EXPERIMENT),*)/choice.yaml
 
 quick: .venv/.installed ## Table 3 on two genres with few steps, in about a minute
 	$(BIN)/snakemake --cores $(CORES) results/quick/tables/table3.md --configfile config/quick.yaml

@@ -57,6 +57,7 @@ def test_minutes_grow_with_steps_models_and_batches():
     made, job = plan(over), of(data="ml", split="latest", task="war", experiment="talk")
     assert made.minutes_of_training(job, 1) == 10 + 60  # 4,000 x 3 x 2 x 0.15 s
     assert made.minutes_of_training(job, 2) == 140
+    assert made.minutes_of_search(job, 20) == 1440  # what partitions give
     assert made.minutes_of_search(job, 1) == 10 + 120  # 400 x 10 x 3 folds x 2 tasks x 2 x 0.15 s
 
 
@@ -261,10 +262,10 @@ def test_a_window_or_a_share_takes_settings_and_searches_for_steps():
         assert (search["trials"], search["steps"]) == (1, 70)
         assert made.searched_tasks(student)["tasks"] == {"drama": "Drama"}
         found, first = made.search_inputs(student), "results/ml/rolling-1/tuning"
-        assert found["settings"] == [f"{first}/talk/chosen.yaml"]
+        assert found["settings"] == [f"{first}/talk/choice.yaml"]
         assert found["chosen"] == [f"results/ml/{own}/tuning/scratch/chosen.yaml"]
         of_best = made.search_inputs(of("best", split=own))
-        assert of_best["settings"] == [f"{first}/best/chosen.yaml"]
+        assert of_best["settings"] == [f"{first}/best/choice.yaml"]
         assert of_best["chosen"] == [f"results/ml/{own}/tuning/talk/chosen.yaml"]
     assert "draw" in made.search(of(split="more-1"))
     teacher = of("teacher", split="rolling-2")
@@ -356,6 +357,21 @@ def test_all_searches_are_those_of_each_data_set_and_of_the_splits_that_are_show
     rolling = [("ml", f"rolling-{n}", id) for n in (1, 2) for id in ("teacher", "talk")]
     assert made.searches[:3] == latest
     assert sorted(made.searches[3:]) == sorted(rolling)
+
+
+def test_searches_of_images_are_those_that_vary_something_where_they_are_chosen():
+    rows = {"See": "see", "Scratch": "plain", "Likewise": "like"}
+    more = {
+        "plain": {"method": "scratch", "student": "vit-student"},
+        "like": {"method": "td", "student": "vit-student", "teachers": ["vit"], "like": "see"},
+    }
+    seen = {"title": "S", "data": ["digits"], "rows": rows}
+    made = plan({"tables": {"seen": seen}, "experiments": more})
+    assert made.image_searches == [("digits", "given", "see")]
+    few = {"kind": "given", "val": 0.2}
+    over = {"splits": {"few": few, "given": {"kind": "given", "tuned_on": "few"}}}
+    made = plan({"tables": {"seen": seen}, "experiments": more}, over)
+    assert made.image_searches == [("digits", "few", "see")]
 
 
 def test_a_choice_says_what_it_was_made_on():

@@ -533,7 +533,7 @@ def test_a_choice_is_written_as_the_configuration_reads_it(tmp_path):
     assert found.about == {"data": "x", "split": "y"}
     assert found.begun.model_dump() == {part: BASE[part] for part in ("training", "settings")}
     assert found.chosen["war"].model_dump(exclude_none=True) == chosen["war"]
-    assert read_chosen(tmp_path / "td.yaml")["chosen"] == chosen
+    assert read_chosen(tmp_path / "td.yaml") == chosen
 
 
 # --- whole searches
@@ -623,7 +623,7 @@ def test_a_search_from_files_to_a_choice_and_on_to_more_trials(tmp_path, monkeyp
     chosen = read_chosen(tmp_path / "chosen")
     assert set(chosen) == {"drama", "all"}
     assert {change["training"]["steps"] for change in chosen.values()} <= {3, 6}
-    assert read_chosen(tmp_path / "choice")["chosen"] == chosen
+    assert read_chosen(tmp_path / "choice") == chosen
     summary = pd.read_csv(tmp_path / "trials")
     assert summary["state"].tolist() == ["complete"] * 3
     assert summary["model_steps"].tolist() == [2 * 2 * 2 * 6] * 3  # folds, tasks, seeds, steps

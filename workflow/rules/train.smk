@@ -88,4 +88,4 @@ use rule train as train_images with:
     resources:
         **PLAN.device(CONFIG.device.devices),
         mem_mb=per_attempt(16000),
-        runtime=per_attempt(720),
+        runtime=720,  # a job that was killed goes on from its checkpoint

@@ -9,15 +9,24 @@
 #            journal.log  what a killed search goes on from
 #        {RESULTS}/{data}/{split}/tuning/{experiment}/fold{fold}.safetensors, of a teacher
 #
-# One experiment alone: `snakemake results/<data>/<split>/tuning/<experiment>/choice.yaml`. With
-# `tuning: committed` the choices that its search builds on, the teacher's and that of training from
-# scratch, are then the committed ones.
+# `tuned` makes all of them for ratings, `tuned_images` for images, `tuned_EXPERIMENT` those of one
+# experiment. With `tuning: committed` the choices that one builds on, the teacher's and that of
+# training from scratch, are then the committed ones.
 #
 # No rule here has an eval row among its inputs.
 
 TUNING = f"{RESULTS}/{{data}}/{{split}}/tuning/{{experiment}}"
 # Those that take the best choice of some others.
 BEST = [id for id, experiment in CONFIG.experiments.items() if experiment.best_of]
+SEARCHES, OF_IMAGES = PLAN.searches, PLAN.image_searches
+
+
+def choices_of(searches):
+    """What some searches chose."""
+    return [
+        f"{TUNING}/choice.yaml".format(data=data, split=split, experiment=experiment)
+        for data, split, experiment in searches
+    ]
 
 
 rule tuned:
@@ -25,10 +34,28 @@ rule tuned:
     input:
         [
             f"{TUNING}/{file}".format(data=data, split=split, experiment=experiment)
-            for data, split, experiment in PLAN.searches
+            for data, split, experiment in SEARCHES
             for file in ("choice.yaml", "trials.csv")[: 1 if experiment in BEST else 2]
         ],
     localrule: True
+
+
+rule tuned_images:
+    """Search all settings of images."""
+    input:
+        choices_of(OF_IMAGES),
+    localrule: True
+
+
+for one in dict.fromkeys(id for *_, id in [*SEARCHES, *OF_IMAGES]):
+
+    rule:
+        """Search the settings of one experiment, wherever they are chosen."""
+        name:
+            f"tuned_{one}"
+        input:
+            choices_of(search for search in [*SEARCHES, *OF_IMAGES] if search[-1] == one),
+        localrule: True
 
 
 ruleorder: take_choice > choose_best > tune

@@ -30,7 +30,7 @@ use rule tune as try_images with:
     resources:
         **PLAN.device(CONFIG.device.devices),
         mem_mb=per_attempt(16000),
-        runtime=per_attempt(1440),
+        runtime=DAY,  # a trial that was killed goes on from its checkpoint
     params:
         # a longer list leaves this trial what it is
         search=lambda wildcards: {

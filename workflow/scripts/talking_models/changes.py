@@ -19,8 +19,11 @@ def changed(config: Mapping[str, Any], *changes: Mapping[str, Any]) -> dict[str,
 
 
 def read_chosen(path: str | Path) -> dict[str, Any]:
-    """What one search chose: a change of `training` and `settings` for each task."""
-    return yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+    """What one search chose: a change of `training` and `settings` for each task; of a file that
+    says that alone, or also what it was made on.
+    """
+    found = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+    return found["chosen"] if "about" in found else found
 
 
 def with_chosen(

@@ -17,6 +17,7 @@ from talking_models.plan.settings import Settings
 from talking_models.tuning.space import grid, spaces
 
 LARGE = ("10m", "20m", "25m", "32m")  # MovieLens variants
+DAY = 1440  # minutes; more many clusters give no job
 
 
 def megabytes(input: Any) -> int:
@@ -76,15 +77,15 @@ class Jobs(Settings):
         float32, the most there is; thrice that, as machines differ.
         """
         job = self.training_config(wildcards)
-        return attempt * (10 + _minutes(job, job["training"]["steps"] * job["seeds"]))
+        return min(DAY, attempt * (10 + _minutes(job, job["training"]["steps"] * job["seeds"])))
 
     def minutes_of_search(self, wildcards: Any, attempt: int) -> int:
-        """For all trials, or the teachers of its folds."""
+        """For all trials, or the teachers of its folds. One that is ended goes on."""
         job = self.untuned(wildcards.experiment, wildcards.data)
         search, tasks = self.search(wildcards), self.searched_tasks(wildcards)["tasks"]
         steps = search["steps"] or job["training"]["steps"]
         models = search["trials"] * search["folds"] * search["seeds"] * len(tasks)
-        return attempt * (10 + _minutes(job, steps * models))
+        return min(DAY, attempt * (10 + _minutes(job, steps * models)))
 
     @property
     def own_files(self) -> list[str]:
@@ -213,11 +214,15 @@ class Jobs(Settings):
 
     def image_trials(self, wildcards: Any) -> int:
         """How many settings a search on images tries."""
-        config, id = self.config, wildcards.experiment
-        experiment = config.experiment(id)
-        some = any(spaces(experiment.method, config.own(id), training=False).values())
-        listed = self.search(wildcards)["trials"] if some else 1
-        return len(grid(experiment.choose)) if experiment.choose else listed
+        choose = self.config.experiment(wildcards.experiment).choose
+        listed = self.search(wildcards)["trials"] if self.varies(wildcards.experiment) else 1
+        return len(grid(choose)) if choose else listed
+
+    def varies(self, experiment: str) -> bool:
+        """Whether an experiment has settings of its method's that a search can vary."""
+        entry = self.config.experiment(experiment)
+        found = spaces(entry.method, self.config.own(experiment), training=False)
+        return bool(entry.choose) or any(found.values())
 
     def image_files(
         self, data: str, split: str, experiment: str, seed: int = 0

@@ -349,7 +349,8 @@ class Settings:
         self.check_trial(wildcards)
         place = self.path(wildcards.data, wildcards.split, "tuning")
         on = self.settings_from(wildcards.split, experiment)
-        taken = [self.path(wildcards.data, on, "tuning", experiment, "chosen.yaml")]
+        # no committed choice stands in for this one: of one experiment all is searched
+        taken = [self.path(wildcards.data, on, "tuning", experiment, "choice.yaml")]
         settings = {"settings": taken} if self.takes_settings(wildcards) else {}
         if members := config.experiment(experiment).best_of:
             return {"chosen": [f"{place}/{id}/chosen.yaml" for id in members], **settings}

@@ -204,6 +204,18 @@ class Tables(Jobs):
     # Searches
 
     @property
+    def image_searches(self) -> list[tuple[str, str, str]]:
+        """The searches of images that tables and curves could take, likewise."""
+        config = self.config
+        found = [
+            (config.data[data].tuned_as or data, self.steps_from(split, id), id)
+            for shown in config.shown.values()
+            for data, split, _, id in self.jobs(shown)
+            if config.family(data) == "images" and config.has_search(id) and self.varies(id)
+        ]
+        return list(dict.fromkeys(found))
+
+    @property
     def searches(self) -> list[tuple[str, str, str]]:
         """All searches, data, split, experiment: those of each data set's own split, and those of
         others that tables and curves show, with their teachers'.
