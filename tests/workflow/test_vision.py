@@ -190,6 +190,8 @@ def test_loaders_are_processes_that_need_no_fork(made, tmp_path, monkeypatch):
     for name in ("models.safetensors", "predictions.parquet"):
         there, before = (each.path / place / name for each in (space, made))
         assert there.read_bytes() == before.read_bytes(), name
+    said = space.make(f"{place}/metrics.csv", "--dry-run", **OPTIONS)
+    assert "Nothing to be done" in said  # with another number of them nothing runs again
 
 
 def test_a_new_experiment_trains_itself_alone(made, tmp_path):
