@@ -1,5 +1,8 @@
 """Several teachers, and students that learn beside each other: TD among n, DML, born-again."""
 
+from functools import reduce
+from itertools import product
+
 import numpy as np
 import pytest
 import torch
@@ -72,12 +75,21 @@ THREE = (*TWO, ("third", [6, 5]))
 # --- TD among n
 
 
+EVERY_WAY = product(
+    ({"stop_gradient": each} for each in ("none", "response", "state")),
+    ({"distance": each} for each in ("relative", "plain")),
+    ({"target": each} for each in ("previous", "original")),
+    ({"rounds": each} for each in (1, 2)),
+)
+
+
 @pytest.mark.parametrize("replies", ["separate", "mean", "attention"])
 @pytest.mark.parametrize(
     "changed",
-    [{}, {"rounds": 0}, {"rounds": 3, "noise": 0.2}, {"w2": 0}, {"w3": 0}, {"w2": 0, "w3": 0},
-     {"sc_mode": "both", "target": "original"}, {"distance": "plain", "stop_gradient": "none"},
-     {"student_steps": 1, "module_steps": 1}],
+    [{"rounds": 0}, {"rounds": 3, "noise": 0.2}, {"w2": 0}, {"w3": 0}, {"w2": 0, "w3": 0},
+     {"sc_mode": "both"}, {"student_steps": 1, "module_steps": 1},
+     *(reduce(dict.__or__, each) for each in EVERY_WAY)],
+    ids=lambda changed: "-".join(map(str, changed.values())),
 )  # fmt: skip
 def test_among_one_student_and_one_teacher_it_is_td_to_the_last_bit(changed, replies):
     settings = SETTINGS | {"dropout": 0.4} | changed

@@ -71,9 +71,9 @@ class Heard:
         """{s; e} and y of x: the only place where the model sees x."""
         return self.model(self.batch)
 
-    @property
+    @cached_property
     def state(self):
-        """{s; e}."""
+        """{s; e}: always the same pair, which `TD.answered` knows by being it."""
         return self.states.low, self.states.high
 
     @cached_property
@@ -181,7 +181,7 @@ class Group(TD):
 
     def rounds_of(self, a, heard, decoded, shares, rounds):
         """Algorithm 1, lines 10 to 19, where several may answer at once."""
-        original, state, message, loss = a.state, a.state, a.message, 0
+        state, message, loss = a.state, a.message, 0
         for i in range(rounds):
             replies = []
             for id, own in decoded.items():
@@ -194,8 +194,7 @@ class Group(TD):
             else:
                 reply = sum(shares[id] * m for id, m in zip(decoded, replies, strict=True))
             response = a.party.decoder(reply)
-            target = original if self.settings.target == "original" else state
-            loss = loss + self.own_distance(target, response, original)
+            loss = loss + self.answered(state, response, a.state)
             if i + 1 < rounds:
                 state = (response.low, a.model.upper(response.low))
                 message = a.party.encoder(*state)
