@@ -17,6 +17,7 @@ from toys import (
 )
 
 from talking_models import methods, objectives
+from talking_models.methods.group import Heard
 from talking_models.models.layers import Layers, Streams
 
 SEEDS = (0, 1)
@@ -155,6 +156,45 @@ def test_a_pair_by_itself_is_a_share_of_the_whole():
             total[part] = total.get(part, 0) + share * value
     for part, value in found.parts.items():
         torch.testing.assert_close(total[part], value)
+
+
+PEERS = (("a", WIDE), ("b", [6, 5]))
+
+
+@pytest.mark.parametrize(
+    ("teachers", "peers", "weights", "wanted"),
+    [
+        (TWO, (), {"teacher": 3.0}, {"-teacher": 3 / 4, "-other": 1 / 4}),
+        ((), PEERS[:1], None, {"-a": 1.0}),
+        (ONE, PEERS[:1], {"teacher": 3.0}, {"-a": 1 / 4, "-teacher": 3 / 4, "a-teacher": 3 / 4}),
+        (ONE, PEERS[:1], {"a": 3.0}, {"-a": 5 / 8, "-teacher": 1 / 4, "a-teacher": 1 / 2}),
+        (ONE, PEERS, None, dict.fromkeys(
+            ("-a", "-b", "-teacher", "a-b", "a-teacher", "b-teacher"), 1 / 3)),
+    ],
+)  # fmt: skip
+def test_a_pair_counts_as_each_of_it_who_learns_counts_the_other(teachers, peers, weights, wanted):
+    company = Company("group", SETTINGS, teachers, peers, weights).eval()
+    parties, found = company.method.parties, company.loss().parts
+    heard = {
+        id: Heard(parties[id], model, company.batch)
+        for id, model in {"": company.student, **company.peers, **company.teachers}.items()
+    }
+    apart = {"state_consistency": 0, "message_consistency": 0}
+    for pair, share in wanted.items():
+        a, b = (heard[id] for id in pair.split("-"))
+        between = company.method.message_distance(a.message, b.message)
+        apart["message_consistency"] += share * 0.3 * between
+        states = company.method.consistency(a, b, b.party.decoder(a.message))
+        apart["state_consistency"] += share * 0.4 * states
+    for name, part in apart.items():
+        torch.testing.assert_close(found[name], part)
+
+
+@pytest.mark.parametrize("size", [0, 1, 2])
+def test_the_pairs_of_each_who_learns_have_the_sum_1_however_many_there_are(size):
+    pairs = Company("group", SETTINGS, ONE, PEERS[:size]).method.pairs()
+    for id in ("", "a", "b")[: size + 1]:
+        assert sum(share for pair, share in pairs.items() if id in pair) == pytest.approx(1)
 
 
 def test_modules_grow_with_the_parties():
