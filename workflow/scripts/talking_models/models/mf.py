@@ -20,7 +20,7 @@ from talking_models.strict import Width
 
 
 class MFTraining(RatingTraining):
-    """As other models of ratings, without dropout unless asked for."""
+    """As other models of ratings, without dropout unless asked for: no search tries it."""
 
     dropout: float = Field(
         0.0,

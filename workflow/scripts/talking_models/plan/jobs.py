@@ -210,8 +210,8 @@ class Jobs(Settings):
     def image_trials(self, wildcards: Any) -> int:
         """How many settings a search on images tries."""
         config, id = self.config, wildcards.experiment
-        experiment = config.experiment(id)
-        some = any(spaces(experiment.method, config.own(id), training=False).values())
+        experiment, job = config.experiment(id), self.untuned(id, wildcards.data)
+        some = any(spaces(job, config.own(id), training=False).values())
         listed = self.search(wildcards)["trials"] if some else 1
         return len(grid(experiment.choose)) if experiment.choose else listed
 
