@@ -216,6 +216,21 @@ def experiment(**keys):
             "new.settings.replies: found 'mean' (text); no effect beside one teacher or peer",
         ),
         (
+            experiment(method="td", settings={"replies": "mean"}),
+            "new.settings.replies: unknown key, found with the value 'mean'",
+        ),
+        (
+            experiment(
+                method="td", teachers=["teacher", "student"], weights={"student": 0.0},
+                settings={"replies": "mean"},
+            ),
+            "new.settings.replies: unknown key, found with the value 'mean'",
+        ),
+        (
+            experiment(method="td", peers=["student"], teachers=[], settings={"replies": "mean"}),
+            "new.settings.replies: found 'mean' (text); no effect beside one teacher or peer",
+        ),
+        (
             experiment(method="td", like="talk", settings={"rounds": 0}, choose={"w1": [0.5]}),
             "new.choose.w1[0]: found 0.5 (a number); no effect beside rounds 0",
         ),

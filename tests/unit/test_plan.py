@@ -167,6 +167,8 @@ def test_code_is_that_of_the_method_the_models_the_data_and_the_metrics():
         "talking_models.models.mlp",
         "talking_models.changes",
     ]
+    family = plan(at("experiments.talk.peers", ["student"])).training_code("talk")
+    assert family[1] == "talking_models.methods.group"
     see = made.training_code("see", "digits")
     assert see[0] == "talking_models.training.images"
     assert see[-1] == "talking_models.data.digits"

@@ -33,7 +33,7 @@ from talking_models.config.sections import (
 from talking_models.data import DATA
 from talking_models.data.base import ALL, DataKind, DataSettings
 from talking_models.data.names import slug, title_tokens
-from talking_models.methods import METHODS, Method
+from talking_models.methods import METHODS, Method, among
 from talking_models.models import MODELS
 from talking_models.models.kind import ModelKind, ModelSettings
 from talking_models.strict import Precision, Strict, against, raise_all
@@ -252,7 +252,7 @@ class Config(Strict):
         return self.model_kind(self.experiment(id).student).family
 
     def method(self, id: str) -> type[Method]:
-        """The method of an experiment or teacher."""
+        """The method of an experiment or teacher, as it is asked for."""
         return METHODS.get(self.experiment(id).method)
 
     def teachers_of(self, id: str) -> tuple[str, ...]:
@@ -269,6 +269,10 @@ class Config(Strict):
         """The models that learn beside the student of an experiment."""
         found = self.experiment(id)
         return tuple(peer for peer in found.peers if found.weights.get(peer, 1))
+
+    def runs(self, id: str) -> str:
+        """The method that its jobs run, whose settings are its: that of several has others."""
+        return among(self.experiment(id).method, self.teachers_of(id), self.peers_of(id))
 
     def alone(self, id: str) -> bool:
         """Whether nobody else is in an experiment than its student."""
@@ -328,10 +332,10 @@ class Config(Strict):
         is like and of itself, what tuning chose (`choices`, by experiment) and what the experiment
         itself says.
         """
-        model = self.experiment(id).student
+        model, method = self.experiment(id).student, self.runs(id)
         config = {
-            "method": self.experiment(id).method,
-            "settings": self.method(id).Settings().model_dump(mode="json"),
+            "method": method,
+            "settings": METHODS.get(method).Settings().model_dump(mode="json"),
             "training": self.models[model].training.model_dump(mode="json"),
             "model": model,
             "student": self.form(model),

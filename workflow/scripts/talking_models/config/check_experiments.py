@@ -25,9 +25,8 @@ def _written(config: Config) -> dict[str, Experiment]:
 def experiments(config: Config) -> Iterator[Problem]:
     """Whom and what each names, and settings that its method has not."""
     for id, curve in config.curves.items():
-        base = config.experiments.get(curve.of)
-        for key, values in curve.over.items() if base else ():
-            yield from _values(("curves", id, "over", key), base.method, key, values)
+        for key, values in curve.over.items() if curve.of in config.experiments else ():
+            yield from _values(("curves", id, "over", key), config.runs(curve.of), key, values)
     for id, experiment in _written(config).items():
         path, method = ("experiments", id), METHODS.get(experiment.method)
         same = [
@@ -58,9 +57,10 @@ def experiments(config: Config) -> Iterator[Problem]:
             key = "like" if experiment.like else "best_of"
             text = f"no effect beside {key} {getattr(experiment, key)}: no trials are drawn"
             yield against((*path, "search_seed"), experiment.search_seed, text)
-        yield from problems_of(method.Settings, experiment.settings, *path, "settings")
+        runs = config.runs(id)
+        yield from problems_of(METHODS.get(runs).Settings, experiment.settings, *path, "settings")
         for key, values in experiment.choose.items():
-            yield from _values((*path, "choose", key), experiment.method, key, values)
+            yield from _values((*path, "choose", key), runs, key, values)
 
 
 def _has_steps(config: Config, id: str, ablation: str) -> bool:
@@ -199,7 +199,7 @@ def _idle(config: Config, id: str, path: tuple) -> Iterator[Problem]:
     """Settings that an experiment, or a curve over it, itself gives another value than they have
     by default, beside others with which they have no effect.
     """
-    experiment, settings = config.experiments[id], config.method(id).Settings
+    experiment, settings = config.experiments[id], METHODS.get(config.runs(id)).Settings
     before = config.experiments[experiment.like].settings if experiment.like else {}
     default = {key: field.default for key, field in settings.model_fields.items()}
     others = len(config.teachers_of(id)) + len(config.peers_of(id))
@@ -228,7 +228,8 @@ def of_job(
     """What of a job's settings contradicts itself; a ConfigError if they are none that it takes,
     which `how` they came about brought with it.
     """
-    method, student = config.method(id).Settings, config.models[config.experiment(id).student]
+    method = METHODS.get(job["method"]).Settings
+    student = config.models[config.experiment(id).student]
     for part, model in {"training": type(student.training), "settings": method}.items():
         for path, _, words in problems_of(model, job[part], part):
             raise ConfigError(f"{id}, {how}: {dotted(path)}: {words}")

@@ -110,12 +110,9 @@ class Jobs(Settings):
         config, student = self.config, self.config.experiment(experiment).student
         images = config.family_of(experiment) == "images"
         teachers, peers = config.teachers_of(experiment), config.peers_of(experiment)
-        methods = [config.experiment(experiment).method]
-        if peers or len(teachers) > 1:
-            methods += filter(None, [config.method(experiment).among])
         return [
             f"talking_models.training.{'images' if images else 'ratings'}",
-            *map(METHODS.module, methods),
+            METHODS.module(config.runs(experiment)),
             *self.code_of_models(student, *teachers, *peers),
             *(self.code_of_data(*data) if images else ["talking_models.changes"]),
         ]
