@@ -199,19 +199,28 @@ def test_a_rolling_split_is_one_for_each_window():
 def test_a_search_takes_teachers_first_and_ablations_for_their_steps():
     like = {"method": "td", "like": "talk"}
     over = {
-        "models": {"random": {"kind": "mlp", "on": "all", "training": {"steps": 0}}},
+        "models": {
+            "random": {"kind": "mlp", "on": "all", "training": {"steps": 0}},
+            "file": {"kind": "mlp", "file": "models.safetensors"},
+        },
         "experiments": {
             "more": like,
             "long": like | {"training": {"steps": 9}},
             "untaught": like | {"teachers": ["random"]},
+            "two": like | {"teachers": ["teacher", "random"]},
+            "others": like | {"teachers": ["teacher", "file"]},
             "few": like | {"choose": {"rounds": [2]}},
+            "beside": {"method": "td", "teachers": [], "peers": ["student"]},
         },
     }
     found = config(over)
-    assert found.searched("ml") == ["teacher", "scratch", "talk", "more", "few"]
+    wanted = ["teacher", "scratch", "talk", "more", "two", "few", "beside"]
+    assert found.searched("ml") == wanted, "nothing is chosen for what stays random"
     assert found.searched("digits") == []
     assert found.starts_from("more") == ["talk", "more"]
-    assert found.starts_from("long") == found.starts_from("untaught") == ["talk"]
+    for id in ("long", "untaught", "others"):  # no search has a file's teacher on its folds
+        assert found.starts_from(id) == ["talk"]
+    assert found.starts_from("random") == []
 
 
 @pytest.mark.parametrize(

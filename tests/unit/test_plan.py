@@ -4,9 +4,10 @@ import os
 from types import SimpleNamespace
 
 import pytest
-from configs import at
+from configs import at, table
 from plans import FIRST, IMAGES, of, plan
 
+from talking_models.config import ConfigError
 from talking_models.config.merge import merge
 from talking_models.running.containers import show
 from talking_models.running.fingerprint import closure
@@ -214,6 +215,23 @@ def test_a_search_reads_its_teachers_and_the_search_before_it():
     assert made.search_inputs(of()) == {"teacher0": folds, "chosen": scratch}
     like = [f"{place}/talk/chosen.yaml"]
     assert made.search_inputs(of("more")) == {"teacher0": folds, "chosen": like}
+
+
+def test_a_teacher_that_stays_random_is_not_searched():
+    random = at("models.random", {"kind": "mlp", "on": "all", "training": {"steps": 0}})
+    made = plan(random, at("experiments.talk.teachers", ["random"]), tuning="search")
+    assert made.chosen(of("random")) == made.choices_in_run("ml", "latest", "random") == []
+    assert "random" not in {id for *_, id in made.searches}
+    assert made.search_inputs(of())["teacher0"][0].endswith("tuning/random/fold0.safetensors")
+    made = plan(random, table(rows={"A": "random", "B": "scratch"}), tuning="committed")
+    assert not made.tuned("ml", "latest", "random"), "nobody chose that"
+
+
+def test_a_search_with_a_teacher_from_a_file_is_refused():
+    file = at("models.file", {"kind": "mlp", "file": "models.safetensors"})
+    made = plan(file, at("experiments.talk.teachers", ["teacher", "file"]), tuning="search")
+    with pytest.raises(ConfigError, match=r"talk cannot be searched: .*models\.file .*`like`"):
+        made.search_inputs(of())
 
 
 def test_a_teacher_is_searched_on_all_and_has_steps_of_its_own():

@@ -7,7 +7,7 @@ builds its DAG, so nothing here imports torch.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Annotated, Any, Literal
 
@@ -296,17 +296,23 @@ class Config(Strict):
     def starts_from(self, id: str) -> list[str]:
         """The experiments whose tuned settings one takes: those it is like, and its own."""
         like = self.experiment(id).like
-        return [like, *([id] if self.has_search(id) else [])] if like else [id]
+        return [*filter(None, [like]), *([id] if self.has_search(id) else [])]
 
     def has_search(self, id: str) -> bool:
-        """Whether a search chooses something for an experiment or teacher; for an ablation on
-        ratings at least for how many steps it trains, unless it says that, or has another teacher,
-        which may be one that a search would teach something.
+        """Whether a search chooses something for an experiment or teacher: not for what stays
+        random. For an ablation on ratings it chooses at least for how many steps it trains, unless
+        it says that, or lacks a teacher of what it is like, or has a further one that is not
+        trained here, and so not on the folds of a search.
         """
         found = self.experiment(id)
+        training = {**self.models[found.student].training.model_dump(), **found.training}
+        if training.get("steps") == 0:
+            return False
         if found.chooses:
             return True
-        alike = self.teachers_of(id) == self.teachers_of(found.like)
+        others, all_of = self.teachers_of(found.like), self.teachers_of(id)
+        further = [teacher for teacher in all_of if teacher not in others]
+        alike = {*others} <= {*all_of} and all(map(self.is_teacher, further))
         return self.family_of(id) == "ratings" and alike and "steps" not in found.training
 
     def searched(self, data: str) -> list[str]:
@@ -319,8 +325,12 @@ class Config(Strict):
         wanted = [
             id for id in self.experiments if self.family_of(id) == "ratings" and self.has_search(id)
         ]
-        teachers = dict.fromkeys(teacher for id in wanted for teacher in self.teachers_of(id))
-        return [*filter(self.is_teacher, teachers), *wanted]
+        return [*self.searched_teachers(wanted), *wanted]
+
+    def searched_teachers(self, ids: Iterable[str]) -> list[str]:
+        """The teachers of some experiments that a search chooses settings for."""
+        found = dict.fromkeys(teacher for id in ids for teacher in self.teachers_of(id))
+        return [id for id in found if self.is_teacher(id) and self.has_search(id)]
 
     def training_job(
         self, id: str, data: str, choices: Mapping[str, Mapping[str, Any]] | None = None
