@@ -268,6 +268,19 @@ def test_the_file_of_a_student_that_teaches_nobody_is_refused():
     assert config(teaches)
 
 
+def test_training_of_a_model_that_is_a_peer_alone_is_refused():
+    """It trains as the student beside it does."""
+    large = at("models.large", {"kind": "mlp", "training": {"dropout": 0.5, "steps": 9}})
+    beside = at("experiments.talk", {"peers": ["large"]})
+    assert line(large | beside) == (
+        "models.large.training.steps: found 9 (an integer); no effect: as a peer it trains as "
+        "models.student does, and no experiment has it as student"
+    )
+    alone = {"method": "scratch", "student": "large"}
+    config(large | at("experiments", {"talk": {"peers": ["large"]}, "alone": alone}))
+    config(merge(large, at("models.large.on", "all")) | beside)
+
+
 def test_of_a_curve_over_it_too():
     over = settings(rounds=0) | curve(of="talk", over={"w1": [0.03, 0.5]})
     problem = "curves.c.over.w1[1]: found 0.5 (a number); no effect beside rounds 0"

@@ -141,6 +141,7 @@ def jobs(config: Config) -> Iterator[Problem]:
         if (file := config.models[id].file) and id not in teach:
             text = "no effect: it is a student, which is trained here, and nobody's teacher"
             yield against(("models", id, "file"), file, text)
+    yield from _of_peers(config)
     for id, experiment in _written(config).items():
         path, teachers = ("experiments", id), config.teachers_of(id)
         student, form = config.models[experiment.student], config.form(experiment.student)
@@ -193,6 +194,26 @@ def jobs(config: Config) -> Iterator[Problem]:
                 f"device.devices {devices}"
             )
             yield against((*path, "training"), given, text)
+
+
+def _of_peers(config: Config) -> Iterator[Problem]:
+    """What the entry of a model that is a peer alone says of training: it trains as the student
+    beside it does.
+    """
+    students = {experiment.student for experiment in config.experiments.values()}
+    for id, experiment in _written(config).items():
+        theirs = config.models[experiment.student].training.model_dump()
+        for peer in config.peers_of(id):
+            entry = config.models[peer]
+            if peer in students or entry.on:
+                continue
+            for key, value in entry.training.model_dump(exclude_unset=True).items():
+                if value != theirs.get(key):
+                    text = (
+                        f"no effect: as a peer it trains as models.{experiment.student} does, "
+                        "and no experiment has it as student"
+                    )
+                    yield against(("models", peer, "training", key), value, text)
 
 
 def _idle(config: Config, id: str, path: tuple) -> Iterator[Problem]:
