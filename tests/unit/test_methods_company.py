@@ -1,16 +1,20 @@
 """Several teachers, and students that learn beside each other: TD among n, DML, born-again."""
 
 from functools import reduce
-from itertools import product
+from itertools import combinations, product
 
 import numpy as np
 import pytest
 import torch
 from toys import (
+    FEATURES,
+    LOG,
     STUDENT,
     TEACHER,
     Teacher,
     doubled,
+    fit_config,
+    movielens,
     one,
     rating_batch,
     rating_model,
@@ -19,6 +23,7 @@ from toys import (
 from talking_models import methods, objectives
 from talking_models.methods.group import Heard
 from talking_models.models.layers import Layers, Streams
+from talking_models.training import ratings as job
 
 SEEDS = (0, 1)
 WIDE = [12, 9]
@@ -312,3 +317,53 @@ def test_born_again_trains_the_peer_and_then_the_student_on_what_it_says():
     torch.testing.assert_close(second.total, wanted)
     moved = {n for n, g in company.gradients(second.total).items() if g is not None}
     assert all(name.startswith("student") for name in moved)
+
+
+# --- a whole training
+
+
+def beside(*hidden):
+    """Models of a job's `peers`, by their ids."""
+    form = {"kind": "mlp", "features": FEATURES}
+    return {f"peer{n}": form | {"hidden": widths} for n, widths in enumerate(hidden)}
+
+
+WITH_PEERS = {
+    "mutual": ({}, beside(WIDE, STUDENT)),
+    "born_again": ({"first_steps": 5}, beside(STUDENT)),
+    "td": (SETTINGS, beside(WIDE)),
+}
+
+
+@pytest.mark.parametrize("method", WITH_PEERS)
+def test_a_seed_with_peers_trains_alone_as_in_a_stack(method):
+    (rows, _, items), (settings, peers) = movielens(), WITH_PEERS[method]
+    teachers = {}
+    if method == "td":
+        teach = fit_config("scratch", seeds=1, hidden=TEACHER) | {"model": "teacher"}
+        teachers["teacher"] = job.fit(rows, items, teach, {}, LOG)[0]
+    asked = fit_config(method, settings, seeds=3) | {"peers": peers}
+    stack, history = job.fit(rows, items, asked, teachers, LOG)
+    alone, _ = job.fit(rows, items, asked | {"seeds": 1, "first_seed": 2}, teachers, LOG)
+    untaught, _ = job.fit(rows, items, fit_config("scratch", seeds=3), {}, LOG)
+    assert alone.weights.keys() == stack.weights.keys() == untaught.weights.keys()
+    for name, weight in alone.weights.items():
+        torch.testing.assert_close(weight[0], stack.weights[name][2], rtol=1e-4, atol=1e-4)
+        assert not torch.allclose(weight[0], stack.weights[name][1], atol=1e-3), name
+    learnt = "hidden_low.weight"
+    assert not torch.allclose(stack.weights[learnt], untaught.weights[learnt], atol=1e-3)
+    assert np.isfinite(history["value"]).all()
+
+
+def test_peers_of_one_form_begin_apart_and_draw_apart():
+    """As the student, whose form it is too, does from them."""
+    rows, _, items = movielens()
+    asked = fit_config("mutual") | {"peers": beside(STUDENT, STUDENT)}
+    begun = job.begin(rows, items, asked, {})
+    models = [begun.student, *begun.method.peers.values()]
+    ones = torch.ones(2, 50, 10)
+    for first, second in combinations(models, 2):
+        for name, weight in first.named_parameters():
+            if "bias" not in name:  # which begin at 0, or at the mean rating
+                assert not torch.isclose(weight, dict(second.named_parameters())[name]).any(), name
+        assert not torch.equal(first.dropout(ones), second.dropout(ones))

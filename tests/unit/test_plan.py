@@ -135,6 +135,26 @@ def test_a_job_on_images_reads_its_backbone_and_what_teaches():
 # Training
 
 
+def test_a_teacher_or_peer_of_weight_0_is_not_in_a_job_at_all():
+    """Which is what it is without it: its files and its code, too."""
+    other = at("models.other", {"kind": "mf", "on": "all"})
+    whole = {"method": "td", "teachers": ["teacher", "other"], "peers": ["student"]}
+    two, one = {"other": 0.5, "student": 0.0}, {"other": 0.0, "student": 0.0}
+    pairs = (
+        (whole | {"weights": two}, whole | {"peers": [], "weights": {"other": 0.5}}),
+        (whole | {"weights": one}, {"method": "td"}),
+    )
+    asked = ("training_config", "teachers", "search_inputs")
+    for entries in pairs:
+        made, same = (plan(other, at("experiments.new", e), tuning="search") for e in entries)
+        for name in asked:
+            assert getattr(made, name)(of("new")) == getattr(same, name)(of("new")), name
+        assert made.training_code("new") == same.training_code("new")
+    found = made.training_config(of("new"))
+    assert list(found["teachers"]) == ["teacher"]
+    assert not found.keys() & {"peers", "weights"}
+
+
 def test_teachers_are_trained_here_or_come_from_a_file():
     made = plan()
     assert made.teachers(of()) == ["results/ml/latest/all/teacher/models.safetensors"]
