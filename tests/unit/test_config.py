@@ -90,6 +90,22 @@ def test_an_ablation_has_what_it_is_like_tuned_and_own_and_then_its_own():
     assert [job["settings"][key] for key in ("w1", "w2", "noise")] == [2.0, 4.0, 0.1]
 
 
+def test_among_several_a_job_has_the_method_that_takes_the_place_of_its_own():
+    """With its settings, which curves and choices can be over, too."""
+    models = at("models.other", {"kind": "mlp", "on": "all"})
+    two = {"method": "td", "like": "talk", "teachers": ["teacher", "other"]}
+    over = at("experiments.two", two | {"choose": {"replies": ["mean", "attention"]}})
+    made = curve(of="two", over={"replies": ["separate", "mean"]})
+    found = config(models | over | made).training_job("two", "ml")
+    assert (found["method"], found["settings"]["replies"]) == ("group", "separate")
+    own = METHODS.get("td").Settings.model_fields
+    assert found["settings"].keys() - own.keys() == {"replies"}
+    found = config(models | over | made).training_job("c-mean", "ml")
+    assert (found["method"], found["settings"]["replies"]) == ("group", "mean")
+    off = at("experiments.two", two | {"weights": {"other": 0.0}})
+    assert config(models | off).training_job("two", "ml")["method"] == "td"
+
+
 def test_a_teachers_job_is_training_from_scratch():
     found = config(at("models.teacher", {"hidden": [512, 256], "training": {"steps": 9}}))
     job = found.training_job("teacher", "ml", {"teacher": {"training": {"dropout": 0.1}}})
@@ -183,19 +199,28 @@ def test_a_rolling_split_is_one_for_each_window():
 def test_a_search_takes_teachers_first_and_ablations_for_their_steps():
     like = {"method": "td", "like": "talk"}
     over = {
-        "models": {"random": {"kind": "mlp", "on": "all", "training": {"steps": 0}}},
+        "models": {
+            "random": {"kind": "mlp", "on": "all", "training": {"steps": 0}},
+            "file": {"kind": "mlp", "file": "models.safetensors"},
+        },
         "experiments": {
             "more": like,
             "long": like | {"training": {"steps": 9}},
             "untaught": like | {"teachers": ["random"]},
+            "two": like | {"teachers": ["teacher", "random"]},
+            "others": like | {"teachers": ["teacher", "file"]},
             "few": like | {"choose": {"rounds": [2]}},
+            "beside": {"method": "td", "teachers": [], "peers": ["student"]},
         },
     }
     found = config(over)
-    assert found.searched("ml") == ["teacher", "scratch", "talk", "more", "few"]
+    wanted = ["teacher", "scratch", "talk", "more", "two", "few", "beside"]
+    assert found.searched("ml") == wanted, "nothing is chosen for what stays random"
     assert found.searched("digits") == []
     assert found.starts_from("more") == ["talk", "more"]
-    assert found.starts_from("long") == found.starts_from("untaught") == ["talk"]
+    for id in ("long", "untaught", "others"):  # no search has a file's teacher on its folds
+        assert found.starts_from(id) == ["talk"]
+    assert found.starts_from("random") == []
 
 
 @pytest.mark.parametrize(

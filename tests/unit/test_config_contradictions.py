@@ -216,6 +216,21 @@ def experiment(**keys):
             "new.settings.replies: found 'mean' (text); no effect beside one teacher or peer",
         ),
         (
+            experiment(method="td", settings={"replies": "mean"}),
+            "new.settings.replies: unknown key, found with the value 'mean'",
+        ),
+        (
+            experiment(
+                method="td", teachers=["teacher", "student"], weights={"student": 0.0},
+                settings={"replies": "mean"},
+            ),
+            "new.settings.replies: unknown key, found with the value 'mean'",
+        ),
+        (
+            experiment(method="td", peers=["student"], teachers=[], settings={"replies": "mean"}),
+            "new.settings.replies: found 'mean' (text); no effect beside one teacher or peer",
+        ),
+        (
             experiment(method="td", like="talk", settings={"rounds": 0}, choose={"w1": [0.5]}),
             "new.choose.w1[0]: found 0.5 (a number); no effect beside rounds 0",
         ),
@@ -251,6 +266,19 @@ def test_the_file_of_a_student_that_teaches_nobody_is_refused():
     teaches = experiment(method="ld", teachers=["student"]) | {"models": {"student": {}}}
     teaches["models"]["student"]["file"] = "x.safetensors"
     assert config(teaches)
+
+
+def test_training_of_a_model_that_is_a_peer_alone_is_refused():
+    """It trains as the student beside it does."""
+    large = at("models.large", {"kind": "mlp", "training": {"dropout": 0.5, "steps": 9}})
+    beside = at("experiments.talk", {"peers": ["large"]})
+    assert line(large | beside) == (
+        "models.large.training.steps: found 9 (an integer); no effect: as a peer it trains as "
+        "models.student does, and no experiment has it as student"
+    )
+    alone = {"method": "scratch", "student": "large"}
+    config(large | at("experiments", {"talk": {"peers": ["large"]}, "alone": alone}))
+    config(merge(large, at("models.large.on", "all")) | beside)
 
 
 def test_of_a_curve_over_it_too():

@@ -94,6 +94,11 @@ def test_the_schema_accepts_the_shipped_files(validator, more):
         table(rows={"A": "scratch", "B": None}),
         at("data.ml.tasks", {"by": "all", "names": []}),
         at("models.vit.options", {"depth": 12}),
+        at("models.other", {"kind": "mlp", "on": "all"})
+        | at(
+            "experiments.talk", {"teachers": ["teacher", "other"], "settings": {"replies": "mean"}}
+        ),
+        at("experiments.talk", {"peers": ["student"], "settings": {"replies": "separate"}}),
     ],
 )
 def test_the_schema_accepts_what_load_accepts(validator, over):
@@ -118,6 +123,8 @@ def test_the_schema_accepts_what_load_accepts(validator, over):
         at("experiments.Big", {"method": "ld"}),
         at("experiments.scratch.settings", {"rounds": 1}),
         at("experiments.talk.settings", {"rounds": 9}),
+        at("experiments.talk.settings", {"replies": "mean"}),
+        at("experiments.talk", {"peers": ["student"], "settings": {"replies": "most"}}),
         table(rows={}),
     ],
     ids=str,

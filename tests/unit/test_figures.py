@@ -17,7 +17,7 @@ from simulated import of_ratings, write_job
 
 from talking_models.config import load
 from talking_models.config.merge import merge
-from talking_models.evidence.intervals import collect
+from talking_models.evidence.intervals import collect, holm
 from talking_models.plan import Plan
 from talking_models.report import curves
 from talking_models.report.figures import FIGURES, losses, paper, style, trials
@@ -316,6 +316,7 @@ def without(given, name):
 
 ABOUT = GAINS | {
     "title": "When it pays",
+    "untuned": [],
     "searched": {"rows": {}, "like": {}, "against": None, "choices": []},
 }
 
@@ -352,6 +353,25 @@ def test_gains_are_mean_differences_with_intervals_of_all_draws_together(tmp_pat
     assert ld.startswith("LD | **-")
     assert ld.count("**") == 2  # on the tenth alone
     assert "**" not in td
+
+
+def test_bold_is_what_holms_correction_over_the_lines_leaves(tmp_path):
+    """Of many lines that differ by nothing but chance some have an interval without 0."""
+    random, users = np.random.default_rng(13), np.repeat(np.arange(40), 5)
+    lines = {f"Line {n}": f"n{n}" for n in range(12)}
+    paths = [
+        write_job(tmp_path, of_ratings(id, "Drama", users, random.normal(size=200), split="latest"))
+        for id in ("scratch", *lines.values())
+    ]
+    about = ABOUT | {"lines": lines, "untuned": ["Line 3"]}
+    curves.run(paths, [], [], about, "Toy.", tmp_path / "c.csv", tmp_path / "c.md")
+    found, text = pd.read_csv(tmp_path / "c.csv").iloc[1:], (tmp_path / "c.md").read_text()
+    assert (found["high"] < 0).any()
+    np.testing.assert_allclose(found["p_holm"], holm(found["p"].to_numpy()))
+    assert (found["p_holm"] >= 0.05).all()
+    assert "**" not in text
+    assert "| Line 3 ‡ | " in text
+    assert text.count("‡") == 2, "and what it means"
 
 
 def costs_of(folder):
@@ -407,6 +427,7 @@ def test_a_curve_along_splits_is_drawn_from_all_their_draws():
     figure = made.figure("c")
     assert figure["name"] == "shares"
     assert figure["inputs"] == {"gains": ["results/tables/c.csv"]}
+    assert made.along("c")["untuned"] == []
     assert made.along("c")["splits"] == {f"tenth-{k}": "10%" for k in (1, 2, 3)} | {
         "latest": "100%"
     }

@@ -1,20 +1,29 @@
 """Several teachers, and students that learn beside each other: TD among n, DML, born-again."""
 
+from functools import reduce
+from itertools import combinations, product
+
 import numpy as np
 import pytest
 import torch
 from toys import (
+    FEATURES,
+    LOG,
     STUDENT,
     TEACHER,
     Teacher,
     doubled,
+    fit_config,
+    movielens,
     one,
     rating_batch,
     rating_model,
 )
 
 from talking_models import methods, objectives
+from talking_models.methods.group import Heard
 from talking_models.models.layers import Layers, Streams
+from talking_models.training import ratings as job
 
 SEEDS = (0, 1)
 WIDE = [12, 9]
@@ -72,12 +81,21 @@ THREE = (*TWO, ("third", [6, 5]))
 # --- TD among n
 
 
+EVERY_WAY = product(
+    ({"stop_gradient": each} for each in ("none", "response", "state")),
+    ({"distance": each} for each in ("relative", "plain")),
+    ({"target": each} for each in ("previous", "original")),
+    ({"rounds": each} for each in (1, 2)),
+)
+
+
 @pytest.mark.parametrize("replies", ["separate", "mean", "attention"])
 @pytest.mark.parametrize(
     "changed",
-    [{}, {"rounds": 0}, {"rounds": 3, "noise": 0.2}, {"w2": 0}, {"w3": 0}, {"w2": 0, "w3": 0},
-     {"sc_mode": "both", "target": "original"}, {"distance": "plain", "stop_gradient": "none"},
-     {"student_steps": 1, "module_steps": 1}],
+    [{"rounds": 0}, {"rounds": 3, "noise": 0.2}, {"w2": 0}, {"w3": 0}, {"w2": 0, "w3": 0},
+     {"sc_mode": "both"}, {"student_steps": 1, "module_steps": 1},
+     *(reduce(dict.__or__, each) for each in EVERY_WAY)],
+    ids=lambda changed: "-".join(map(str, changed.values())),
 )  # fmt: skip
 def test_among_one_student_and_one_teacher_it_is_td_to_the_last_bit(changed, replies):
     settings = SETTINGS | {"dropout": 0.4} | changed
@@ -143,6 +161,45 @@ def test_a_pair_by_itself_is_a_share_of_the_whole():
             total[part] = total.get(part, 0) + share * value
     for part, value in found.parts.items():
         torch.testing.assert_close(total[part], value)
+
+
+PEERS = (("a", WIDE), ("b", [6, 5]))
+
+
+@pytest.mark.parametrize(
+    ("teachers", "peers", "weights", "wanted"),
+    [
+        (TWO, (), {"teacher": 3.0}, {"-teacher": 3 / 4, "-other": 1 / 4}),
+        ((), PEERS[:1], None, {"-a": 1.0}),
+        (ONE, PEERS[:1], {"teacher": 3.0}, {"-a": 1 / 4, "-teacher": 3 / 4, "a-teacher": 3 / 4}),
+        (ONE, PEERS[:1], {"a": 3.0}, {"-a": 5 / 8, "-teacher": 1 / 4, "a-teacher": 1 / 2}),
+        (ONE, PEERS, None, dict.fromkeys(
+            ("-a", "-b", "-teacher", "a-b", "a-teacher", "b-teacher"), 1 / 3)),
+    ],
+)  # fmt: skip
+def test_a_pair_counts_as_each_of_it_who_learns_counts_the_other(teachers, peers, weights, wanted):
+    company = Company("group", SETTINGS, teachers, peers, weights).eval()
+    parties, found = company.method.parties, company.loss().parts
+    heard = {
+        id: Heard(parties[id], model, company.batch)
+        for id, model in {"": company.student, **company.peers, **company.teachers}.items()
+    }
+    apart = {"state_consistency": 0, "message_consistency": 0}
+    for pair, share in wanted.items():
+        a, b = (heard[id] for id in pair.split("-"))
+        between = company.method.message_distance(a.message, b.message)
+        apart["message_consistency"] += share * 0.3 * between
+        states = company.method.consistency(a, b, b.party.decoder(a.message))
+        apart["state_consistency"] += share * 0.4 * states
+    for name, part in apart.items():
+        torch.testing.assert_close(found[name], part)
+
+
+@pytest.mark.parametrize("size", [0, 1, 2])
+def test_the_pairs_of_each_who_learns_have_the_sum_1_however_many_there_are(size):
+    pairs = Company("group", SETTINGS, ONE, PEERS[:size]).method.pairs()
+    for id in ("", "a", "b")[: size + 1]:
+        assert sum(share for pair, share in pairs.items() if id in pair) == pytest.approx(1)
 
 
 def test_modules_grow_with_the_parties():
@@ -260,3 +317,53 @@ def test_born_again_trains_the_peer_and_then_the_student_on_what_it_says():
     torch.testing.assert_close(second.total, wanted)
     moved = {n for n, g in company.gradients(second.total).items() if g is not None}
     assert all(name.startswith("student") for name in moved)
+
+
+# --- a whole training
+
+
+def beside(*hidden):
+    """Models of a job's `peers`, by their ids."""
+    form = {"kind": "mlp", "features": FEATURES}
+    return {f"peer{n}": form | {"hidden": widths} for n, widths in enumerate(hidden)}
+
+
+WITH_PEERS = {
+    "mutual": ({}, beside(WIDE, STUDENT)),
+    "born_again": ({"first_steps": 5}, beside(STUDENT)),
+    "td": (SETTINGS, beside(WIDE)),
+}
+
+
+@pytest.mark.parametrize("method", WITH_PEERS)
+def test_a_seed_with_peers_trains_alone_as_in_a_stack(method):
+    (rows, _, items), (settings, peers) = movielens(), WITH_PEERS[method]
+    teachers = {}
+    if method == "td":
+        teach = fit_config("scratch", seeds=1, hidden=TEACHER) | {"model": "teacher"}
+        teachers["teacher"] = job.fit(rows, items, teach, {}, LOG)[0]
+    asked = fit_config(method, settings, seeds=3) | {"peers": peers}
+    stack, history = job.fit(rows, items, asked, teachers, LOG)
+    alone, _ = job.fit(rows, items, asked | {"seeds": 1, "first_seed": 2}, teachers, LOG)
+    untaught, _ = job.fit(rows, items, fit_config("scratch", seeds=3), {}, LOG)
+    assert alone.weights.keys() == stack.weights.keys() == untaught.weights.keys()
+    for name, weight in alone.weights.items():
+        torch.testing.assert_close(weight[0], stack.weights[name][2], rtol=1e-4, atol=1e-4)
+        assert not torch.allclose(weight[0], stack.weights[name][1], atol=1e-3), name
+    learnt = "hidden_low.weight"
+    assert not torch.allclose(stack.weights[learnt], untaught.weights[learnt], atol=1e-3)
+    assert np.isfinite(history["value"]).all()
+
+
+def test_peers_of_one_form_begin_apart_and_draw_apart():
+    """As the student, whose form it is too, does from them."""
+    rows, _, items = movielens()
+    asked = fit_config("mutual") | {"peers": beside(STUDENT, STUDENT)}
+    begun = job.begin(rows, items, asked, {})
+    models = [begun.student, *begun.method.peers.values()]
+    ones = torch.ones(2, 50, 10)
+    for first, second in combinations(models, 2):
+        for name, weight in first.named_parameters():
+            if "bias" not in name:  # which begin at 0, or at the mean rating
+                assert not torch.isclose(weight, dict(second.named_parameters())[name]).any(), name
+        assert not torch.equal(first.dropout(ones), second.dropout(ones))

@@ -162,6 +162,17 @@ def test_vid_is_the_negative_log_likelihood_of_the_teachers_states():
     assert parts(problem)["information"] == pytest.approx(wanted, rel=1e-5)
 
 
+def test_vid_starts_where_a_student_that_knows_nothing_is_right():
+    """With no other variance does the mean of the teacher's states say more of them."""
+    method, draw = rating_problem("vid", {}).method, torch.Generator().manual_seed(0)
+    states = 3 + 0.04 * torch.randn(3, 500, 12, generator=draw).double()
+    unit = method.variance(states).sqrt().view(3, 1, 1)
+    mean = (states / unit).mean(1, keepdim=True).expand_as(states)
+    alpha = method.alpha["high"].detach().requires_grad_()
+    method.surprise(states, mean, alpha).sum().backward()
+    assert alpha.grad.sum() == pytest.approx(0, abs=1e-4)
+
+
 def test_vid_starts_with_the_variance_that_is_asked_for_and_is_torchdistills():
     problem = token_problem("vid", {"weight": 1.0, "variance": 5.0})
     with torch.no_grad():

@@ -70,9 +70,11 @@ def test_a_new_one_is_the_biased_factorisation_of_numpy():
         p, b_u, q, b_i = user[:, :-1], user[:, -1], item[:, :-1], item[:, -1]
         expected = 3.5 + b_u + b_i + np.einsum("nk,nk->n", p, q)
         np.testing.assert_allclose(states.output[i].detach(), expected, rtol=1e-5)
-        low = np.concatenate([p * q, b_u[:, None], b_i[:, None]], 1)
+        low = np.concatenate([p, q, b_u[:, None], b_i[:, None]], 1)
         np.testing.assert_allclose(states.low[i].detach(), low, rtol=1e-6)
-    assert torch.equal(states.low, states.high)
+        high = np.concatenate([p * q, b_u[:, None], b_i[:, None]], 1)
+        np.testing.assert_allclose(states.high[i].detach(), high, rtol=1e-6)
+    assert (model.widths.low, model.widths.high) == (12, 7)
 
 
 def test_a_trained_one_is_what_numpy_computes_of_its_weights():
@@ -81,8 +83,7 @@ def test_a_trained_one_is_what_numpy_computes_of_its_weights():
     for i in range(3):
         user = weights["embeddings.user.weight"][i][batch.user[i].numpy()]
         item = weights["embeddings.item.weight"][i][batch.item[i].numpy()]
-        low = np.concatenate([user[:, :-1] * item[:, :-1], user[:, -1:], item[:, -1:]], 1)
-        high = low @ (np.eye(7) + weights["mix.weight"][i])
+        high = np.concatenate([user[:, :-1] * item[:, :-1], user[:, -1:], item[:, -1:]], 1)
         output = high @ weights["output.weight"][i][:, 0] + weights["output.bias"][i][0, 0]
         states = model(batch)
         np.testing.assert_allclose(states.high[i].detach(), high, rtol=1e-4, atol=1e-5)
@@ -95,9 +96,11 @@ def test_upper_and_head_answer_a_state_that_somebody_else_wrote():
     assert torch.equal(model.upper(states.low), states.high)
     assert torch.equal(model.head(states.high), states.output)
     low = torch.randn(3, 11, model.widths.low, requires_grad=True)
-    model.upper(low).square().sum().backward()
+    high = model.upper(low)
+    torch.testing.assert_close(high[..., :5], low[..., :5] * low[..., 5:10])
+    assert torch.equal(high[..., 5:], low[..., 10:])
+    high.square().sum().backward()
     assert (low.grad != 0).all()
-    assert not torch.equal(model.upper(low), low)
 
 
 def test_a_model_alone_is_the_first_of_a_stack_and_answers_a_stacks_batch():
@@ -116,8 +119,8 @@ def test_ids_are_unknown_to_vector_and_bias_at_once():
             table.weight[..., 0, :], table.weight[..., 1:, :] = 2, 3
     for _ in range(5):
         low = model.lower(batch)
-        seen |= {tuple(state) for state in low[..., [0, -2, -1]].flatten(0, 1).tolist()}
-    assert seen == {(4, 2, 2), (6, 2, 3), (6, 3, 2), (9, 3, 3)}
+        seen |= {tuple(state) for state in low[..., [0, -3, -2, -1]].flatten(0, 1).tolist()}
+    assert seen == {(2, 2, 2, 2), (2, 3, 2, 3), (3, 2, 3, 2), (3, 3, 3, 3)}
 
 
 def test_row_by_row_training_is_adamw_of_whole_tables():
@@ -204,7 +207,6 @@ def test_unknown_users_and_items_get_the_row_that_stands_for_them(mf_teacher):
     assert len({found[0], found[1], found[3]}) == 3
     weights = {k: v.double() for k, v in mf_teacher.weights.items()}
     nobody, nothing = (weights[f"embeddings.{k}.weight"][:, 0] for k in ("user", "item"))
-    low = torch.cat((nobody[:, :-1] * nothing[:, :-1], nobody[:, -1:], nothing[:, -1:]), -1)
-    high = low + torch.einsum("sf,sfg->sg", low, weights["mix.weight"])
+    high = torch.cat((nobody[:, :-1] * nothing[:, :-1], nobody[:, -1:], nothing[:, -1:]), -1)
     output = torch.einsum("sf,sfo->s", high, weights["output.weight"])
     assert found[3] == pytest.approx(float((output + weights["output.bias"].flatten()).mean()))

@@ -4,9 +4,10 @@ import os
 from types import SimpleNamespace
 
 import pytest
-from configs import at
+from configs import at, table
 from plans import FIRST, IMAGES, of, plan
 
+from talking_models.config import ConfigError
 from talking_models.config.merge import merge
 from talking_models.running.containers import show
 from talking_models.running.fingerprint import closure
@@ -141,6 +142,26 @@ def test_a_job_on_images_reads_its_backbone_and_what_teaches():
 # Training
 
 
+def test_a_teacher_or_peer_of_weight_0_is_not_in_a_job_at_all():
+    """Which is what it is without it: its files and its code, too."""
+    other = at("models.other", {"kind": "mf", "on": "all"})
+    whole = {"method": "td", "teachers": ["teacher", "other"], "peers": ["student"]}
+    two, one = {"other": 0.5, "student": 0.0}, {"other": 0.0, "student": 0.0}
+    pairs = (
+        (whole | {"weights": two}, whole | {"peers": [], "weights": {"other": 0.5}}),
+        (whole | {"weights": one}, {"method": "td"}),
+    )
+    asked = ("training_config", "teachers", "search_inputs")
+    for entries in pairs:
+        made, same = (plan(other, at("experiments.new", e), tuning="search") for e in entries)
+        for name in asked:
+            assert getattr(made, name)(of("new")) == getattr(same, name)(of("new")), name
+        assert made.training_code("new") == same.training_code("new")
+    found = made.training_config(of("new"))
+    assert list(found["teachers"]) == ["teacher"]
+    assert not found.keys() & {"peers", "weights"}
+
+
 def test_teachers_are_trained_here_or_come_from_a_file():
     made = plan()
     assert made.teachers(of()) == ["results/ml/latest/all/teacher/models.safetensors"]
@@ -174,6 +195,8 @@ def test_code_is_that_of_the_method_the_models_the_data_and_the_metrics():
         "talking_models.models.mlp",
         "talking_models.changes",
     ]
+    family = plan(at("experiments.talk.peers", ["student"])).training_code("talk")
+    assert family[1] == "talking_models.methods.group"
     see = made.training_code("see", "digits")
     assert see[0] == "talking_models.training.images"
     assert see[-1] == "talking_models.data.digits"
@@ -219,6 +242,23 @@ def test_a_search_reads_its_teachers_and_the_search_before_it():
     assert made.search_inputs(of()) == {"teacher0": folds, "chosen": scratch}
     like = [f"{place}/talk/chosen.yaml"]
     assert made.search_inputs(of("more")) == {"teacher0": folds, "chosen": like}
+
+
+def test_a_teacher_that_stays_random_is_not_searched():
+    random = at("models.random", {"kind": "mlp", "on": "all", "training": {"steps": 0}})
+    made = plan(random, at("experiments.talk.teachers", ["random"]), tuning="search")
+    assert made.chosen(of("random")) == made.choices_in_run("ml", "latest", "random") == []
+    assert "random" not in {id for *_, id in made.searches}
+    assert made.search_inputs(of())["teacher0"][0].endswith("tuning/random/fold0.safetensors")
+    made = plan(random, table(rows={"A": "random", "B": "scratch"}), tuning="committed")
+    assert not made.tuned("ml", "latest", "random"), "nobody chose that"
+
+
+def test_a_search_with_a_teacher_from_a_file_is_refused():
+    file = at("models.file", {"kind": "mlp", "file": "models.safetensors"})
+    made = plan(file, at("experiments.talk.teachers", ["teacher", "file"]), tuning="search")
+    with pytest.raises(ConfigError, match=r"talk cannot be searched: .*models\.file .*`like`"):
+        made.search_inputs(of())
 
 
 def test_a_teacher_is_searched_on_all_and_has_steps_of_its_own():

@@ -50,6 +50,14 @@ def test_an_untuned_row_beside_tuned_ones_is_marked(tmp_path):
     assert made.about("t")["untuned"] == ["Scratch", "Teacher"]
 
 
+def test_so_is_an_untuned_line_of_a_curve_and_what_it_is_compared_with(tmp_path):
+    along = {"splits": {"100%": "latest"}, "lines": {"Talk": "talk", "Teacher": "teacher"}}
+    made = plan(curve(**along, against="scratch"), {"tuned": str(tmp_path)}, tuning="committed")
+    assert made.along("c")["untuned"] == []
+    made.choice = lambda data, split, id: SimpleNamespace(path="") if id == "talk" else None
+    assert made.along("c")["untuned"] == ["scratch", "Teacher"]
+
+
 @pytest.mark.parametrize(
     ("over", "words"),
     [

@@ -14,8 +14,8 @@ from talking_models.config.choices import read_choice
 from talking_models.data.parquet import write
 from talking_models.data.splits import folds
 from talking_models.methods import METHODS
+from talking_models.models import MODELS
 from talking_models.models.checkpoint import Checkpoint
-from talking_models.models.mlp import MLPSettings
 from talking_models.tuning.choose import (
     at_bound,
     best,
@@ -29,7 +29,7 @@ from talking_models.tuning.choose import (
 from talking_models.tuning.folds import FoldScores, fold_rows, train_fold_teachers
 from talking_models.tuning.jobs import configs_of_tasks, search
 from talking_models.tuning.search import Journal, run_search
-from talking_models.tuning.space import TRAINING, beside, grid, settings_alone, spaces, trials
+from talking_models.tuning.space import beside, grid, of_training, settings_alone, spaces, trials
 
 LOG = logging.getLogger("test")
 
@@ -68,12 +68,13 @@ def test_too_many_folds_are_refused(n, count):
 # --- spaces
 
 
-def job(method):
+def job(method, kind="mlp"):
     """An experiment's config before any search, as `space.trials` takes it."""
     return {
         "method": method,
+        "student": {"kind": kind},
         "teachers": {"teacher": {}},
-        "training": MLPSettings(kind="mlp").training.model_dump(),
+        "training": MODELS.get(kind).Settings(kind=kind).training.model_dump(),
         "settings": METHODS.get(method).Settings().model_dump(),
     }
 
@@ -81,16 +82,19 @@ def job(method):
 OWN = {"training": {}, "settings": {}}
 
 
-def tried(method, n, training=False, **settings):
+TRAINING = of_training(job("scratch"))
+
+
+def tried(method, n, training=False, kind="mlp", **settings):
     """The trials of an experiment that says some settings itself."""
-    config, own = job(method), {"training": {}, "settings": settings}
+    config, own = job(method, kind), {"training": {}, "settings": settings}
     config["settings"] |= settings
-    return trials(config, n, spaces(method, own, training))
+    return trials(config, n, spaces(config, own, training))
 
 
 @pytest.mark.parametrize("method", ["ld", "fd", "fitnet", "hybrid", "td"])
 def test_every_method_is_tried_as_often_and_within_its_space(method):
-    searched = spaces(method, OWN, training=False)
+    searched = spaces(job(method), OWN, training=False)
     found = trials(job(method), 12, searched)
     assert len(found) == 12
     assert searched["settings"]
@@ -134,7 +138,7 @@ def test_a_weight_without_effect_is_not_drawn():
 
 @pytest.mark.parametrize(("part", "classes"), [({}, False), ({"device": {}}, True)])
 def test_what_is_of_classes_is_not_drawn_for_ratings(part, classes):
-    found = trials(job("dist") | part, 12, spaces("dist", OWN, training=False))
+    found = trials(job("dist") | part, 12, spaces(job("dist"), OWN, training=False))
     assert (len({trial["settings"]["inter"] for trial in found}) > 1) == classes
     assert len({trial["settings"]["intra"] for trial in found}) == 12
 
@@ -150,8 +154,24 @@ def test_how_a_student_trains_is_searched_where_it_is_asked_for():
     assert tried("scratch", 16) == [{"training": {}, "settings": {}}], "there is nothing to search"
 
 
+def test_the_same_point_is_of_the_same_setting():
+    """Another order of the fields would be other trials, and an old search's are not the new's."""
+    found = [list(trial["training"].items()) for trial in tried("scratch", 3, training=True)]
+    names = ("learning_rate", "dropout", "weight_decay", "id_dropout")
+    second, third = (0.00171, 0.636, 0.193, 0.336), (0.00557, 0.799, 0.0368, 0.231)
+    assert found[1:] == [[*zip(names, values, strict=True)] for values in (second, third)]
+    assert tried("td", 2)[1]["settings"] == {"w1": 0.133, "w2": 0.419, "w3": 0.193}
+
+
+def test_a_kind_of_model_says_what_of_its_training_is_searched():
+    """A factorisation has no dropout unless asked for, and every MLP has some."""
+    assert set(TRAINING) == {"learning_rate", "dropout", "weight_decay", "id_dropout"}
+    trial = tried("scratch", 2, training=True, kind="mf")[1]["training"]
+    assert list(trial) == ["learning_rate", "weight_decay", "id_dropout"]
+
+
 def test_the_first_trial_is_what_stands_without_a_search():
-    td, searched = job("td"), spaces("td", OWN, training=True)
+    td, searched = job("td"), spaces(job("td"), OWN, training=True)
     first = trials(td, 2, searched)[0]
     for part in ("training", "settings"):
         assert first[part] == {name: td[part][name] for name in searched[part]}
@@ -390,7 +410,6 @@ def test_failed_trials_cannot_be_chosen():
 
 
 SHARED = {"learning_rate": 0.002, "weight_decay": 0.1, "dropout": 0.5, "id_dropout": 0.2}
-BASES = {"t": {"training": SHARED | {"steps": 9, "batch_size": 256}}}
 SPACES = {"training": TRAINING, "settings": {"w": {"low": 0.01, "high": 100.0, "log": True}}}
 
 
@@ -417,22 +436,22 @@ def test_steps_that_gain_next_to_nothing_are_not_taken():
 def test_a_choice_at_the_last_step_is_named():
     falling = curves({(0, fold, "t"): [1.0, 0.9, 0.8] for fold in range(2)})
     trials = [{"training": {}, "settings": {"w": 1.0}}]
-    chosen, about = described(falling, trials, ["t"], BASES, SPACES, {"steps": 75, "every": 25})
+    chosen, about = described(falling, trials, ["t"], SHARED, SPACES, {"steps": 75, "every": 25})
     assert chosen["t"]["training"]["steps"] == 75
     assert about["at_bound"] == ["training.steps"]
-    _, about = described(falling, trials, ["t"], BASES, SPACES, {"steps": None, "every": None})
+    _, about = described(falling, trials, ["t"], SHARED, SPACES, {"steps": None, "every": None})
     assert about["at_bound"] == []
 
 
 def test_all_tasks_share_one_choice():
     trials = [{"training": {"dropout": d}, "settings": {"w": 1.0}} for d in (0.3, 0.6)]
     search = {"steps": 50, "every": 25}
-    chosen, about = described(TABLE, trials, ["t", "u"], BASES, SPACES, search)
+    chosen, about = described(TABLE, trials, ["t", "u"], SHARED, SPACES, search)
     assert list(chosen) == ["t", "u"]
     wanted = SHARED | {"dropout": 0.3, "steps": 25}  # also what it has of training from scratch
     assert all(change["training"] == wanted for change in chosen.values())
     assert [chosen[task]["validation_rmse"] for task in "tu"] == [1.0, 0.8]
-    more, _ = described(TABLE, trials, ["s", "t", "u"], BASES, SPACES, search)
+    more, _ = described(TABLE, trials, ["s", "t", "u"], SHARED, SPACES, search)
     assert more == {"s": {k: v for k, v in chosen["t"].items() if k != "validation_rmse"}} | chosen
     assert (about["trials"], about["complete"], about["score"]) == (2, 2, 0.9)
     rows = summary(TABLE, trials, {"steps": 50, "every": 25, "seeds": 1})

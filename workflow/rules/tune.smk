@@ -116,7 +116,7 @@ rule train_fold_teachers:
     input:
         rows=lambda wildcards: PLAN.rows_of_all(wildcards.data, wildcards.split),
         item_table=f"{CANONICAL}/items.parquet",
-        chosen=lambda wildcards: PLAN.choice_in_run(*wildcards),
+        chosen=lambda wildcards: PLAN.choices_in_run(*wildcards),
     output:
         expand(
             f"{TUNING}/fold{{fold}}.safetensors",

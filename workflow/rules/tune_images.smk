@@ -63,4 +63,7 @@ use rule tune as tune_images with:
         mem_mb=per_attempt(1000),
         runtime=per_attempt(10),
     params:
-        code=fingerprint("talking_models.tuning.choose", "talking_models.tuning.space"),
+        code=lambda wildcards: fingerprint(
+            "talking_models.tuning.choose",
+            *PLAN.search_code("images", wildcards.data, wildcards.experiment),
+        ),

@@ -9,7 +9,7 @@ params = snakemake.params
 train_fold_teachers(
     rows=snakemake.input.rows,
     items=snakemake.input.item_table,
-    config=with_chosen(params.config, [snakemake.input.chosen], "all", params.own),
+    config=with_chosen(params.config, snakemake.input.chosen, "all", params.own),
     folds=params.folds,
     per_user=params.per_user,
     outputs=snakemake.output,

@@ -18,7 +18,7 @@ def searched(n, training=False):
         before = snakemake.input.get("chosen")  # not of images
         few = beside(before[0], params.own, few) if before else few
         return few, grid_spaces(params.choose)
-    found = spaces(params.config["method"], params.own, training=training)
+    found = spaces(params.config, params.own, training=training)
     return trials(params.config, n, found, params.seed), found
 
 

@@ -63,6 +63,17 @@ class Strict(BaseModel):
             return raise_all(in_words(cls, error))
 
 
+def tuned(
+    default: float, description: str, *, low: float, high: float, log: bool = True, **limits: float
+) -> Any:
+    """A field that tuning searches between `low` and `high`, on a log scale if `log`. `limits` are
+    what else is allowed (pydantic's `gt`, `le`, ...), at least 0 if nothing is said.
+    """
+    space = {"low": low, "high": high, "log": log}
+    limits = limits or {"ge": 0}
+    return Field(default, description=description, json_schema_extra={"search": space}, **limits)
+
+
 def unique(names: tuple[str, ...]) -> tuple[str, ...]:
     """`names` as they are, or an error that lists those given more than once."""
     repeated = sorted({name for name in names if names.count(name) > 1})

@@ -7,7 +7,7 @@ builds its DAG, so nothing here imports torch.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Annotated, Any, Literal
 
@@ -33,7 +33,7 @@ from talking_models.config.sections import (
 from talking_models.data import DATA
 from talking_models.data.base import ALL, DataKind, DataSettings
 from talking_models.data.names import slug, title_tokens
-from talking_models.methods import METHODS, Method
+from talking_models.methods import METHODS, Method, among
 from talking_models.models import MODELS
 from talking_models.models.kind import ModelKind, ModelSettings
 from talking_models.strict import Precision, Strict, against, raise_all
@@ -252,7 +252,7 @@ class Config(Strict):
         return self.model_kind(self.experiment(id).student).family
 
     def method(self, id: str) -> type[Method]:
-        """The method of an experiment or teacher."""
+        """The method of an experiment or teacher, as it is asked for."""
         return METHODS.get(self.experiment(id).method)
 
     def teachers_of(self, id: str) -> tuple[str, ...]:
@@ -269,6 +269,10 @@ class Config(Strict):
         """The models that learn beside the student of an experiment."""
         found = self.experiment(id)
         return tuple(peer for peer in found.peers if found.weights.get(peer, 1))
+
+    def runs(self, id: str) -> str:
+        """The method that its jobs run, whose settings are its: that of several has others."""
+        return among(self.experiment(id).method, self.teachers_of(id), self.peers_of(id))
 
     def alone(self, id: str) -> bool:
         """Whether nobody else is in an experiment than its student."""
@@ -292,17 +296,23 @@ class Config(Strict):
     def starts_from(self, id: str) -> list[str]:
         """The experiments whose tuned settings one takes: those it is like, and its own."""
         like = self.experiment(id).like
-        return [like, *([id] if self.has_search(id) else [])] if like else [id]
+        return [*filter(None, [like]), *([id] if self.has_search(id) else [])]
 
     def has_search(self, id: str) -> bool:
-        """Whether a search chooses something for an experiment or teacher; for an ablation on
-        ratings at least for how many steps it trains, unless it says that, or has another teacher,
-        which may be one that a search would teach something.
+        """Whether a search chooses something for an experiment or teacher: not for what stays
+        random. For an ablation on ratings it chooses at least for how many steps it trains, unless
+        it says that, or lacks a teacher of what it is like, or has a further one that is not
+        trained here, and so not on the folds of a search.
         """
         found = self.experiment(id)
+        training = {**self.models[found.student].training.model_dump(), **found.training}
+        if training.get("steps") == 0:
+            return False
         if found.chooses:
             return True
-        alike = self.teachers_of(id) == self.teachers_of(found.like)
+        others, all_of = self.teachers_of(found.like), self.teachers_of(id)
+        further = [teacher for teacher in all_of if teacher not in others]
+        alike = {*others} <= {*all_of} and all(map(self.is_teacher, further))
         return self.family_of(id) == "ratings" and alike and "steps" not in found.training
 
     def searched(self, data: str) -> list[str]:
@@ -315,8 +325,12 @@ class Config(Strict):
         wanted = [
             id for id in self.experiments if self.family_of(id) == "ratings" and self.has_search(id)
         ]
-        teachers = dict.fromkeys(teacher for id in wanted for teacher in self.teachers_of(id))
-        return [*filter(self.is_teacher, teachers), *wanted]
+        return [*self.searched_teachers(wanted), *wanted]
+
+    def searched_teachers(self, ids: Iterable[str]) -> list[str]:
+        """The teachers of some experiments that a search chooses settings for."""
+        found = dict.fromkeys(teacher for id in ids for teacher in self.teachers_of(id))
+        return [id for id in found if self.is_teacher(id) and self.has_search(id)]
 
     def training_job(
         self, id: str, data: str, choices: Mapping[str, Mapping[str, Any]] | None = None
@@ -328,10 +342,10 @@ class Config(Strict):
         is like and of itself, what tuning chose (`choices`, by experiment) and what the experiment
         itself says.
         """
-        model = self.experiment(id).student
+        model, method = self.experiment(id).student, self.runs(id)
         config = {
-            "method": self.experiment(id).method,
-            "settings": self.method(id).Settings().model_dump(mode="json"),
+            "method": method,
+            "settings": METHODS.get(method).Settings().model_dump(mode="json"),
             "training": self.models[model].training.model_dump(mode="json"),
             "model": model,
             "student": self.form(model),

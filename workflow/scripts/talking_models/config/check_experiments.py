@@ -25,9 +25,8 @@ def _written(config: Config) -> dict[str, Experiment]:
 def experiments(config: Config) -> Iterator[Problem]:
     """Whom and what each names, and settings that its method has not."""
     for id, curve in config.curves.items():
-        base = config.experiments.get(curve.of)
-        for key, values in curve.over.items() if base else ():
-            yield from _values(("curves", id, "over", key), base.method, key, values)
+        for key, values in curve.over.items() if curve.of in config.experiments else ():
+            yield from _values(("curves", id, "over", key), config.runs(curve.of), key, values)
     for id, experiment in _written(config).items():
         path, method = ("experiments", id), METHODS.get(experiment.method)
         same = [
@@ -58,9 +57,10 @@ def experiments(config: Config) -> Iterator[Problem]:
             key = "like" if experiment.like else "best_of"
             text = f"no effect beside {key} {getattr(experiment, key)}: no trials are drawn"
             yield against((*path, "search_seed"), experiment.search_seed, text)
-        yield from problems_of(method.Settings, experiment.settings, *path, "settings")
+        runs = config.runs(id)
+        yield from problems_of(METHODS.get(runs).Settings, experiment.settings, *path, "settings")
         for key, values in experiment.choose.items():
-            yield from _values((*path, "choose", key), experiment.method, key, values)
+            yield from _values((*path, "choose", key), runs, key, values)
 
 
 def _has_steps(config: Config, id: str, ablation: str) -> bool:
@@ -141,6 +141,7 @@ def jobs(config: Config) -> Iterator[Problem]:
         if (file := config.models[id].file) and id not in teach:
             text = "no effect: it is a student, which is trained here, and nobody's teacher"
             yield against(("models", id, "file"), file, text)
+    yield from _of_peers(config)
     for id, experiment in _written(config).items():
         path, teachers = ("experiments", id), config.teachers_of(id)
         student, form = config.models[experiment.student], config.form(experiment.student)
@@ -195,11 +196,31 @@ def jobs(config: Config) -> Iterator[Problem]:
             yield against((*path, "training"), given, text)
 
 
+def _of_peers(config: Config) -> Iterator[Problem]:
+    """What the entry of a model that is a peer alone says of training: it trains as the student
+    beside it does.
+    """
+    students = {experiment.student for experiment in config.experiments.values()}
+    for id, experiment in _written(config).items():
+        theirs = config.models[experiment.student].training.model_dump()
+        for peer in config.peers_of(id):
+            entry = config.models[peer]
+            if peer in students or entry.on:
+                continue
+            for key, value in entry.training.model_dump(exclude_unset=True).items():
+                if value != theirs.get(key):
+                    text = (
+                        f"no effect: as a peer it trains as models.{experiment.student} does, "
+                        "and no experiment has it as student"
+                    )
+                    yield against(("models", peer, "training", key), value, text)
+
+
 def _idle(config: Config, id: str, path: tuple) -> Iterator[Problem]:
     """Settings that an experiment, or a curve over it, itself gives another value than they have
     by default, beside others with which they have no effect.
     """
-    experiment, settings = config.experiments[id], config.method(id).Settings
+    experiment, settings = config.experiments[id], METHODS.get(config.runs(id)).Settings
     before = config.experiments[experiment.like].settings if experiment.like else {}
     default = {key: field.default for key, field in settings.model_fields.items()}
     others = len(config.teachers_of(id)) + len(config.peers_of(id))
@@ -228,7 +249,8 @@ def of_job(
     """What of a job's settings contradicts itself; a ConfigError if they are none that it takes,
     which `how` they came about brought with it.
     """
-    method, student = config.method(id).Settings, config.models[config.experiment(id).student]
+    method = METHODS.get(job["method"]).Settings
+    student = config.models[config.experiment(id).student]
     for part, model in {"training": type(student.training), "settings": method}.items():
         for path, _, words in problems_of(model, job[part], part):
             raise ConfigError(f"{id}, {how}: {dotted(path)}: {words}")

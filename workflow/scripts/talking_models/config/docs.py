@@ -20,6 +20,13 @@ from talking_models.config.sections import REGISTRIES
 from talking_models.methods import METHODS
 from talking_models.strict import Schema, describe, resolve
 
+SEVERAL = {
+    "anyOf": [
+        {"properties": {key: {"minItems": least}}, "required": [key]}
+        for key, least in (("teachers", 2), ("peers", 1))
+    ]
+}
+"""What an experiment is in which another method takes the place of its own, see `Method.among`."""
 BEGIN = "<!-- keys: made by `make schema`, do not edit -->"
 END = "<!-- end of keys -->"
 
@@ -50,21 +57,29 @@ def schema() -> dict[str, Any]:
             mapping["additionalProperties"] = False
     rows["additionalProperties"] = {"anyOf": [rows["additionalProperties"], off]}
     document["$defs"]["Experiment"]["allOf"] = [
-        _then(document, "methods", name, "method", "settings") for name in METHODS.names()
+        _of_method(document, name) for name in METHODS.names()
     ]
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **document}
 
 
-def _then(document: dict[str, Any], section: str, name: str, key: str, below: str = "") -> Schema:
-    """Where `key` names a component, the entry (or what is `below` in it) is of its settings."""
+def _of_method(document: dict[str, Any], name: str) -> Schema:
+    """Where an experiment is of a method, its settings are that's; with several teachers or peers
+    those of the one that takes its place.
+    """
+    node, other = _then(document, "methods", name, "method"), METHODS.get(name).among
+    own, several = (
+        {"properties": {"settings": {"$ref": f"#/$defs/methods/{each}"}}} for each in (name, other)
+    )
+    return {**node, "then": {"if": SEVERAL, "then": several, "else": own} if other else own}
+
+
+def _then(document: dict[str, Any], section: str, name: str, key: str) -> Schema:
+    """Where `key` names a component, the entry is of its settings."""
     settings = {**REGISTRIES, "methods": METHODS}[section].get(name).Settings
     place, own = f"#/$defs/{section}/{name}", document["$defs"].setdefault(section, {})
     own[name] = settings.model_json_schema(ref_template=f"{place}/$defs/{{model}}")
-    then = {"$ref": place}
-    return {
-        "if": {"properties": {key: {"const": name}}, "required": [key]},
-        "then": {"properties": {below: then}} if below else then,
-    }
+    named = {"properties": {key: {"const": name}}, "required": [key]}
+    return {"if": named, "then": {"$ref": place}}
 
 
 def key_table() -> str:

@@ -5,7 +5,7 @@ Methods are imported one by one, so that a job depends on its own method's file 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Any
 
 from talking_models.methods.base import Each, Method
@@ -18,6 +18,14 @@ if TYPE_CHECKING:
 METHODS = Registry("talking_models.methods", "Method")
 
 
+def among(method: str, teachers: Collection[str], peers: Collection[str] = ()) -> str:
+    """The method that runs where one is asked for: with several teachers, or peers, that which
+    takes its place, see `Method.among`.
+    """
+    several = peers or len(teachers) > 1
+    return (several and METHODS.get(method).among) or method
+
+
 def build(
     config: Mapping[str, Any],
     objective: Objective,
@@ -26,14 +34,11 @@ def build(
     teachers: Mapping[str, Any],
     peers: Mapping[str, Any] | None = None,
 ) -> Method:
-    """The method of a job, by its effective config, for models that have `widths`; with several
-    teachers, or peers, the one that takes its place, see `Method.among`.
-    """
-    cls, peers = METHODS.get(config["method"]), peers or {}
+    """The method of a job, by its effective config, for models that have `widths`; see `among`."""
+    peers = peers or {}
+    cls = METHODS.get(among(config["method"], teachers, peers))
     widths = {name: teacher.widths for name, teacher in teachers.items()}
     weights = config.get("weights")
-    if cls.among and (peers or len(teachers) > 1):
-        cls = METHODS.get(cls.among)
     given = (cls.Settings(**config["settings"]), objective, layers, student.widths, widths)
     if len(teachers) > 1 and not cls.has_peers:
         return Each(cls, *given, weights)

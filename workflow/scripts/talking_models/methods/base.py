@@ -10,7 +10,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict
+
+from talking_models.strict import tuned
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -19,6 +21,8 @@ if TYPE_CHECKING:
     from talking_models.models.layers import Layers
     from talking_models.objectives import Objective
 
+
+__all__ = ["Each", "Loss", "Method", "MethodSettings", "Once", "Parts", "tuned"]
 
 NO_CLASSES = "on ratings, which have no classes"
 
@@ -40,12 +44,6 @@ class MethodSettings(BaseModel):
         """
         classes = {"temperature"} & type(self).model_fields.keys()
         return dict.fromkeys(classes, NO_CLASSES) if family == "ratings" else {}
-
-
-def tuned(default: float, description: str, *, low: float, high: float, log: bool = True) -> Any:
-    """A field that tuning searches between `low` and `high`, on a log scale if `log`."""
-    space = {"low": low, "high": high, "log": log}
-    return Field(default, description=description, ge=0, json_schema_extra={"search": space})
 
 
 @dataclass(frozen=True)

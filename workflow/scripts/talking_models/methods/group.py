@@ -6,6 +6,7 @@ their pairs. Among one student and one teacher it is `td`, to the last bit.
 """
 
 from functools import cached_property
+from itertools import combinations
 from typing import Literal
 
 from pydantic import Field
@@ -71,9 +72,9 @@ class Heard:
         """{s; e} and y of x: the only place where the model sees x."""
         return self.model(self.batch)
 
-    @property
+    @cached_property
     def state(self):
-        """{s; e}."""
+        """{s; e}: always the same pair, which `TD.answered` knows by being it."""
         return self.states.low, self.states.high
 
     @cached_property
@@ -85,11 +86,12 @@ class Heard:
 class Group(TD):
     """The loss of TD for each who learns, with each of the others.
 
-    L = sum over who learns a of [L_label(a) + w1 mean over b of the sum of L_interact(a, b)]
-    + mean over pairs {a, b}, one of which learns, of [w2 L_SC(a, b) + w3 L_MC(a, b)]
+    L = sum over who learns a of [L_label(a) + w1 sum over b of s_a(b) sum of L_interact(a, b)]
+    + sum over pairs {a, b}, one of which learns, of s_ab [w2 L_SC(a, b) + w3 L_MC(a, b)]
 
-    Means are weighted by the teachers' and peers' weights, the student's being 1, a pair's by the
-    product of both, so that w1, w2 and w3 mean the same for any number of parties.
+    s_a(b) is b's share of the weights of all but a, the student's weight being 1; s_ab is s_a(b)
+    where a alone learns, and the mean of s_a(b) and s_b(a) where both do. So w1, w2 and w3 mean the
+    same to each who learns, however many others there are.
     """
 
     Settings = GroupSettings
@@ -123,11 +125,7 @@ class Group(TD):
         if not train_modules or not (rounds or w2 or w3):
             return Loss(parts)
 
-        ids = list(heard)
-        pairs = {
-            (a, b): self.weight(a) * self.weight(b) for a in learn for b in ids[ids.index(a) + 1 :]
-        }
-        total = sum(pairs.values())
+        pairs = self.pairs()
         decoded = {
             (a, b): heard[b].party.decoder(heard[a].message) for a in learn for b in heard if a != b
         }
@@ -136,13 +134,13 @@ class Group(TD):
                 _ = heard[b].message  # in the order of TD, as dropout draws in turn
         if w2:
             parts["state_consistency"] = w2 * sum(
-                weight / total * self.consistency(heard[a], heard[b], decoded[a, b])
-                for (a, b), weight in pairs.items()
+                share * self.consistency(heard[a], heard[b], decoded[a, b])
+                for (a, b), share in pairs.items()
             )
         if w3:
             parts["message_consistency"] = w3 * sum(
-                weight / total * self.message_distance(heard[a].message, heard[b].message)
-                for (a, b), weight in pairs.items()
+                share * self.message_distance(heard[a].message, heard[b].message)
+                for (a, b), share in pairs.items()
             )
         if rounds:
             parts["interact"] = s.w1 * sum(
@@ -151,9 +149,20 @@ class Group(TD):
             )
         return Loss(parts, {"message_std": self.spread(heard[STUDENT].message)})
 
-    def weight(self, id):
-        """Of a party among those who are asked."""
-        return self.weights.get(id, 1.0)
+    def shares(self, asker, ids):
+        """s_a(b) of each other party among `ids`, by its id."""
+        weights = {id: self.weights.get(id, 1.0) for id in ids if id != asker}
+        total = sum(weights.values())
+        return {id: weight / total for id, weight in weights.items()}
+
+    def pairs(self):
+        """s_ab of each pair, by its ids, of which the first learns."""
+        shares = {id: self.shares(id, self.parties) for id, p in self.parties.items() if p.learns}
+        found = {}
+        for a, b in combinations(self.parties, 2):
+            own = [shares[one][other] for one, other in ((a, b), (b, a)) if one in shares]
+            found |= {(a, b): sum(own) / len(own)} if own else {}
+        return found
 
     def consistency(self, a, b, decoded):
         """L_SC of a pair, of which a learns."""
@@ -168,10 +177,7 @@ class Group(TD):
 
     def converse(self, asker, heard, decoded, rounds):
         """Mean over who answers of the sum of L_interact over the rounds."""
-        weights = {id: self.weight(id) for id in decoded}
-        total = sum(weights.values())
-        shares = {id: weight / total for id, weight in weights.items()}
-        a = heard[asker]
+        a, shares = heard[asker], self.shares(asker, decoded)
         if self.settings.replies != "separate":
             return self.rounds_of(a, heard, decoded, shares, rounds)
         return sum(
@@ -181,7 +187,7 @@ class Group(TD):
 
     def rounds_of(self, a, heard, decoded, shares, rounds):
         """Algorithm 1, lines 10 to 19, where several may answer at once."""
-        original, state, message, loss = a.state, a.state, a.message, 0
+        state, message, loss = a.state, a.message, 0
         for i in range(rounds):
             replies = []
             for id, own in decoded.items():
@@ -194,8 +200,7 @@ class Group(TD):
             else:
                 reply = sum(shares[id] * m for id, m in zip(decoded, replies, strict=True))
             response = a.party.decoder(reply)
-            target = original if self.settings.target == "original" else state
-            loss = loss + self.own_distance(target, response, original)
+            loss = loss + self.answered(state, response, a.state)
             if i + 1 < rounds:
                 state = (response.low, a.model.upper(response.low))
                 message = a.party.encoder(*state)

@@ -266,6 +266,16 @@ class TD(Method):
             loss = loss + self.own_distance(state_g, self.decoder_g(message_g))
         return loss
 
+    def answered(self, state, response, original):
+        """L_interact of one round: how far a response is from the state that asked, or from the
+        `original` one, of x, if so set. In the first round `state` is `original` itself.
+        """
+        target = original if self.settings.target == "original" else state
+        said = response
+        if self.settings.stop_gradient == "response":
+            said = [x.detach() for x in response]
+        return self.own_distance(target, said, None if target is original else original)
+
     def interact(self, student, teacher, state, decoded, rounds):
         """Sum of L_interact over the rounds (Algorithm 1, lines 10 to 19)."""
         original, loss = state, 0
@@ -274,11 +284,7 @@ class TD(Method):
             high_h = teacher.upper(low_h)  # the teacher interprets
             reply = self.encoder_h(low_h, high_h)  # m_h
             response = self.decoder_g(reply)  # {s'_g; e'_g}
-            target = original if self.settings.target == "original" else state
-            said = response
-            if self.settings.stop_gradient == "response":
-                said = [x.detach() for x in response]
-            loss = loss + self.own_distance(target, said, None if target is original else original)
+            loss = loss + self.answered(state, response, original)
             if i + 1 < rounds:
                 state = (response.low, student.upper(response.low))  # the student interprets
                 decoded = self.decoder_h(self.encoder_g(*state))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
-from talking_models.strict import Strict
+from talking_models.strict import Strict, tuned
 
 if TYPE_CHECKING:
     from talking_models.data.features import Vocabulary
@@ -31,16 +31,22 @@ class RatingTraining(Strict):
 
     steps: int = Field(500, ge=0, description="Optimiser steps; 0: it stays random, a control.")
     batch_size: int = Field(256, ge=1, description="Ratings per step.")
-    learning_rate: float = Field(1e-3, gt=0, le=1, description="Learning rate of AdamW.")
-    weight_decay: float = Field(0.1, ge=0, description="Weight decay of AdamW.")
     clip: float = CLIP
-    dropout: float = Field(0.5, ge=0, lt=1, description="Dropout before each layer.")
-    id_dropout: float = Field(
+    # the entries of a search's points, in this order: in another, its trials would be others
+    learning_rate: float = tuned(1e-3, "Learning rate of AdamW.", low=2e-4, high=1e-2, gt=0, le=1)
+    dropout: float = tuned(
+        0.5, "Dropout before each layer.", low=0.1, high=0.85, log=False, ge=0, lt=1
+    )
+    weight_decay: float = tuned(0.1, "Weight decay of AdamW.", low=0.003, high=3.0)
+    id_dropout: float = tuned(
         0.2,
+        "Chance that a user, an item or a title word is replaced by the unknown one in training: "
+        "evaluation rows can come from users never seen in training.",
+        low=0.02,
+        high=0.6,
+        log=False,
         ge=0,
         lt=1,
-        description="Chance that a user, an item or a title word is replaced by the unknown one in "
-        "training: evaluation rows can come from users never seen in training.",
     )
 
 

@@ -1,15 +1,14 @@
 """Biased matrix factorisation (Koren et al., 2009), as lower, upper and head.
 
-y = mu + b_u + b_i + p_u . q_i  with vectors p_u of a user and q_i of an item, cut where each term
-of the sum is a feature:
+y = mu + b_u + b_i + p_u . q_i  with vectors p_u of a user and q_i of an item, cut before they meet:
 
-    lower  s = [p_u * q_i; b_u; b_i]        (k + 2), what user and item bring, product by product
-    upper  e = s + s D                      (k + 2), D = 0 at the start
+    lower  s = [p_u; q_i; b_u; b_i]         (2k + 2), what user and item bring
+    upper  e = [p_u * q_i; b_u; b_i]        (k + 2), the terms of the sum
     head   y = e . a + mu                   a = 1 at the start, mu the mean rating
 
-At the start this is the model above to the last bit, and at any time it is one: y = mu + s (I + D)
-a scales the terms. D is why interpreting is more than reading: a state that somebody else wrote is
-answered by what this model has learnt about how its terms go together.
+At the start this is the model above to the last bit, and at any time it is one, whose terms are
+scaled. To interpret a state that somebody else wrote is to multiply its halves: upper has no
+weights, but answers only who has learnt what the entries of this model's vectors stand for.
 """
 
 from typing import Any
@@ -21,10 +20,14 @@ from talking_models.strict import Width
 
 
 class MFTraining(RatingTraining):
-    """As other models of ratings, without dropout unless asked for."""
+    """As other models of ratings, without dropout unless asked for: no search tries it."""
 
     dropout: float = Field(
-        0.0, ge=0, lt=1, description="Dropout before upper and head: of terms of the sum."
+        0.0,
+        ge=0,
+        lt=1,
+        description="Dropout before upper and head: of vectors and biases, and of terms of the "
+        "sum.",
     )
 
 
@@ -51,31 +54,29 @@ class MF(ModelKind):
         from talking_models.models.network import RatingModel
 
         layers, width = Layers(streams), settings["width"]
-        states = width + 2
         # the bias is a row's last entry, so that an id is unknown to both or to neither
         tables = {name: (sizes[name], width + 1) for name in ("user", "item")}
 
         class MatrixFactorisation(RatingModel):
             """See the module; a stack of S such models has S as first axis of all shapes."""
 
-            widths = Widths(states, states, nonnegative=False)
+            widths = Widths(2 * width + 2, width + 2, nonnegative=False)
 
             def lower(self, batch):
                 user = self.embeddings["user"](batch.user)
                 item = self.embeddings["item"](batch.item)
-                product = user[..., :-1] * item[..., :-1]
-                return torch.cat((product, user[..., -1:], item[..., -1:]), -1)
+                halves = user[..., :-1], item[..., :-1]
+                return torch.cat((*halves, user[..., -1:], item[..., -1:]), -1)
 
             def upper(self, low):
-                return low + self.mix(self.dropout(low))
+                user, item, biases = self.dropout(low).split((width, width, 2), -1)
+                return torch.cat((user * item, biases), -1)
 
         model = MatrixFactorisation(layers, tables, std=0.1, **cls.noise(training))
-        model.mix = layers.linear(states, states, bias=False)
-        model.output = layers.linear(states, 1)
+        model.output = layers.linear(width + 2, 1)
         with torch.no_grad():
             for table in model.tables().values():
                 table.weight[..., -1] = 0
-            model.mix.weight.zero_()
             model.output.weight.fill_(1)
             model.output.bias.fill_(mean_rating)
         return model

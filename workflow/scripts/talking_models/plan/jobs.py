@@ -113,12 +113,9 @@ class Jobs(Settings):
         config, student = self.config, self.config.experiment(experiment).student
         images = config.family_of(experiment) == "images"
         teachers, peers = config.teachers_of(experiment), config.peers_of(experiment)
-        methods = [config.experiment(experiment).method]
-        if peers or len(teachers) > 1:
-            methods += filter(None, [config.method(experiment).among])
         return [
             f"talking_models.training.{'images' if images else 'ratings'}",
-            *map(METHODS.module, methods),
+            METHODS.module(config.runs(experiment)),
             *self.code_of_models(student, *teachers, *peers),
             *(self.code_of_data(*data) if images else ["talking_models.changes"]),
         ]
@@ -214,15 +211,16 @@ class Jobs(Settings):
 
     def image_trials(self, wildcards: Any) -> int:
         """How many settings a search on images tries."""
-        choose = self.config.experiment(wildcards.experiment).choose
-        listed = self.search(wildcards)["trials"] if self.varies(wildcards.experiment) else 1
+        data, id = wildcards.data, wildcards.experiment
+        choose = self.config.experiment(id).choose
+        listed = self.search(wildcards)["trials"] if self.varies(data, id) else 1
         return len(grid(choose)) if choose else listed
 
-    def varies(self, experiment: str) -> bool:
+    def varies(self, data: str, experiment: str) -> bool:
         """Whether an experiment has settings of its method's that a search can vary."""
-        entry = self.config.experiment(experiment)
-        found = spaces(entry.method, self.config.own(experiment), training=False)
-        return bool(entry.choose) or any(found.values())
+        config, job = self.config, self.untuned(experiment, data)
+        found = spaces(job, config.own(experiment), training=False)
+        return bool(config.experiment(experiment).choose) or any(found.values())
 
     def image_files(
         self, data: str, split: str, experiment: str, seed: int = 0

@@ -1,7 +1,7 @@
 """Pages of a run: what those of tables, curves and claims need to know of what they show."""
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from talking_models.config.check import REFERENCES
@@ -28,7 +28,6 @@ class Pages(Tables):
         """What a page needs to know of a table, in types that JSON has."""
         table, config = self.config.tables[id], self.config
         columns = config.columns(table)
-        tuned = {row: self._is_tuned(columns, made) for row, made in table.rows.items()}
         return {
             "id": id,
             "title": table.title,
@@ -51,7 +50,7 @@ class Pages(Tables):
             "units": {data: config.data[data].unit or "" for data in table.data},
             "references": self.lines_of(table),
             "lines": LINES[config.family(table.data[0])],
-            "untuned": [row for row in tuned if any(tuned.values()) and not tuned[row]],
+            "untuned": self._untuned(columns, table.rows),
             "searched": self.searched(id),
         }
 
@@ -66,6 +65,7 @@ class Pages(Tables):
     def along(self, id: str) -> dict[str, Any]:
         """What a page needs to know of a curve along splits, in types that JSON has."""
         curve, config = self.config.curves[id], self.config
+        rows = {curve.against: curve.against, **curve.lines}
         return {
             "title": curve.title,
             "lines": dict(curve.lines),
@@ -75,6 +75,7 @@ class Pages(Tables):
                 part: value for value, split in curve.splits.items() for part in config.parts(split)
             },
             "names": {data: config.name_of(data) for data in curve.data},
+            "untuned": self._untuned(config.columns(curve), rows),
             "searched": self.searched(id),
         }
 
@@ -103,6 +104,13 @@ class Pages(Tables):
                 "paper": self.config.tables[of or id].paper
             }
         return dict(found)
+
+    def _untuned(
+        self, columns: Iterable[tuple[str, str, str]], rows: Mapping[str, str]
+    ) -> list[str]:
+        """The rows or lines whose settings were not chosen for the data, if others' were."""
+        tuned = {row: self._is_tuned(columns, made) for row, made in rows.items()}
+        return [row for row in tuned if any(tuned.values()) and not tuned[row]]
 
     def _is_tuned(self, columns: Iterable[tuple[str, str, str]], experiment: str) -> bool:
         return all(self.tuned(data, split, experiment) for data, split, _ in columns)

@@ -3,6 +3,7 @@
 Snakemake asks this while it builds its DAG, so nothing here imports torch or reads data.
 """
 
+import itertools
 import logging
 from collections.abc import Mapping
 from functools import cache
@@ -282,14 +283,19 @@ class Settings:
         """Whether an experiment's settings were chosen for this data, by whatever search."""
         ids = self.config.starts_from(experiment)
         chosen = ids if self.config.experiment(experiment).chooses else ids[:1]
-        return self.is_searched(data) or all(self.choice(data, split, id) for id in chosen)
+        found = [self.choice(data, split, id) for id in chosen]
+        return self.is_searched(data) or (all(found) and bool(found))
 
     def chosen(self, wildcards: Any) -> list[str]:
         """The files of a search in this run that say what it chose for an experiment."""
         if not self.is_searched(wildcards.data):
             return []
-        ids = self.config.starts_from(wildcards.experiment)
-        return [self.choice_in_run(wildcards.data, wildcards.split, id) for id in ids]
+        return self.choices_in_run(wildcards.data, wildcards.split, wildcards.experiment)
+
+    def choices_in_run(self, data: str, split: str, experiment: str) -> list[str]:
+        """The files of searches that choose for an experiment or teacher; none, if it is random."""
+        ids = self.config.starts_from(experiment)
+        return [self.choice_in_run(data, split, id) for id in ids]
 
     def choice_in_run(
         self, data: str, split: str, experiment: str, file: str = "chosen.yaml"
@@ -355,6 +361,13 @@ class Settings:
         if members := config.experiment(experiment).best_of:
             return {"chosen": [f"{place}/{id}/chosen.yaml" for id in members], **settings}
         teachers, before = config.teachers_of(experiment), config.experiment(experiment).like
+        for teacher in itertools.filterfalse(config.is_teacher, teachers):
+            raise ConfigError(
+                f"experiments.{experiment} cannot be searched: a fold needs teachers that have "
+                f"learnt from its rows alone, and models.{teacher} is not trained here (`on: all`)"
+                ": take the settings of an experiment whose teachers are (`like`), or switch the "
+                "search off (`tuning: none`)"
+            )
         if not config.alone(experiment) and not before:
             alone = (id for id in config.searched(wildcards.data) if id in config.experiments)
             before = next((id for id in alone if config.experiments[id].method == "scratch"), None)

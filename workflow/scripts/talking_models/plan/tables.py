@@ -211,7 +211,7 @@ class Tables(Jobs):
             (config.data[data].tuned_as or data, self.steps_from(split, id), id)
             for shown in config.shown.values()
             for data, split, _, id in self.jobs(shown)
-            if config.family(data) == "images" and config.has_search(id) and self.varies(id)
+            if config.family(data) == "images" and config.has_search(id) and self.varies(data, id)
         ]
         return list(dict.fromkeys(found))
 
@@ -227,8 +227,7 @@ class Tables(Jobs):
         for shown in config.shown.values():
             for data, split, _, id in self.jobs(shown) if shown.data[0] in ratings else ():
                 ids = self.searched_for(id)
-                taught = (teacher for each in ids for teacher in config.teachers_of(each))
-                ids = [*filter(config.is_teacher, taught), *ids]
+                ids = [*config.searched_teachers(ids), *ids]
                 found += [(data, split, each) for each in ids]
         whose = (self.settings_from, self.steps_from)
         searches = ((data, of(split, id), id) for data, split, id in found for of in whose)

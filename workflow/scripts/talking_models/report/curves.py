@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from talking_models.evidence.intervals import collect, difference
+from talking_models.evidence.intervals import ALPHA, collect, difference, holm
 from talking_models.evidence.scores import job_of
 from talking_models.io import write_csv
 from talking_models.metrics import METRICS
@@ -14,8 +14,8 @@ from talking_models.report import searches
 from talking_models.report.markdown import grid, interval, write
 
 COLUMNS = [
-    "data", "split", "line", "metric", "against", "level", "gain", "low", "high", "parameters",
-    "in_tables", "steps", "flops",
+    "data", "split", "line", "metric", "against", "level", "gain", "low", "high", "p", "p_holm",
+    "parameters", "in_tables", "steps", "flops",
 ]  # fmt: skip
 TAKES = (
     "What a student weighs, in the first task, and the operations in the products of its training, "
@@ -34,7 +34,8 @@ def gains(
 ) -> pd.DataFrame:
     """One row per data set, value of the splits and line, means over tasks: the `level` of what is
     compared with, whose own row is the first, and the `gain` over it, with its 95% interval from
-    `low` to `high`; and what training takes, see `evidence.cost`, as far as it was counted.
+    `low` to `high` and its `p`, in `p_holm` corrected for the number of lines; and what training
+    takes, see `evidence.cost`, as far as it was counted.
 
     `splits` are ids in paths with their values; the predictions of one value are pooled.
     """
@@ -52,38 +53,45 @@ def gains(
         level = evidence.values[evidence.experiments.index(against)].mean()
         common = {"data": data, "split": value, "metric": metric, "against": against}
         common["level"] = level
-        for row, id in {against: against, **lines}.items():
-            change = difference(evidence, id, against)
+        named = {against: against, **lines}
+        changes = {row: difference(evidence, id, against) for row, id in named.items()}
+        others = {row: changes[row].p[-1] for row, id in named.items() if id != against}
+        p = pd.Series(others, dtype=float)
+        sure = pd.Series(holm(p.to_numpy()), p.index)
+        for row, change in changes.items():
             low, high = (end[-1] for end in change.interval())
             own = {"line": row, "gain": change.estimate[-1], "low": low, "high": high}
-            rows.append({**common, **own, **spent.get((data, value, id), {})})
+            own |= {"p": p.get(row), "p_holm": sure.get(row)}
+            rows.append({**common, **own, **spent.get((data, value, named[row]), {})})
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
 def page(found: pd.DataFrame, about: Mapping[str, Any], stamp: str) -> list[str]:
     """The page: a table for each data set; what is better, and not by chance, is bold."""
     metric, parts = METRICS.get(about["metric"]), [f"# {about['title']}", stamp]
+    names = {line: f"{line} ‡" for line in about["untuned"]}
     for data, own in found.groupby("data", sort=False):
         values, rows, takes = own["split"].unique(), [], []
         for line, cells in own.groupby("line", sort=False):
-            texts = [line]
+            name = names.get(line, line)
+            texts = [name]
             for cell in cells.itertuples():
                 change = interval(cell.gain, cell.low, cell.high)
-                better = cell.low > 0 if metric.maximize else cell.high < 0
+                better = (cell.gain > 0) == metric.maximize and cell.p_holm < ALPHA
                 change = f"**{change}**" if better else change
                 texts.append(f"{cell.level:.4f}" if line == about["against"] else change)
             rows.append(texts)
-            takes.append([line, *spent(cells, own[own["line"] == about["against"]])])
+            takes.append([name, *spent(cells, own[own["line"] == about["against"]])])
         parts += [f"## {about['names'][data]}", grid(["", *values], rows)]
         if own["flops"].notna().any():
             head = ["", "Parameters", "without tables", *(f"GFLOP, {value}" for value in values)]
             parts += [grid(head, takes), TAKES.format(about["against"])]
-    return [
-        *parts,
+    note = (
         f"{metric.title} of {about['against']}, and under it that of each method minus it, with "
-        "95% intervals over users and seeds; means over tasks. Bold: better, and the interval "
-        "leaves 0 out.",
-    ]
+        "95% intervals over users and seeds; means over tasks. Bold: better, at 5% after Holm's "
+        "correction over the lines of a column."
+    )
+    return [*parts, f"{note} {searches.UNTUNED}" if names else note]
 
 
 def spent(cells: pd.DataFrame, others: pd.DataFrame) -> list[str]:

@@ -10,6 +10,7 @@ import yaml
 
 from talking_models.report.markdown import grid
 
+UNTUNED = "‡ its settings are the configuration's, beside rows that were tuned."
 NO_TEST = "Scores are of training rows, each the best of its trials: no test of a method."
 SCORES = ("validation_rmse", "validation_error")  # of a choice, by task
 

@@ -130,7 +130,7 @@ class Page:
                 f"{self.lost.size} cells."
             )
         if self.about["untuned"]:
-            found.append("‡ its settings are the configuration's, beside rows that were tuned.")
+            found.append(searches.UNTUNED)
         return " ".join(found)
 
     def beside_paper(self, cells: pd.DataFrame, remarks: Sequence[str]) -> list[str]:

@@ -21,7 +21,6 @@ from talking_models import __version__
 from talking_models.changes import PARTS, changed, read_chosen
 from talking_models.data.base import ALL
 from talking_models.io import write_csv, write_text, write_yaml
-from talking_models.tuning.space import TRAINING
 
 WINDOW = 3  # looks that count as one; at an end the last one twice
 NEAR = 2  # looks: a choice nearer to the last one could have been later
@@ -109,13 +108,14 @@ def described(
     curves: pd.DataFrame,
     trials: Sequence[dict[str, Any]],
     serves: Sequence[str],
-    configs: Mapping[str, dict[str, Any]],
+    shared: Mapping[str, Any],
     spaces: Mapping[str, Mapping[str, Any]],
     search: Mapping[str, Any],
 ) -> tuple[dict[str, dict[str, Any]], dict[str, Any]]:
     """What is chosen, the same change of its config for each task that it serves, with the task's
     RMSE if it was scored on it; and what a reader must know of it: how many trials there were, and
-    what lies at a bound.
+    what lies at a bound. How it trains is part of it where steps are: where no trial says that, as
+    all of them did (`shared`).
     """
     scores = cells(curves)
     found = best(scores)
@@ -124,8 +124,7 @@ def described(
     change = changed({part: {} for part in PARTS}, trials[trial])
     bounds = at_bound(change, spaces)
     if search["steps"] is not None:
-        shared = next(iter(configs.values()))["training"]  # scratch's, if not its own
-        change["training"] = {name: shared[name] for name in TRAINING} | change["training"]
+        change["training"] = {**shared, **change["training"]}
         change["training"]["steps"] = (look + 1) * search["every"]
         if look + NEAR >= search["steps"] // search["every"]:
             bounds.append("training.steps")
@@ -167,7 +166,7 @@ def conclude(
     curves: pd.DataFrame,
     trials: Sequence[dict[str, Any]],
     serves: Sequence[str],
-    configs: Mapping[str, dict[str, Any]],
+    shared: Mapping[str, Any],
     spaces: Mapping[str, Mapping[str, Any]],
     search: Mapping[str, Any],
     about: Mapping[str, Any],
@@ -181,7 +180,7 @@ def conclude(
     """
     write_csv(outputs["curves"], curves)
     write_csv(outputs["trials"], summary(curves, trials, search))
-    chosen, found = described(curves, trials, serves, configs, spaces, search)
+    chosen, found = described(curves, trials, serves, shared, spaces, search)
     found |= more or {}
     log.info("chosen: %s; %s", next(iter(chosen.values())), found)
     write_yaml(outputs["chosen"], chosen)
@@ -196,7 +195,7 @@ def take_trials(files: Sequence[str | Path], config: Mapping[str, Any], **told: 
     found = [pd.read_csv(file).assign(trial=trial) for trial, file in enumerate(files)]
     curves = pd.concat([each for each in found if len(each)] or found)
     begun = {part: config[part] for part in PARTS}
-    conclude(curves, serves=[ALL], configs={ALL: config}, begun=begun, **told)
+    conclude(curves, serves=[ALL], shared={}, begun=begun, **told)
 
 
 def take_best(

@@ -19,7 +19,7 @@ from talking_models.training.setup import one_thread
 from talking_models.tuning.choose import conclude
 from talking_models.tuning.folds import FoldScores
 from talking_models.tuning.search import run_search
-from talking_models.tuning.space import but_for_steps
+from talking_models.tuning.space import but_for_steps, of_training
 
 
 def configs_of_tasks(
@@ -97,9 +97,10 @@ def search(
     kept = {key: value for key, value in search.items() if key != "trials"}
     identity = [configs, kept, code, _digests(files)]
     curves = run_search(trials, score, list(configs), search["folds"], journal, identity, log)
-    search = with_precision(search)
+    search, first = with_precision(search), next(iter(configs.values()))
+    shared = {name: first["training"][name] for name in of_training(first)}
     conclude(
-        curves, trials, serves, configs, spaces, search, about, begun, outputs, log, more
+        curves, trials, serves, shared, spaces, search, about, begun, outputs, log, more
     )  # fmt: skip
 
 

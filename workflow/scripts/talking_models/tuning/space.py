@@ -14,30 +14,37 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from pydantic import BaseModel
+
 from talking_models.changes import PARTS, read_chosen
 from talking_models.methods import METHODS
+from talking_models.models import MODELS
 
-TRAINING: dict[str, dict[str, Any]] = {
-    "learning_rate": {"low": 2e-4, "high": 1e-2, "log": True},
-    "dropout": {"low": 0.1, "high": 0.85, "log": False},
-    "weight_decay": {"low": 0.003, "high": 3.0, "log": True},
-    "id_dropout": {"low": 0.02, "high": 0.6, "log": False},
-}
-
-Spaces = Mapping[str, Mapping[str, Mapping[str, Any]]]
+Space = Mapping[str, Mapping[str, Any]]
+Spaces = Mapping[str, Space]
 
 
-def spaces(method: str, own: Mapping[str, Any], training: bool) -> Spaces:
-    """What is searched of `training`, if asked for, and of `settings`, as the method's file
-    declares it, by name; but for what the experiment says itself (`own`).
-    """
-    fields = METHODS.get(method).Settings.model_fields.items()
-    settings = {
+def _declared(model: type[BaseModel]) -> Space:
+    """What is searched of some settings, by name, as their fields say it (`strict.tuned`)."""
+    return {
         name: field.json_schema_extra["search"]
-        for name, field in fields
+        for name, field in model.model_fields.items()
         if isinstance(field.json_schema_extra, dict) and "search" in field.json_schema_extra
     }
-    found = {"training": TRAINING if training else {}, "settings": settings}
+
+
+def of_training(config: Mapping[str, Any]) -> Space:
+    """What is searched of how the student of a job trains, as its kind's file declares it."""
+    entry = MODELS.get(config["student"]["kind"]).Settings
+    return _declared(entry.model_fields["training"].annotation)
+
+
+def spaces(config: Mapping[str, Any], own: Mapping[str, Any], training: bool) -> Spaces:
+    """What is searched of a job's `training`, if asked for, and of its `settings`, as the method's
+    file declares it, by name; but for what the experiment says itself (`own`).
+    """
+    settings = _declared(METHODS.get(config["method"]).Settings)
+    found = {"training": of_training(config) if training else {}, "settings": settings}
     return {
         part: {name: space for name, space in found[part].items() if name not in own[part]}
         for part in PARTS
