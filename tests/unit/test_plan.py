@@ -1,15 +1,20 @@
 """What rules ask of a configuration for jobs: files, settings and code."""
 
 import os
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 from configs import at
 from plans import FIRST, IMAGES, of, plan
 
+from talking_models.config import read
 from talking_models.config.merge import merge
+from talking_models.plan import Plan
 from talking_models.running.containers import show
 from talking_models.running.fingerprint import closure
+
+ROOT = Path(__file__).parents[2]
 
 # Data
 
@@ -157,6 +162,18 @@ def test_what_experiments_say_themselves_is_laid_on_in_order():
         {"training": {"steps": 3}, "settings": {}},
         {"training": {}, "settings": {"w1": 1.0}},
     ]
+
+
+def test_where_nothing_is_tuned_the_best_of_some_is_td_with_one_round():
+    """All that its training job reads and runs; the quick run trains one for the three."""
+    layers = ("config", "experiments", "tables", "quick")
+    made = Plan(read(*(ROOT / f"config/{name}.yaml" for name in layers)))
+    found = []
+    for id in ("td-rounds-1", "td", "td-talking", "td-rounds-2"):
+        job = of(id, data="ml-100k")
+        files = made.teachers(job), made.chosen(job)
+        found.append((made.training_config(job), files, made.training_code(id, "ml-100k")))
+    assert found[0] == found[1] == found[2] != found[3]
 
 
 def test_code_is_that_of_the_method_the_models_the_data_and_the_metrics():
