@@ -8,7 +8,7 @@ import pytest
 from configs import at
 from plans import FIRST, IMAGES, of, plan
 
-from talking_models.config import read
+from talking_models.config import ConfigError, read
 from talking_models.config.merge import merge
 from talking_models.plan import Plan
 from talking_models.running.containers import show
@@ -153,6 +153,23 @@ def test_an_image_job_knows_its_seed():
     made = plan()
     assert made.training_config(of("see", seed="3", **IMAGES))["seed"] == 3
     assert "seed" not in made.training_config(of())
+
+
+@pytest.mark.parametrize(
+    ("experiment", "data", "split", "said"),
+    [
+        ("talk", "digits", "given", "talk on digits: it trains student, which is not for images"),
+        ("see", "ml", "latest", "see on ml: it trains vit-student, which is not for ratings"),
+        ("see", "digits", "latest", "data set digits of images cannot be cut by latest"),
+        ("talk", "ml", "given", "data set ml of ratings cannot be cut by given"),
+    ],
+)
+def test_a_job_that_there_cannot_be_is_refused_in_a_sentence(experiment, data, split, said):
+    job = of(experiment, data=data, split=split, task="all", seed="0")
+    made = plan()
+    for asked in (made.training_config, made.check_trial, made.search_inputs):
+        with pytest.raises(ConfigError, match=f"^{said}$"):
+            asked(job)
 
 
 def test_what_experiments_say_themselves_is_laid_on_in_order():
