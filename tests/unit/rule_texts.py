@@ -2,6 +2,7 @@
 
 import re
 import textwrap
+from functools import cache
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -68,24 +69,36 @@ def calls(text):
         yield text[found.end() : end - 1]
 
 
-def modules(name, text, made):
-    """The modules that a rule's fingerprint names, for each of its jobs in a run; none: no call."""
+@cache
+def places(made):
+    """The wildcards of all jobs of a run, with each of their models and each figure."""
     config = made.config
-    places = [
+    return [
         SimpleNamespace(data=d, split=s, task=t, experiment=e, model=m, table=table, figure=figure)
         for table, shown in config.tables.items()
         for d, s, t, e in made.jobs(shown)
         for m in dict.fromkeys([config.experiment(e).student, *config.teachers_of(e)])
         for figure in made.figures
     ]
+
+
+def modules(name, text, made):
+    """The modules that a rule's fingerprint names, for each of its jobs in a run; none: no call."""
+    config = made.config
     image = "image" in name or name in ("make_backbone", "probe_teacher")
     family = "images" if image else "ratings"
-    own = re.compile(r"wildcards\.(data|experiment|model)|\bdata\b")
     seen = set()
     for call in list(calls(text))[:1]:
-        for place in places:
-            if own.search(call) and config.family(place.data) != family:
-                continue
+        used = set(re.findall(r"\bwildcards\.(\w+)", call))
+        used |= {"data"} & set(re.findall(r"(?<![\w.])\w+", call))  # of a loop over data sets
+        assert not re.search(r"\bwildcards\b(?!\.)", call), "which of them does it use?"
+        # each combination of what the call uses, once
+        distinct = {
+            tuple(getattr(place, key) for key in sorted(used)): place
+            for place in places(made)
+            if not used & {"data", "experiment", "model"} or config.family(place.data) == family
+        }
+        for place in distinct.values():
             given = {"PLAN": made, "CONFIG": config, "wildcards": place, "data": place.data}
             seen.add(eval(f"(lambda *names: names)({call})", given))
     return sorted(seen)

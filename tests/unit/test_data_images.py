@@ -8,6 +8,7 @@ import torch
 from PIL import Image
 from vision_toys import cut, encoded, pixels, write_tfds
 
+from talking_models import registry
 from talking_models.data.digits import Digits
 from talking_models.data.images import Examples, Pictures
 from talking_models.errors import SourceError
@@ -30,6 +31,29 @@ def data_dir(tmp_path_factory):
 def slices(data_dir, tmp_path, monkeypatch):
     monkeypatch.setenv("TFDS_DATA_DIR", str(data_dir))
     return cut(PETS, tmp_path, val=0.02)
+
+
+OWN = """\
+from talking_models.data.tfds import TFDS, Part
+
+
+class OwnPart(Part):
+    pass
+
+
+class Own(TFDS):
+    open = OwnPart
+"""
+
+
+@pytest.fixture
+def own_kind(slices, tmp_path):
+    """The same slices, of a kind of data set in a folder of the user's own."""
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine/own.py").write_text(OWN)
+    registry.use([tmp_path / "mine"])
+    yield cut({**PETS, "kind": "own"}, tmp_path / "own", val=0.02)
+    registry.use([])
 
 
 def test_the_train_part_is_cut_by_position_and_eval_is_another_part(slices):
@@ -276,11 +300,12 @@ def test_a_picture_is_read_once_while_there_is_room(slices, monkeypatch, area, r
     assert (len(read) == n) == (room == 2**29)
 
 
-def test_the_stream_is_one_of_seed_and_step_alone(slices):
+def test_the_stream_is_one_of_seed_and_step_alone(slices, own_kind):
     whole = batches(slices)
     assert len(whole) == 8
     assert same(whole[4:], batches(slices, steps=range(2, 4)))
-    assert same(whole, batches(slices, workers=1))
+    # a worker, which is spawned where the set was read, is handed pictures of the user's own class
+    assert same(whole, batches(own_kind, workers=1))
     torch.rand(3)  # torch's own generator plays no part
     assert same(whole, batches(slices))
     targets = [batch.target for batch in batches(slices, micro=8)]

@@ -33,6 +33,7 @@ from vision_toys import (
     student,
 )
 
+from talking_models import registry
 from talking_models.data.digits import Digits
 from talking_models.data.images import Examples
 from talking_models.evidence import predict_images as evaluation
@@ -295,11 +296,23 @@ def test_a_killed_job_goes_on_wherever_products_are_as_precise(made, monkeypatch
     assert plain == elsewhere != narrow
 
 
+@pytest.fixture
+def own_method(tmp_path):
+    """TD as a method in a folder of the user's own."""
+    (tmp_path / "mine").mkdir()
+    text = "from talking_models.methods.td import TD\n\n\nclass Own(TD):\n    pass\n"
+    (tmp_path / "mine/own.py").write_text(text)
+    registry.use([tmp_path / "mine"])
+    yield "own"
+    registry.use([])
+
+
 @pytest.mark.slow
-def test_two_processes_end_as_one_with_accumulation(made, tmp_path):
+def test_two_processes_end_as_one_with_accumulation(made, own_method, tmp_path):
     asked = {**TALK, "w2": 0.0}  # a part of a decoder is unused
     one = job(tmp_path / "one", made, config("td", asked, micro_batch_size=8))
-    two = job(tmp_path / "two", made, config("td", asked, devices=2))
+    # the two are spawned, and know the user's method, too
+    two = job(tmp_path / "two", made, config(own_method, asked, devices=2))
     whole = job(tmp_path / "whole", made, config("td", asked))
     for name, weight in one.items():
         torch.testing.assert_close(weight, two[name], rtol=1e-5, atol=1e-7)

@@ -1,16 +1,20 @@
 """What rules ask of a configuration for jobs: files, settings and code."""
 
 import os
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 from configs import at, table
 from plans import FIRST, IMAGES, of, plan
 
-from talking_models.config import ConfigError
+from talking_models.config import ConfigError, read
 from talking_models.config.merge import merge
+from talking_models.plan import Plan
 from talking_models.running.containers import show
 from talking_models.running.fingerprint import closure
+
+ROOT = Path(__file__).parents[2]
 
 # Data
 
@@ -178,6 +182,23 @@ def test_an_image_job_knows_its_seed():
     assert "seed" not in made.training_config(of())
 
 
+@pytest.mark.parametrize(
+    ("experiment", "data", "split", "said"),
+    [
+        ("talk", "digits", "given", "talk on digits: it trains student, which is not for images"),
+        ("see", "ml", "latest", "see on ml: it trains vit-student, which is not for ratings"),
+        ("see", "digits", "latest", "data set digits of images cannot be cut by latest"),
+        ("talk", "ml", "given", "data set ml of ratings cannot be cut by given"),
+    ],
+)
+def test_a_job_that_there_cannot_be_is_refused_in_a_sentence(experiment, data, split, said):
+    job = of(experiment, data=data, split=split, task="all", seed="0")
+    made = plan()
+    for asked in (made.training_config, made.check_trial, made.search_inputs):
+        with pytest.raises(ConfigError, match=f"^{said}$"):
+            asked(job)
+
+
 def test_what_experiments_say_themselves_is_laid_on_in_order():
     more = {"method": "td", "like": "talk", "settings": {"w1": 1.0}}
     made = plan(at("experiments.more", more), at("experiments.talk.training", {"steps": 3}))
@@ -185,6 +206,18 @@ def test_what_experiments_say_themselves_is_laid_on_in_order():
         {"training": {"steps": 3}, "settings": {}},
         {"training": {}, "settings": {"w1": 1.0}},
     ]
+
+
+def test_where_nothing_is_tuned_the_best_of_some_is_td_with_one_round():
+    """All that its training job reads and runs; the quick run trains one for the three."""
+    layers = ("config", "experiments", "tables", "quick")
+    made = Plan(read(*(ROOT / f"config/{name}.yaml" for name in layers)))
+    found = []
+    for id in ("td-rounds-1", "td", "td-talking", "td-rounds-2"):
+        job = of(id, data="ml-100k")
+        files = made.teachers(job), made.chosen(job)
+        found.append((made.training_config(job), files, made.training_code(id, "ml-100k")))
+    assert found[0] == found[1] == found[2] != found[3]
 
 
 def test_code_is_that_of_the_method_the_models_the_data_and_the_metrics():

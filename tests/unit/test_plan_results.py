@@ -7,7 +7,12 @@ import pytest
 from configs import at, curve, table
 from plans import ROWS, SEEN, of, plan
 
-from talking_models.config import ConfigError
+from talking_models.config import ConfigError, load
+from talking_models.config.merge import merge, merged_files
+from talking_models.models import text
+from talking_models.plan import Plan
+
+ROOT = Path(__file__).parents[2]
 
 # Tables
 
@@ -240,3 +245,49 @@ def test_results_are_where_the_configuration_says():
     made = plan({"results": "./elsewhere/"})
     files = [*made.results, *made.teachers(of()), *made.table_files("metrics.csv", "t")]
     assert all(Path(file).is_relative_to("elsewhere") for file in files)
+
+
+# Beyond the paper: configurations that need a package, which is often not there
+
+NEW = {"dist", "rkd", "srd", "vid", "born-again", "mutual", "ld-mf", "ld-text"}
+OTHER_STEPS = {"ld-ensemble", "td-ensemble", "td-family"}  # settings are another's
+ONE_MORE = ("more-data", "ml-1m", "beyond", "beyond-1m")
+
+
+@pytest.mark.parametrize(
+    ("layers", "data"), [(("beyond",), "ml-100k"), (ONE_MORE, "ml-1m-2999")], ids=["100k", "1m"]
+)
+def test_what_goes_beyond_the_paper_can_be_trained_and_searched(
+    layers, data, tmp_path, monkeypatch
+):
+    (tmp_path / text.FOLDER).mkdir()
+    (tmp_path / text.FOLDER / "__init__.py").touch()
+    monkeypatch.syspath_prepend(tmp_path)
+    shipped = ("config", "experiments", "tables")
+    raw = merged_files(*(ROOT / f"config/{name}.yaml" for name in (*shipped, *layers)))
+    curves = {id: each if "beyond" in id else None for id, each in raw["curves"].items()}
+    alone = {"tables": dict.fromkeys(raw["tables"]), "curves": curves, "claims": None}
+    made = Plan(load(merge(raw, alone)))
+
+    jobs = {id: set(made.jobs(shown)) for id, shown in made.config.curves.items()}
+    places = 4 * (1 + 5)  # tasks, and of the share draws
+    lines = {id: len(each) / places for id, each in jobs.items()}
+    assert lines == {"beyond": 30, "beyond-ld": 7, "beyond-td": 9}
+    every = set.union(*jobs.values())
+    assert {job[0] for job in every} == {data}
+    assert {*NEW, *OTHER_STEPS} < {job[3] for job in every}
+    for split, id in {(split, id) for _, split, task, id in every if task == "war"}:
+        job = of(id, data=data, split=split)
+        assert made.training_config(job)["method"]
+        assert len(made.teachers(job)) == len(made.config.teachers_of(id))
+        assert made.training_code(id, data)
+
+    own = {id: set() for id in ("rolling-1", "rolling-5", "share-10-1")}
+    for _, split, id in made.searches:
+        own.setdefault(split, set()).add(id)
+    for split, ids in own.items():
+        own[split] = ids & {*NEW, *OTHER_STEPS, "mf", "text"}
+    assert own.pop("rolling-1") == NEW
+    assert own.pop("rolling-5") == {*NEW, *OTHER_STEPS, "mf", "text"}
+    assert own.pop("share-10-1") == NEW | OTHER_STEPS
+    assert not any(own.values())

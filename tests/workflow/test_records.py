@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import shutil
 
 import pandas as pd
 from workspace import DATA, JOBS
@@ -56,8 +55,3 @@ def test_the_table_of_all_jobs_has_each_but_those_behind_it(finished):
     assert table["data"].notna().all()
     text = (finished.path / "results/provenance.rst").read_text()
     assert "No record" not in text
-
-
-def test_records_are_no_part_of_what_snakemake_makes(space):
-    shutil.rmtree(space.path / "results/provenance")
-    assert space.due() == set()

@@ -10,6 +10,8 @@ list them.
 import ast
 import difflib
 import importlib
+import json
+import os
 import sys
 from collections.abc import Sequence
 from functools import cache
@@ -19,6 +21,8 @@ from types import ModuleType
 ROOT = Path(__file__).resolve().parent
 PLUGINS = "talking_models_plugins"
 """The package that stands for all plugin folders: `my_methods/loud.py` is `<PLUGINS>.loud`."""
+HANDED_ON = "TALKING_MODELS_PLUGINS"
+"""The environment variable by which a process that this one starts knows those folders."""
 _folders: list[Path] = []
 
 
@@ -46,6 +50,7 @@ def use(folders: Sequence[str | Path]) -> None:
         del sys.modules[name]  # of folders used before
     package = sys.modules[PLUGINS] = ModuleType(PLUGINS)
     package.__path__ = [str(folder) for folder in _folders]
+    os.environ[HANDED_ON] = json.dumps(package.__path__)
 
 
 def used() -> tuple[Path, ...]:
@@ -142,3 +147,8 @@ class Registry:
         if len(found) != 1:
             raise PluginError(f"{file_of(path)} must define one {self.base}, not {len(found)}")
         return found[0]
+
+
+# Where processes are spawned (a loader's workers, several devices), what one is handed can be of a
+# plugin's class.
+use([folder for folder in json.loads(os.environ.get(HANDED_ON, "[]")) if Path(folder).is_dir()])
