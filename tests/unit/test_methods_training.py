@@ -301,7 +301,7 @@ def test_a_method_can_have_several_teachers(three, monkeypatch):
     for name, of in {"ab": (one, other), "a": (one,), "b": (other,)}.items():
         taught = dict(zip(("large", "small"), of, strict=False))
         history[name] = job.fit(rows, items, config, taught, LOG)[1]["value"].item()
-    assert made == ["both"] * 3
+    assert set(made) == {"both"}
     assert len(set(history.values())) == 3
 
 
