@@ -147,7 +147,14 @@ def python(tmp_path_factory):
     return folder / "bin/python"
 
 
-def test_a_job_runs_with_it_and_as_a_module(home, python, tmp_path):
+def test_a_job_runs_with_it_as_a_module_and_takes_no_other_library_of_the_name(
+    home, python, tmp_path, monkeypatch
+):
+    """Such as an older copy that is installed, or one on PYTHONPATH."""
+    other = tmp_path / "other/talking_models"
+    other.mkdir(parents=True)
+    (other / "__init__.py").write_text('raise SystemExit("the other one")\n')
+    monkeypatch.setenv("PYTHONPATH", str(other.parent))
     (tmp_path / "own.yaml").write_text("data: {digits: {kind: digits}}\n")
     module(tmp_path, home, ["own.yaml"])
     target = "results/digits/given/all/slices/fit.yaml"
@@ -167,20 +174,6 @@ def test_where_it_cannot_one_sentence_says_so_before_any_job(home, python, tmp_p
     assert "set TMPDIR to a folder without" in said
     assert "Traceback" not in said
     assert jobs(said) == []
-
-
-def test_another_library_of_the_name_is_not_taken(home, tmp_path, monkeypatch):
-    """Such as an older copy that is installed, or one on PYTHONPATH."""
-    other = tmp_path / "other/talking_models"
-    other.mkdir(parents=True)
-    (other / "__init__.py").write_text('raise SystemExit("the other one")\n')
-    monkeypatch.setenv("PYTHONPATH", str(other.parent))
-    (tmp_path / "own.yaml").write_text("data: {digits: {kind: digits}}\n")
-    module(tmp_path, home, ["own.yaml"])
-    command = [sys.executable, "-m", "snakemake", "--cores", "1"]
-    command += ["results/digits/given/all/slices/fit.yaml"]
-    result = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=300)
-    assert result.returncode == 0, result.stdout + result.stderr
 
 
 @pytest.mark.skipif(not shutil.which("make"), reason="no make")

@@ -196,13 +196,6 @@ def test_the_effective_config_of_a_job_is_complete(folder):
     assert teacher["student"]["hidden"] == [16, 8]
 
 
-def test_one_core_gives_the_bytes_of_two(finished, empty):
-    empty.make("results/tables/talk.csv", cores=1)
-    expected, found = finished.results(), empty.results()
-    assert any(name.endswith("war/td/models.safetensors") for name in found)
-    assert {name for name in found if found[name] != expected[name]} == set()
-
-
 def test_a_job_that_diverges_says_where_and_stops_no_other(space):
     (space.path / "diverging.yaml").write_text(
         "experiments:\n"
