@@ -25,7 +25,7 @@ OPTIONS = ("sedes=3", "seeds=0", 'models={"student": {"training": {"steps": "fif
             [
                 "the configuration has 2 problems",
                 "models.student.training.learning_rat: unknown key, found with the value 0.1; "
-                "allowed: one of steps, batch_size, learning_rate, weight_decay, clip, dropout",
+                "allowed: one of steps, batch_size, clip, learning_rate, dropout, weight_decay",
                 "nearest: learning_rate",
                 "experiments.odd.method: found 'tdd' (text)",
                 "allowed: one of born_again, dist, fd, fitnet, group, hybrid, ld, mutual, rkd, scr",

@@ -230,5 +230,6 @@ class Tables(Jobs):
                 ids = [*config.searched_teachers(ids), *ids]
                 found += [(data, split, each) for each in ids]
         whose = (self.settings_from, self.steps_from)
-        searches = ((data, of(split, id), id) for data, split, id in found for of in whose)
+        each = dict.fromkeys(found)  # a place of many tasks is asked about once
+        searches = ((data, of(split, id), id) for data, split, id in each for of in whose)
         return list(dict.fromkeys(searches))
