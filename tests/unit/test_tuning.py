@@ -545,6 +545,12 @@ def test_what_an_experiment_says_itself_wins_over_what_was_chosen(tmp_path):
     assert with_chosen(BASE, [], "war", [own]) == BASE
 
 
+def test_a_task_may_have_the_name_of_a_key_of_a_choice(tmp_path):
+    chosen = {"about": {"training": {"steps": 1}, "settings": {}}}
+    (tmp_path / "chosen.yaml").write_text(yaml.safe_dump(chosen))
+    assert read_chosen(tmp_path / "chosen.yaml") == chosen
+
+
 def test_a_choice_is_written_as_the_configuration_reads_it(tmp_path):
     chosen = {"war": {"training": {"steps": 1}, "settings": {}, "validation_rmse": 0.9}}
     write_choice(tmp_path / "td.yaml", chosen, {"data": "x", "split": "y"}, BASE)

@@ -8,6 +8,7 @@ from typing import Any
 import yaml
 
 PARTS = ("training", "settings")
+CHOICE = {"about", "from", "chosen"}  # the keys of a file that also says what a choice is for
 
 
 def changed(config: Mapping[str, Any], *changes: Mapping[str, Any]) -> dict[str, Any]:
@@ -23,7 +24,7 @@ def read_chosen(path: str | Path) -> dict[str, Any]:
     says that alone, or also what it was made on.
     """
     found = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
-    return found["chosen"] if "about" in found else found
+    return found["chosen"] if found.keys() == CHOICE else found
 
 
 def with_chosen(

@@ -305,8 +305,8 @@ class Config(Strict):
         trained here, and so not on the folds of a search.
         """
         found = self.experiment(id)
-        training = {**self.models[found.student].training.model_dump(), **found.training}
-        if training.get("steps") == 0:
+        student = self.models[found.student].training
+        if found.training.get("steps", getattr(student, "steps", None)) == 0:
             return False
         if found.chooses:
             return True

@@ -3,7 +3,6 @@
 Snakemake asks this while it builds its DAG, so nothing here imports torch or reads data.
 """
 
-import itertools
 import logging
 from collections.abc import Mapping
 from functools import cache
@@ -283,8 +282,9 @@ class Settings:
         """Whether an experiment's settings were chosen for this data, by whatever search."""
         ids = self.config.starts_from(experiment)
         chosen = ids if self.config.experiment(experiment).chooses else ids[:1]
-        found = [self.choice(data, split, id) for id in chosen]
-        return self.is_searched(data) or (all(found) and bool(found))
+        if self.is_searched(data):
+            return True
+        return bool(chosen) and all(self.choice(data, split, id) for id in chosen)
 
     def chosen(self, wildcards: Any) -> list[str]:
         """The files of a search in this run that say what it chose for an experiment."""
@@ -361,10 +361,11 @@ class Settings:
         if members := config.experiment(experiment).best_of:
             return {"chosen": [f"{place}/{id}/chosen.yaml" for id in members], **settings}
         teachers, before = config.teachers_of(experiment), config.experiment(experiment).like
-        for teacher in itertools.filterfalse(config.is_teacher, teachers):
+        if elsewhere := [teacher for teacher in teachers if not config.is_teacher(teacher)]:
             raise ConfigError(
                 f"experiments.{experiment} cannot be searched: a fold needs teachers that have "
-                f"learnt from its rows alone, and models.{teacher} is not trained here (`on: all`)"
+                f"learnt from its rows alone, and models.{elsewhere[0]} is not trained here "
+                "(`on: all`)"
                 ": take the settings of an experiment whose teachers are (`like`), or switch the "
                 "search off (`tuning: none`)"
             )
