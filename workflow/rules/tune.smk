@@ -18,15 +18,10 @@
 TUNING = f"{RESULTS}/{{data}}/{{split}}/tuning/{{experiment}}"
 # Those that take the best choice of some others.
 BEST = [id for id, experiment in CONFIG.experiments.items() if experiment.best_of]
-SEARCHES, OF_IMAGES = PLAN.searches, PLAN.image_searches
-
-
-def choices_of(searches):
-    """What some searches chose."""
-    return [
-        f"{TUNING}/choice.yaml".format(data=data, split=split, experiment=experiment)
-        for data, split, experiment in searches
-    ]
+CHOICES = {
+    search: f"{TUNING}/choice.yaml".format(**dict(zip(("data", "split", "experiment"), search)))
+    for search in [*PLAN.searches, *PLAN.image_searches]
+}
 
 
 rule tuned:
@@ -34,7 +29,7 @@ rule tuned:
     input:
         [
             f"{TUNING}/{file}".format(data=data, split=split, experiment=experiment)
-            for data, split, experiment in SEARCHES
+            for data, split, experiment in PLAN.searches
             for file in ("choice.yaml", "trials.csv")[: 1 if experiment in BEST else 2]
         ],
     localrule: True
@@ -43,18 +38,18 @@ rule tuned:
 rule tuned_images:
     """Search all settings of images."""
     input:
-        choices_of(OF_IMAGES),
+        [CHOICES[search] for search in PLAN.image_searches],
     localrule: True
 
 
-for one in dict.fromkeys(id for *_, id in [*SEARCHES, *OF_IMAGES]):
+for one in dict.fromkeys(id for *_, id in CHOICES):
 
     rule:
         """Search the settings of one experiment, wherever they are chosen."""
         name:
             f"tuned_{one}"
         input:
-            choices_of(search for search in [*SEARCHES, *OF_IMAGES] if search[-1] == one),
+            [choice for (*_, id), choice in CHOICES.items() if id == one],
         localrule: True
 
 
