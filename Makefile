@@ -30,7 +30,7 @@ help: ## list the targets
 	$(BIN)/python -m pip install --quiet --requirement requirements.txt
 	touch $@
 
-# TensorFlow (1.8 GB) in an environment of its own: only preparing MovieLens with TFDS needs it.
+# TensorFlow (1.8 GB) in an environment of its own: only preparing data with TFDS needs it.
 .venv-tfds/.installed: requirements-tfds.txt
 	$(PYTHON) -m venv --clear .venv-tfds
 	$(TFDS_BIN)/python -m pip install --quiet --requirement requirements-tfds.txt

@@ -1,6 +1,6 @@
 # Choices that are no search of this run's: committed ones, and the best of some searches.
 #
-# Needs: config/tuned/{data}/; tune.smk's choice.yaml and trials.csv.
+# Needs: config/tuned/; tune.smk's choice.yaml and trials.csv.
 # Makes: tune.smk's chosen.yaml of these, and choice.yaml of the best of some.
 #
 # No rule here has an eval row among its inputs.

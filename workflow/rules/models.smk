@@ -1,7 +1,7 @@
 # Pre-trained models of images: their weights, and what gives a teacher the classes of a data set.
 #
-# Needs: CONFIG.models; data.smk's slices; for `weights: hub`, the hub, or the file that the first
-#        rule makes put there by hand.
+# Needs: CONFIG.models; data.smk's slices; for `weights: hub`, the hub; without a network
+#        data/weights/{model}.safetensors, put there by hand.
 # Makes: data/weights/{model}.safetensors, as the hub gives them
 #        {RESULTS}/models/{model}.safetensors, as all jobs read them
 #        {RESULTS}/{data}/{split}/all/{model}/probe.safetensors and accuracy.csv

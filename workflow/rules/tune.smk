@@ -5,7 +5,7 @@
 #            curves.csv   validation RMSE of every trial, fold and task along training
 #            trials.csv   one row per trial: settings, score, steps, cost
 #            chosen.yaml  the choice for each task
-#            choice.yaml  the same with what it is for, as config/tuned/{data}/ keeps it
+#            choice.yaml  the same with what it is for, as config/tuned/ keeps it
 #            journal.log  what a killed search goes on from
 #        {RESULTS}/{data}/{split}/tuning/{experiment}/fold{fold}.safetensors, of a teacher
 #

@@ -84,7 +84,7 @@ class Config(Strict):
     )
     search: Search = Field(default_factory=Search, description="The search for settings.")
     trial: bool = Field(
-        False, description="Whether this is a trial of the workflow: every page then says so."
+        False, description="Whether this run only tries the workflow out: every page then says so."
     )
     paper: str | None = Field(
         None,

@@ -1,4 +1,5 @@
-"""Tuned settings in files of the repository: `config/tuned/<data>/<experiment>.yaml`.
+"""Tuned settings in files of the repository: `config/tuned/<data>/<split>/<experiment>.yaml`,
+without `<split>` for `latest`.
 
 A choice knows what it is for: `about` says which data set (its entry, without words for pages) and
 split it was made on, and `from` what it started from. It serves nothing else, and it yields to

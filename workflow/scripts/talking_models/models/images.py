@@ -112,8 +112,9 @@ class ImageSettings(ModelSettings):
     weights: str = Field(
         "hub",
         min_length=1,
-        description="`hub`: timm's, from the Hugging Face hub; `random`: none, for trials; else a "
-        "safetensors file, relative to the repository root.",
+        description="`hub`: timm's, from the Hugging Face hub; `random`: none, to try things; else "
+        "a safetensors file, relative to the repository root (`python -m "
+        "talking_models.models.weights FILE OUT.safetensors` makes one of .pth or .npz).",
     )
     origin: str | None = Field(
         None, description="Where its weights come from, for pages; null: what `weights` says."

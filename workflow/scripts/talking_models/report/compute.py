@@ -1,6 +1,6 @@
 """What a run costs: time and memory per step, from the rules' benchmark files.
 
-Times differ from run to run, so that this is the one table whose bytes are not reproducible.
+Times differ from run to run, so that the bytes of this table are not reproducible.
 """
 
 from collections.abc import Mapping, Sequence

@@ -1,7 +1,7 @@
 """What made a result: one record for each job, beside its log and its benchmark.
 
-    results/logs/movielens/100k/train_teacher.log
-    results/provenance/movielens/100k/train_teacher.json
+    results/logs/ml-100k/latest/train/td/war.log
+    results/provenance/ml-100k/latest/train/td/war.json
 
 A record is no output of a rule: results stay byte-identical from run to run, and a record that is
 gone or new runs nothing again. Its job writes it at its end, once all outputs are there, so that
