@@ -101,6 +101,29 @@ class World:
         return evidence(sums, sums[0, :, 0, :, 1])
 
 
+class Apart:
+    """Two methods, alike, on users of their own in each column: so many, with so many rows each."""
+
+    seeds, difference = 1, 0.0
+
+    def __init__(self, *columns):
+        self.columns = columns
+
+    def sample(self, seed):
+        """One evaluation."""
+        random = np.random.default_rng(seed)
+        sums = np.zeros((2, len(self.columns), 1, sum(users for users, _ in self.columns), 2))
+        at = 0
+        for column, (users, rows) in enumerate(self.columns):
+            common = random.normal(0, 0.9, (users, rows)) + random.normal(0, 0.3, (users, 1))
+            for method in range(2):
+                errors = common + random.normal(0, 0.2, (users, 1))
+                sums[method, column, 0, at : at + users, 0] = (errors**2).sum(axis=1)
+            sums[:, column, :, at : at + users, 1] = rows
+            at += users
+        return evidence(sums, sums[0, :, 0, :, 1])
+
+
 class Pictures:
     """Two students of images, alike, that are right where a normal variable is above 0."""
 

@@ -187,6 +187,13 @@ def test_other_tasks_are_not_judged(judged):
     assert "The paper has none of the tasks that were run." in page
 
 
+def test_a_number_that_the_paper_lacks_is_said(judged, monkeypatch):
+    monkeypatch.setitem(PRINTED, "LD", (1.1, np.nan))
+    found, page = judged()
+    assert list(found["quantity"]) == ["TD over Scratch"]
+    assert "TD over LD is left out: the paper lacks a number of it." in page
+
+
 def test_on_fewer_tasks_the_paper_claims_what_its_table_shows_for_them(judged):
     found, page = judged(CLAIM, (0.2, 0.2), tasks=["War"])  # there its TD is worse than scratch
     assert list(found["quantity"]) == ["TD over LD"]

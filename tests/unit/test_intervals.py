@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from scipy import stats
-from simulated import Pictures, World, evidence
+from simulated import Apart, Pictures, World, evidence
 
 from talking_models.evidence.intervals import (
     Difference,
@@ -106,6 +106,24 @@ def test_units_of_unequal_size_have_fewer_degrees_of_freedom():
     assert half == pytest.approx(1 / (0.5 / 4 + 0.5 / 40))
 
 
+def test_the_mean_of_two_columns_has_hardly_more_of_them_than_the_smaller_one():
+    world = Apart((10, 20), (600, 20)).sample(0)
+    found = difference(world, "other", "td").freedom
+    assert found[:2] == pytest.approx([9, 599])
+    small, large = 10 * (1 / 200) ** 2, 600 * (1 / 12000) ** 2  # variances of their means
+    assert found[2] == pytest.approx((small + large) ** 2 / (small**2 / 10 + large**2 / 600) - 1)
+    found = difference(world, "other", "td", np.array([1e-9, 1.0])).freedom
+    assert found[2] == pytest.approx(599), "by weights"
+
+
+def test_a_unit_alone_says_nothing_of_others():
+    found = difference(Apart((1, 20), (30, 20)).sample(0), "other", "td")
+    assert np.isfinite(found.estimate).all()
+    assert np.isnan(found.error).tolist() == [True, False, True]
+    assert found.outcomes[0] == found.outcomes[2] == "tie"
+    assert np.isnan(found.p).tolist() == [True, False, True]
+
+
 def test_the_mean_over_columns_stands_behind_them():
     assert with_mean(np.array([[1.0, 3.0]])).tolist() == [[1, 3, 2]]
     assert with_mean(np.array([[1.0, 3.0]]), weights=np.array([3, 1])).tolist() == [[1, 3, 1.5]]
@@ -155,6 +173,7 @@ def test_differences_from_one_experiment_go_together():
         pytest.param(World(more=0.05), id="a difference"),
         pytest.param(World(users=30, worth=12, rows=400), id="few users"),
         pytest.param(World(tasks=3, rows=1500), id="mean over tasks"),
+        pytest.param(Apart((10, 20), (600, 20)), id="mean over a small and a large task"),
         pytest.param(Pictures(), id="images"),
         pytest.param(Pictures(seed_sd=0.2), id="images, seeds matter most"),
         pytest.param(Pictures(seeds=1, seed_sd=0.0), id="images, one seed"),

@@ -441,6 +441,12 @@ def test_a_choice_at_the_last_step_is_named():
     assert about["at_bound"] == ["training.steps"]
     _, about = described(falling, trials, ["t"], SHARED, SPACES, {"steps": None, "every": None})
     assert about["at_bound"] == []
+    slowly = curves({(0, fold, "t"): [1.0, *(0.9 - 1e-5 * np.arange(10))] for fold in range(2)})
+    search = {"steps": 275, "every": 25}
+    chosen, about = described(slowly, trials, ["t"], SHARED, SPACES, search)
+    assert chosen["t"]["training"]["steps"] < 150
+    assert about["at_bound"] == ["training.steps"], "more steps might have gained more"
+    assert about["score"] == pytest.approx(chosen["t"]["validation_rmse"]), "of what is taken"
 
 
 def test_all_tasks_share_one_choice():
@@ -480,6 +486,18 @@ def test_the_best_of_some_searches_is_taken_with_what_its_experiment_says(tmp_pa
     take_best(paths, own, None, {"data": "x"}, BASE, outputs, LOG)
     assert read_chosen(outputs["chosen"]) == chosen
     assert read_choice(outputs["choice"]).about["search"] == about
+
+
+def test_the_best_needs_a_score_of_every_one():
+    members = {"none": member(1.2, w2=1.0), "one": member(1.1, w2=3.0)}
+    own = {id: {"training": {}, "settings": {}} for id in members}
+    for change in [*members["none"].values(), *members["one"].values()]:
+        change["validation_error"] = change.pop("validation_rmse")  # of images
+    assert best_of(members, own)[1]["best"] == "one"
+    for change in members["none"].values():
+        del change["validation_error"]
+    with pytest.raises(ValueError, match="the choice of none says no score"):
+        best_of(members, own)
 
 
 def test_on_another_window_the_best_is_the_one_that_was_best_before(tmp_path):

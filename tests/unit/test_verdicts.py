@@ -88,6 +88,8 @@ LOW, WORSE, OPEN = of(-0.1, 0.8), of(-1.5, 0.3), of(-0.5, 1.5)
         ([GOOD, of(-0.1, 0.7)], LESS),
         ([GOOD, GOOD, BAD], OPPOSITE),
         ([EQUAL, BAD], OPPOSITE),
+        ([of(-0.1, 0.99)] * 3 + [of(-4.0, 0.49)], LESS),  # as all fail, without a correction
+        ([of(-0.1, 0.7), of(-3.0, -0.1)], NO_ADVANTAGE),  # surer than the mildest
         ([OPEN, OPEN], UNDECIDED),
     ],
 )
@@ -114,6 +116,12 @@ def test_a_claim_that_needs_all(estimates, expected):
 def test_a_claim_that_needs_some(estimates, expected):
     assert of_some(estimates) is expected
     assert of_some(estimates[::-1]) is expected
+
+
+def test_without_an_interval_nothing_is_decided():
+    assert of_all([Estimate(-0.5, np.nan, 1.0, D)]) is UNDECIDED
+    assert of_all([Estimate(-0.5, np.nan, 1.0, D), BAD]) is OPPOSITE
+    assert of_some([Estimate(0.5, np.nan, 1.0, D)] * 2) is UNDECIDED
 
 
 def test_looking_at_many_seldom_finds_an_opposite_by_chance():

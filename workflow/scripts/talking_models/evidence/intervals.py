@@ -7,9 +7,12 @@ both of them hold (Cameron, Gelbach and Miller, 2011); never less than that over
 by linearisation: a unit's influence is the gradient of the metric times what the unit brings.
 
 Interval and p-value are those of a t-test. S seeds have S - 1 degrees of freedom, units of unequal
-size one less than (sum n)^2 / sum n^2, both together their harmonic mean, weighted by the seeds'
+size one less than (sum v)^2 / sum v^2, v being the variance that each would bring if that of all
+rows were the same: n in a column, in the mean over columns of N rows with weights w the sum of
+w^2 n / N^2. Both together have their harmonic mean, weighted by the seeds'
 share r: 1 / df = r / (S - 1) + (1 - r) / (units - 1). Welch and Satterthwaite's squares of shares
-would trust one that few seeds estimate: with three, intervals hold the truth in 92% of cases.
+would trust one that few seeds estimate: with three, intervals hold the truth in 92% of cases. One
+unit alone says nothing of others: no interval, and none of a mean over columns with such a one.
 `tests/unit/test_intervals.py` simulates that these hold it in 93 to 97%.
 """
 
@@ -107,7 +110,7 @@ def gradient(metric: type[Metric], total: np.ndarray) -> np.ndarray:
 
 def equal_units(sizes: np.ndarray) -> np.ndarray:
     """(C,) how many units of equal size those of `sizes` (C, U) are worth: (sum n)^2 / sum n^2."""
-    return sizes.sum(axis=-1) ** 2 / np.maximum((sizes**2).sum(axis=-1), 1)
+    return sizes.sum(axis=-1) ** 2 / (sizes**2).sum(axis=-1)
 
 
 def collect(predictions: Iterable[str | Path], metric: str) -> Evidence:
@@ -171,7 +174,7 @@ class Difference:
     """A metric of one experiment minus that of another, (C + 1,): the columns, then their mean."""
 
     estimate: np.ndarray
-    error: np.ndarray  # its standard error
+    error: np.ndarray  # its standard error; NaN, like all that comes of it, of one unit alone
     freedom: np.ndarray  # the degrees of freedom of that
     seed_share: np.ndarray  # the seeds' share of its square
     sign: int  # 1 if more of the metric is better, else -1
@@ -184,8 +187,9 @@ class Difference:
     @property
     def p(self) -> np.ndarray:
         """p-value of "there is no difference"."""
-        with np.errstate(divide="ignore", invalid="ignore"):  # equal predictions: 0 / 0
-            t = np.nan_to_num(np.abs(self.estimate / self.error), nan=0.0, posinf=np.inf)
+        none = (self.estimate == 0) & (self.error == 0)  # equal predictions: 0 / 0
+        with np.errstate(divide="ignore"):
+            t = np.abs(self.estimate / np.where(none, 1.0, self.error))
         return 2 * stats.t.sf(t, self.freedom)
 
     @property
@@ -214,9 +218,14 @@ def difference(
     apart = evidence.per_seed[a] - evidence.per_seed[b]
     per_seed = with_mean(apart, 0, weights)  # (C + 1, S)
     influence = with_mean(evidence.influence(one) - evidence.influence(other), 0, weights)
-    units = np.concatenate([evidence.rows, evidence.rows.sum(axis=0, keepdims=True)])  # (C + 1, U)
-    variance, share = two_way(per_seed, influence, (units > 0).sum(axis=-1))
-    freedom = degrees_of_freedom(variance, share, units, evidence.seeds)
+    rows = evidence.rows
+    units = np.append(evidence.units, (rows > 0).any(axis=0).sum())
+    variance, share = two_way(per_seed, influence, units)
+    alone = evidence.units == 1
+    variance[np.append(alone, alone.any())] = np.nan
+    size = rows.sum(axis=-1, keepdims=True) / (1 if weights is None else weights[:, None])
+    brings = np.concatenate([rows, (rows / size**2).sum(axis=0, keepdims=True)])  # (C + 1, U)
+    freedom = degrees_of_freedom(variance, share, brings, evidence.seeds)
     return Difference(per_seed.mean(axis=-1), np.sqrt(variance), freedom, share, evidence.sign)
 
 
@@ -262,7 +271,9 @@ def correlation(evidence: Evidence, pairs: Sequence[tuple[str, str]]) -> np.ndar
 def degrees_of_freedom(
     variance: np.ndarray, seed_share: np.ndarray, units: np.ndarray, seeds: int
 ) -> np.ndarray:
-    """(C,) of a standard error; `units` are (C, U) examples of each unit."""
+    """(C,) of a standard error; `units` are (C, U) what each unit brings to its square, in any
+    unit of measure.
+    """
     of_units = np.maximum(equal_units(units) - 1, 1)
     inverse = seed_share / max(seeds - 1, 1) + (1 - seed_share) / of_units
     return 1 / np.where(variance > 0, inverse, 1.0)

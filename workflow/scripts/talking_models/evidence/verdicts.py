@@ -88,7 +88,8 @@ class Estimate:
 def of_all(estimates: Sequence[Estimate]) -> Verdict:
     """The verdict on a claim that needs every one of its differences: reproduced if each is, and
     what all say, if they say the same. Else that some one is opposite, or smaller than claimed, is
-    said with Holm's correction for their number; of those that are not reproduced alone.
+    said with Holm's correction for their number, of those that are not reproduced alone; and if
+    none of them holds, no less than what the mildest says.
     """
     each = [estimate.verdict for estimate in estimates]
     if len(set(each)) == 1:
@@ -96,12 +97,13 @@ def of_all(estimates: Sequence[Estimate]) -> Verdict:
     if set(each) == set(GOOD):
         return Verdict.SMALLER
     tested = [e for e in estimates if e.verdict is not Verdict.NOT_TESTED]
-    bounds = {Verdict.OPPOSITE: 0, Verdict.NO_ADVANTAGE: 0.5, Verdict.LESS: 1}
+    bounds = {Verdict.LESS: 1, Verdict.NO_ADVANTAGE: 0.5, Verdict.OPPOSITE: 0}
+    found = [min(each, key=FAILED.index)] if all(verdict in FAILED for verdict in each) else []
     for verdict, share in bounds.items():
         below = [1.0 if e.verdict in GOOD else e.p_below(share * e.printed) for e in tested]
         if (holm(np.array(below)) <= ALPHA / 2).any():
-            return verdict
-    return Verdict.UNDECIDED
+            found.append(verdict)
+    return max(found, key=FAILED.index, default=Verdict.UNDECIDED)
 
 
 def of_some(estimates: Sequence[Estimate]) -> Verdict:

@@ -18,7 +18,7 @@ from scipy import stats
 from talking_models.evidence import verdicts
 from talking_models.evidence.intervals import Difference, correlation, difference
 from talking_models.evidence.shares import LEAST, shares
-from talking_models.evidence.verdicts import Estimate, Verdict
+from talking_models.evidence.verdicts import FAILED, GOOD, Estimate, Verdict
 from talking_models.io import write_csv
 from talking_models.report.markdown import grid, interval, list_table, write
 from talking_models.report.paper import Claim, Paper, means, numbers, read_claims
@@ -98,10 +98,12 @@ def judge(
     }
     pairs, remarks = [], []
     for one, other in claim.pairs:
-        if (printed[one] - printed[other]).mean() > 0:
+        gap = (printed[one] - printed[other]).mean()
+        if gap > 0:
             pairs.append((one, other))
-        else:
-            remarks.append(f"{one[1]} over {other[1]} is left out: the paper does not show it.")
+            continue
+        why = "lacks a number of it" if np.isnan(gap) else "does not show it"
+        remarks.append(f"{one[1]} over {other[1]} is left out: the paper {why}.")
     if not pairs:
         why = "The paper's own numbers do not show it, as a mean over the tasks that were run."
         return without(why, Verdict.NOT_SHOWN)
@@ -196,8 +198,9 @@ def page(found: Sequence[Judged], trial: bool, stamp: str) -> list[str]:
         "# The paper's claims",
         stamp,
         grid(heads, table, words=len(heads)),
-        "Under this protocol. Intervals are over users (or images) and seeds: items, and the "
-        "settings that a search chose, are taken as given, and another search moves a row, too. "
+        "Under this protocol. Intervals are over users (or images) and seeds: training rows, the "
+        "places in time where the data are cut, items, and the settings that a search chose are "
+        "taken as given, and other ones move a row, too. "
         "The third column takes our standard errors times the square root of 2."
         + " Columns share rows of the data, and are no independent evidence."
         * (len(columns) > 1),
@@ -234,7 +237,9 @@ def page(found: Sequence[Judged], trial: bool, stamp: str) -> list[str]:
         parts += [" ".join(judged.remarks)] if judged.remarks else []
         size = max((p["detectable"] for p in judged.pairs if p["own"].error), default=None)
         if judged.verdict is Verdict.UNDECIDED and size:
-            parts.append(f"A true difference of {size:.4f} would have been told from none.")
+            alone = ", each comparison by itself" if len(judged.pairs) > 1 else ""
+            told = f"A true difference of {size:.4f} would have been told from none in 80% of cases"
+            parts.append(f"{told}{alone}.")
     return parts + power_table(found)
 
 
@@ -248,14 +253,15 @@ def power_table(found: Sequence[Judged]) -> list[str]:
         line = [judged.claim.id + f", on {judged.on}" * several]
         for share in (0.0, 0.5, 1.0, -1.0):
             often = verdicts.power(each, judged.correlation, COMBINE[judged.claim.needs], share)
-            best = max(often, key=often.__getitem__)
-            line.append(f"{best} {often[best]:.0%}")
+            of = [sum(often.get(verdict, 0) for verdict in kind) for kind in (GOOD, FAILED)]
+            line.append(" / ".join(f"{part:.0%}" for part in [*of, 1 - sum(of)]))
         rows.append(line)
     truths = ["nothing", "half", "the paper's", "its opposite"]
-    table = grid(["The most frequent verdict, if the truth were", *truths], rows, words=5)
+    table = grid(["Reproduced / not / undecided, if the truth were", *truths], rows)
     how = (
         "By simulation with the standard errors above, of all comparisons of a claim together: "
-        "each true difference nothing, half the paper's, the paper's, its opposite."
+        "each true difference nothing, half the paper's, the paper's, its opposite. Reproduced "
+        "holds what is smaller than claimed, too; not reproduced all other findings."
     )
     return ["## What this rule can say", table, how] if rows else []
 

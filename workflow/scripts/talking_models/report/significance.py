@@ -26,12 +26,12 @@ METHOD = """\
 In brackets stands a difference's 95% interval; \\* differs at 5% after Holm's correction over the
 columns. The standard error is that of the users or images drawn again and of the seeds, minus
 what both hold (two-way); users and not rows count because a user's ratings are not independent.
-Taken as given are items, the settings that a search chose, and a teacher that all seeds share. How
-wide the mean's interval would be were the items drawn again, too, stands beside it. A win is an
-interval on the side of the row that others are compared with, a loss one on the other, all else a
-tie. "Told apart" is the smallest true difference that such an evaluation finds in 80% of cases.
-*Same*: the same predictions, as an ablation has them that changes what the settings have
-already."""
+Taken as given are training rows, the places in time where the data are cut, items, the settings
+that a search chose, and a teacher that all seeds share. How wide the mean's interval would be were
+the items drawn again, too, stands beside it. A win is an interval on the side of the row that
+others are compared with, a loss one on the other, all else a tie. "Told apart" is the smallest true
+difference that such an evaluation finds in 80% of cases. *Same*: the same predictions, as an
+ablation has them that changes what the settings have already."""
 OPPOSITE = {WIN: LOSS, TIE: TIE, LOSS: WIN}
 
 
@@ -224,5 +224,7 @@ def with_interval(cell: pd.Series) -> str:
     """A difference with its interval, marked where it is certain."""
     if cell["stderr"] == 0:
         return "*same*"
+    if pd.isna(cell["stderr"]):  # of a single unit
+        return f"{cell['difference']:+.4f}"
     text = interval(cell["difference"], cell["low"], cell["high"])
     return text + " \\*" if cell["p_holm"] < ALPHA else text

@@ -62,18 +62,20 @@ def best_of(
     own: Mapping[str, Mapping[str, Any]],
     before: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> tuple[dict[str, dict[str, Any]], dict[str, Any]]:
-    """The choice of the experiment with the lowest mean RMSE over tasks, by ids; of the one that
+    """The choice of the experiment with the lowest mean score over tasks, by ids; of the one that
     was best `before`, on the split that chose the settings, if that is given; `ValueError` if none
-    was. What experiments say themselves (`own`) is part of it.
+    was, or one has no score. What experiments say themselves (`own`) is part of it.
     """
     whole = {
         id: {task: changed(change, own[id]) for task, change in of.items()}
         for id, of in members.items()
     }
-    scores = {
-        id: np.mean([change[SCORE] for change in of.values() if change.get(SCORE) is not None])
-        for id, of in members.items()
-    }
+    scores = {}
+    for id, of in members.items():
+        known = [change[key] for change in of.values() for key in (SCORE, ERROR) if key in change]
+        if not known:
+            raise ValueError(f"the choice of {id} says no score on validation rows")
+        scores[id] = np.mean(known)
     best = min(scores, key=scores.__getitem__)
     if before is not None:
         task, taken = next(iter(before.items()))
@@ -126,7 +128,8 @@ def described(
     if search["steps"] is not None:
         change["training"] = {**shared, **change["training"]}
         change["training"]["steps"] = (look + 1) * search["every"]
-        if look + NEAR >= search["steps"] // search["every"]:
+        # A curve that still falls at the last look is there too, though an earlier one is near it.
+        if scores[trial].mean().idxmin() + NEAR >= search["steps"] // search["every"]:
             bounds.append("training.steps")
     rmse = scores[trial, look].groupby("task", sort=False).mean()
     score = ERROR if "image_steps" in search else SCORE
@@ -135,7 +138,7 @@ def described(
     about = {
         "trials": len(trials),
         "complete": len(found),
-        "score": round(float(found.loc[trial, "score"]), 6),
+        "score": round(float(scores[trial, look].mean()), 6),
         "stderr": round(float(found.loc[trial, "stderr"]), 6),
         "at_bound": bounds,
     }
