@@ -1,5 +1,7 @@
-"""The compute table from benchmark files made by hand, and tables as pages."""
+"""The compute table from records made by hand, and tables as pages."""
 
+import json
+import re
 from pathlib import Path
 
 import pandas as pd
@@ -8,86 +10,96 @@ import pytest
 from talking_models import machine
 from talking_models.machine import cores, processor
 from talking_models.report import compute, pages
-from talking_models.report.compute import COLUMNS, collect, duration, page
-from talking_models.report.paper import Paper
+from talking_models.report.compute import COLUMNS, collect, duration
+from talking_models.running.provenance import KEYS, digest
 
-FACTS = Path(__file__).parents[2] / "config/paper/facts.yaml"
-HEADER = "s\th:m:s\tmax_rss\tmax_vms\tmax_uss\tmax_pss\tio_in\tio_out\tmean_load\tcpu_time\n"
-
-
-def benchmark(path, wall, cpu, rss):
-    """A file as Snakemake 9 writes it."""
-    path.write_text(f"{HEADER}{wall}\t0:00:00\t{rss}\t1\t1\t1\t0\t0\t99\t{cpu}\n")
-    return path
+ROOT = Path(__file__).parents[2]
+FACTS = ROOT / "config/paper/facts.yaml"
 
 
-@pytest.fixture
-def steps(tmp_path):
-    return {
-        "Split": [benchmark(tmp_path / "split", 2.5, 1.25, 170.5)],
-        "Students: td": [
-            benchmark(tmp_path / "a", 100.0, 90.0, 800.25),
-            benchmark(tmp_path / "b", 50.0, 40.0, 900.75),
-            tmp_path / "gone",
-        ],
-        "Tuning": [tmp_path / "never", tmp_path / "nor this"],
-    }
+def job(rule, cpu=1.0, wall=2.0, peak=100, **wildcards):
+    """What a table needs of a record."""
+    costs = {"cpu_seconds": cpu, "wall_seconds": wall, "peak_mb": peak}
+    return {"rule": rule, "wildcards": wildcards, **costs}
 
 
-def test_a_step_is_the_sum_of_its_jobs_and_the_total_that_of_all(steps):
-    found = collect(steps)
+JOBS = [
+    job("make_table", table="t"),
+    job("train", 90.0, 100.0, 800, experiment="td", task="war"),
+    job("tm_train", 40.0, 50.0, 900, experiment="td", task="drama"),  # of a module
+    job("train", experiment="teacher", task="all"),
+    job("keep_states", peak=50, experiment="vit"),
+    job("split_ml-100k", 1.25, 2.5, 170),
+    job("their_own_rule"),
+]
+
+
+def test_a_step_is_the_sum_of_its_jobs_and_the_total_that_of_all():
+    found = collect(JOBS, ["teacher"])
     assert list(found) == COLUMNS
     assert found.to_numpy().tolist() == [
-        ["Split", 1, 1, 1.25, 2.5, 170.5],
-        ["Students: td", 3, 2, 130.0, 150.0, 900.75],
-        ["Total", 4, 3, 131.25, 152.5, 900.75],
+        ["Data", 1, 1.25, 2.5, 170],
+        ["Teachers", 2, 2.0, 4.0, 100],
+        ["Students: td", 2, 130.0, 150.0, 900],
+        ["Tables", 1, 1.0, 2.0, 100],
+        ["Others", 1, 1.0, 2.0, 100],
+        ["Total", 7, 135.25, 160.5, 900],
     ]
 
 
-@pytest.mark.parametrize("nothing", ["NA", "-"])
-def test_a_job_too_short_to_be_looked_at_has_its_wall_time(tmp_path, nothing):
-    path = benchmark(tmp_path / "short", 0.3, nothing, nothing)
-    found = collect({"Short": [path]}).iloc[0]
-    assert (found["cpu_seconds"], found["wall_seconds"]) == (0, 0.3)
-    assert pd.isna(found["peak_mb"])
-    assert "not seen" in page(collect({"Short": [path]}), ["Short"], "", Paper())[2]
+@pytest.mark.parametrize("module", ["", "talking_"])
+def test_each_rule_belongs_to_one_step(module):
+    """But for those that come after the table, or only name files."""
+    text = "".join(path.read_text() for path in sorted(ROOT.glob("workflow/rules/*.smk")))
+    rules = {*re.findall(r"^ *rule (\w+):", text, re.M), *re.findall(r" as (\w+) with:", text)}
+    rules |= {name + "x-1" for name in re.findall(r'^ *f"(\w+_){\w+}"', text, re.M)}
+    later = {"all", "figures", "images", "tuned", "tuned_images", "tuned_x-1"}
+    later |= {"make_page", "make_compute_table", "collect_provenance", "collect_metrics"}
+    assert {"train_images", "evaluate_x-1", "measure_cka_x-1", "choose_best"} < rules
+    for rule in rules - later:
+        steps = [
+            s for s, of in compute.STEPS.items() if re.fullmatch(f"(.*_)?({of})", module + rule)
+        ]
+        assert len(steps) == 1, rule
 
 
-def test_a_benchmark_that_was_repeated_counts_whole(tmp_path):
-    path = benchmark(tmp_path / "twice", 2, 1, 100)
-    path.write_text(path.read_text() + "3\t0:00:00\t150\t1\t1\t1\t0\t0\t99\t2\n")
-    found = collect({"Twice": [path]}).iloc[0]
-    assert tuple(found[["cpu_seconds", "wall_seconds", "peak_mb"]]) == (3, 5, 150)
-
-
-def test_without_any_benchmark_there_is_a_table_still(tmp_path):
-    compute.run(
-        {"Split": [tmp_path / "no"]}, FACTS, "Of this.", tmp_path / "c.csv", tmp_path / "c.md"
-    )
-    assert list(pd.read_csv(tmp_path / "c.csv")["step"]) == [compute.PAPER]
-    assert "not measured: Split." in (tmp_path / "c.md").read_text()
-
-
-def test_both_files(steps, tmp_path):
-    compute.run(steps, FACTS, "Of this.", tmp_path / "c.csv", tmp_path / "c.md")
-    found = pd.read_csv(tmp_path / "c.csv")
+def test_both_files(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    made, read, other = (Path("results", name) for name in ("table.md", "models", "brought"))
+    other.parent.mkdir()
+    for file in (made, read, other):
+        file.write_text(file.name)
+    for (number, of), (file, inputs) in zip(
+        enumerate(JOBS[:2]), {made: [read, other], read: []}.items(), strict=True
+    ):
+        record = dict.fromkeys(KEYS) | of | {"started": str(number)}
+        record |= {"inputs": {str(path): "" for path in inputs}}
+        record |= {"outputs": {str(file): digest(file)}}
+        path = Path("results/provenance", f"{number}.json")
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(json.dumps(record))
+    compute.run([made], "results", [], FACTS, "Of this.", "c.csv", "c.md")
+    found = pd.read_csv("c.csv")
     assert list(found) == COLUMNS
-    assert list(found["step"]) == ["Split", "Students: td", "Total", compute.PAPER]
+    assert list(found["step"]) == ["Students: td", "Tables", "Total", compute.PAPER]
     assert found["wall_seconds"].iloc[-1] == 12 * 3600
-    text = (tmp_path / "c.md").read_text()
+    text = Path("c.md").read_text()
     assert "Of this." in text
-    assert "| Students: td | 2 of 3 | 2 min 10 s | 2 min 30 s | 901 MB |" in text
-    assert "| **Total** | **3 of 4** |" in text
+    assert "| Students: td | 1 | 90.0 s | 1 min 40 s | 800 MB |" in text
+    assert "| **Total** | **2** | **91.0 s** | **1 min 42 s** | **800 MB** |" in text
     assert "less than 12 h" in text
-    assert "not measured: Tuning." in text
+    assert "What this took is not known: results/brought." in text
     assert f"{processor()}, {cores()} cores" in text
 
 
-def test_of_a_job_that_nobody_saw_nothing_is_said(tmp_path):
-    """Snakemake looks every half second; before that it knows the wall time alone."""
-    seen = {"Short": [benchmark(tmp_path / "short", 0.4, 0.0, 7.1)]}
-    compute.run(seen, FACTS, "Of this.", tmp_path / "c.csv", tmp_path / "c.md")
-    assert "| Short | 1 | not seen | 0.4 s | not seen |" in (tmp_path / "c.md").read_text()
+def test_without_any_record_there_is_a_table_still(tmp_path):
+    made = tmp_path / "results/table.md"
+    made.parent.mkdir()
+    made.touch()
+    csv, md = tmp_path / "c.csv", tmp_path / "c.md"
+    compute.run([made], made.parent, [], FACTS, "Of this.", csv, md)
+    assert list(pd.read_csv(csv)["step"]) == [compute.PAPER]
+    assert "What this took is not known" in md.read_text()
 
 
 @pytest.mark.parametrize(

@@ -204,43 +204,6 @@ def test_each_model_of_the_main_table_is_sized_once():
     ]  # fmt: skip
 
 
-def test_costs_are_those_of_the_steps_that_the_run_takes():
-    steps = plan({"tables": {"seen": SEEN}}, tuning="search").steps
-    place = "results/benchmarks/ml/latest"
-    assert list(steps)[:3] == ["Data", "Tuning", "Teachers"]
-    assert f"{place}/train/teacher/all.tsv" in steps["Teachers"]
-    assert steps["Students: talk"] == [f"{place}/train/talk/{t}.tsv" for t in ("drama", "war")]
-    assert steps["Students: see"] == [
-        f"results/benchmarks/digits/given/train_images/see/all/seed{seed}.tsv" for seed in (0, 1)
-    ]
-    assert steps["Tuning"] == [
-        f"{place}/tune/{id}.tsv" for id in ("teacher", "scratch", "talk")
-    ]  # fmt: skip
-    assert "Tuning" not in plan().steps
-    assert steps["Statistics"] == ["results/benchmarks/test_significance.tsv"]
-
-
-def test_costs_of_images_are_those_of_their_teachers_and_probes_once():
-    taught = {"tuned": {"kind": "vit", "on": "all", "of": "vit"}}
-    see = {"method": "td", "student": "vit-student", "teachers": ["tuned"]}
-    more = {"experiments": {"see-tuned": see}, "models": taught}
-    whole = at("models.vit-student.training", {"smallest_area": 1.0, "flip": False})
-    seen = {**SEEN, "rows": {"See": "see", "Tuned": "see-tuned", "Teacher": "tuned"}}
-    steps = plan({"tables": {"seen": seen}}, more, whole).steps
-    place, of_tables = "results/benchmarks/digits/given", steps["Teachers"]
-    assert [each for each in of_tables if place in each] == [
-        f"{place}/{job}.tsv"
-        for job in (
-            "probe_teacher/all/vit", "keep_states0/all/vit",
-            "train_images/tuned/all/seed0", "keep_states0/all/tuned/seed0",
-            "train_images/tuned/all/seed1", "keep_states0/all/tuned/seed1",
-        )
-    ]  # fmt: skip
-    lines = ("probe_teacher/all/vit-student", "evaluate_probes/all")
-    assert steps["Reference lines"][-2:] == [f"{place}/{job}.tsv" for job in lines]
-    assert "Students: tuned" not in steps
-
-
 def test_results_are_where_the_configuration_says():
     made = plan({"results": "./elsewhere/"})
     files = [*made.results, *made.teachers(of()), *made.table_files("metrics.csv", "t")]

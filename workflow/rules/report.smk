@@ -2,8 +2,8 @@
 #
 #   make report
 #
-# Needs: the benchmark files of all rules before this one; all tables as Markdown; the records that
-#        all jobs leave beside their logs (talking_models.running.provenance).
+# Needs: all tables as Markdown; the records that all jobs leave beside their logs
+#        (talking_models.running.provenance).
 # Makes: {RESULTS}/tables/compute.md and .csv
 #        {RESULTS}/pages/{page}.html, a table each; `snakemake --report` shows them beside the figures
 #        {RESULTS}/provenance.csv, one row per job
@@ -23,9 +23,9 @@ rule images:
 
 
 rule make_compute_table:
-    """Add up what the jobs cost, from their benchmark files."""
+    """Add up what the jobs cost, from their records."""
     input:
-        PLAN.measured,
+        files=PLAN.measured,
     output:
         csv=report(
             f"{RESULTS}/tables/compute.csv",
@@ -47,8 +47,8 @@ rule make_compute_table:
         mem_mb=per_attempt(500),
         runtime=per_attempt(5),
     params:
-        # Benchmark files are no inputs: one that is gone must train nothing again.
-        steps=PLAN.steps,
+        results=RESULTS,
+        teachers=[id for id in CONFIG.models if CONFIG.is_teacher(id)],
         facts=CONFIG.paper,
         stamp=PLAN.stamp(*PLAN.tables_of_all),
         code=fingerprint("talking_models.report.compute"),

@@ -1,6 +1,5 @@
 """What a run makes as a whole: figures, pages, what they are made of, and what it cost."""
 
-from collections import defaultdict
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
@@ -185,69 +184,3 @@ class Plan(Pages):
     def results(self) -> list[str]:
         """All that a run without a target makes, but for pages and records."""
         return [*self.measured, self.markdown("compute"), self.path("metrics.json")]
-
-    def _taught(self, data: str, split: str, id: str, seeds: int) -> list[str]:
-        """The jobs that make the teachers of an experiment on images, and keep their answers."""
-        config, training = self.config, self.effective(data, split, ALL, id)["training"]
-        found, above = [], f"{data}/{self.of_all_rows(split)}"
-        for teacher in config.teachers_of(id):
-            for seed in map(self.seed_that_teaches, range(seeds)):
-                own, job = "", f"{above}/probe_teacher/{ALL}/{teacher}"
-                if config.is_teacher(teacher):
-                    own, job = f"/seed{seed}", f"{above}/train_images/{teacher}/{ALL}/seed{seed}"
-                found.append(job)
-                if self.keeps_states(teacher, training):
-                    kept = f"keep_states{int(training['flip'])}/{ALL}/{teacher}{own}"
-                    found.append(f"{data}/{split}/{kept}")
-        return found
-
-    @property
-    def steps(self) -> dict[str, list[str]]:
-        """Benchmark files of the jobs that a run without a target needs, by step."""
-        config = self.config
-        found = defaultdict(list, {"Data": [], "Tuning": [], "Teachers": []})
-        jobs: dict[Job, int] = {}  # with the seeds that are shown, of images
-        for each in (shown for shown in config.shown.values() if shown.in_all):
-            for job in self.jobs(each):
-                jobs[job] = max(jobs.get(job, 0), config.seeds_of(job[0], each))
-        of_tables = {job for id in self.tables_of_all for job in self.jobs(config.tables[id])}
-        for job, seeds in jobs.items():
-            data, split, task, id = job
-            place, teachers = f"{data}/{split}", config.teachers_of(id)
-            above = f"{data}/{self.of_all_rows(split)}"
-            if config.family(data) == "images":
-                backbone = Path(self.backbone(config.experiment(id).student)).stem
-                names = [f"{id}/{task}/seed{seed}" for seed in range(seeds)]
-                found["Data"] += [f"{place}/split_images"]
-                found["Teachers"] += [f"models/make_backbone/{backbone}"]
-                found["Teachers"] += self._taught(data, split, id, seeds)
-                own = "Teachers" if config.is_teacher(id) else f"Students: {id}"
-                found[own] += [f"{place}/train_images/{name}" for name in names]
-                found["Evaluation"] += [f"{place}/evaluate_images/{name}" for name in names]
-                probes = [f"{above}/probe_teacher/{task}/{m}" for m in self.probed(data).values()]
-                found["Reference lines"] += [*probes, f"{place}/evaluate_probes/{task}"]
-                continue
-            found["Data"] += [f"{data}/prepare_ratings", f"{place}/split"]
-            if config.tuning == "search":
-                for on in (self.settings_from, self.steps_from):
-                    ids = self.tried(data)
-                    found["Tuning"] += [f"{data}/{on(split, id)}/tune/{id}" for id in ids]
-            found["Teachers"] += [f"{above}/train/{teacher}/all" for teacher in teachers]
-            if not config.is_teacher(id):
-                found[f"Students: {id}"] += [f"{place}/train/{id}/{task}"]
-            if job in of_tables:
-                found["Reference lines"] += [f"{place}/fit_references"]
-            found["Evaluation"] += [f"{place}/evaluate/{id}"]
-        done = {*found["Teachers"]}  # probes of teachers are lines, too
-        found["Reference lines"] = [job for job in found["Reference lines"] if job not in done]
-        found["Tables"] = [f"make_table/{id}" for id in self.tables_of_all]
-        found["Tables"] += [f"make_curve/{id}" for id in self.along_splits]
-        statistics = {"test_significance": self.compared, "judge_claims": self.judged}
-        found["Statistics"] = [rule for rule, tables in statistics.items() if tables]
-        drawn = dict.fromkeys(Path(file).stem for file in self.figure_files)
-        found["Figures"] = [f"draw/{id}" for id in drawn]
-        return {
-            step: [self.path("benchmarks", f"{file}.tsv") for file in dict.fromkeys(files)]
-            for step, files in found.items()
-            if files
-        }

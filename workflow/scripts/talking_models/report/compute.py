@@ -1,9 +1,10 @@
-"""What a run costs: time and memory per step, from the rules' benchmark files.
+"""What a run costs: time and memory per step, from the records that its jobs leave.
 
 Times differ from run to run, so that the bytes of this table are not reproducible.
 """
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -12,28 +13,55 @@ from talking_models.io import write_csv
 from talking_models.machine import cores, processor
 from talking_models.report.markdown import grid, write
 from talking_models.report.paper import Paper
+from talking_models.running.provenance import Record, trace
 
-COLUMNS = ["step", "jobs", "measured", "cpu_seconds", "wall_seconds", "peak_mb"]
-TOTAL, PAPER = "Total", "The paper"
+COLUMNS = ["step", "jobs", "cpu_seconds", "wall_seconds", "peak_mb"]
+STUDENTS, OTHERS, TOTAL, PAPER = "Students", "Others", "Total", "The paper"
+STEPS = {  # the names of rules, which a workflow that has this one as a module may lengthen
+    "Data": "prepare_ratings|split_.*",
+    "Tuning": "tune|tune_images|try_images|train_fold_teachers|take_choice|choose_best",
+    "Teachers": "download_weights|make_backbone|probe_teacher|keep_states|keep_trained_states",
+    STUDENTS: "train|train_images",
+    "Evaluation": "evaluate_(?!probes).*",
+    "Reference lines": "fit_references_.*|evaluate_probes",
+    "Tables": "make_table|make_curve|measure_sizes|measure_cost",
+    "Statistics": "test_significance|judge_claims",
+    "Figures": "draw|measure_cka.*",
+}
 
 
-def collect(steps: Mapping[str, Sequence[str | Path]]) -> pd.DataFrame:
+def step(made: Record, teachers: Collection[str]) -> str:
+    """The step that a job belongs to: a key of `STEPS`, or "Students: ld"; some experiments are
+    `teachers`.
+    """
+    of = next(
+        (key for key, rule in STEPS.items() if re.fullmatch(f"(.*_)?({rule})", made["rule"])),
+        OTHERS,
+    )
+    if of != STUDENTS:
+        return of
+    experiment = made["wildcards"]["experiment"]
+    return "Teachers" if experiment in teachers else f"{STUDENTS}: {experiment}"
+
+
+def collect(records: Iterable[Record], teachers: Collection[str] = ()) -> pd.DataFrame:
     """One row per step, the sum of its jobs, and a last one for their total: `COLUMNS`.
 
-    `peak_mb` is that of the largest job. A job without its benchmark file, as after results were
-    copied from elsewhere, is counted, but not as measured; a step of such jobs alone is left out.
+    `peak_mb` is that of the largest job.
     """
-    rows = []
-    for step, paths in steps.items():
-        files = [pd.read_csv(p, sep="\t", na_values=["-"]) for p in paths if Path(p).is_file()]
-        if files:
-            jobs = pd.concat(files)
-            sums = jobs["cpu_time"].sum(), jobs["s"].sum(), jobs["max_rss"].max()
-            rows.append((step, len(paths), len(files), *sums))
-    found = pd.DataFrame(rows, columns=COLUMNS)
-    if rows:
-        found.loc[len(rows)] = [TOTAL, *found[COLUMNS[1:-1]].sum(), found["peak_mb"].max()]
-    return found.astype({"jobs": "Int64", "measured": "Int64"})
+    jobs = pd.DataFrame(
+        [(step(made, teachers), 1, *(made[key] for key in COLUMNS[2:])) for made in records],
+        columns=COLUMNS,
+    )
+    how = dict(zip(COLUMNS[1:], ["sum"] * 3 + ["max"], strict=True))
+    found = jobs.groupby("step", sort=False).agg(how)
+    order = [*STEPS, OTHERS]
+    found = found.sort_index(
+        key=lambda names: [order.index(name.partition(":")[0]) for name in names]
+    )
+    if len(found):
+        found.loc[TOTAL] = found.agg(how)
+    return found.reset_index().astype({"jobs": "Int64"})
 
 
 def duration(seconds: float) -> str:
@@ -47,17 +75,13 @@ def duration(seconds: float) -> str:
     return f"{hours} h {minutes:02d} min"
 
 
-def page(found: pd.DataFrame, steps: Sequence[str], stamp: str, paper: Paper) -> list[str]:
-    """The table for people; `steps` are the names of all that were asked for."""
+def page(found: pd.DataFrame, unknown: Sequence[str], stamp: str, paper: Paper) -> list[str]:
+    """The table for people; of the `unknown` files nobody knows what they cost."""
     rows = []
     for row in found.itertuples():
         bold = "**" if row.step == TOTAL else ""
-        jobs = f"{row.jobs}" if row.jobs == row.measured else f"{row.measured} of {row.jobs}"
-        # Snakemake looks every half second: of a shorter job it knows nothing but the wall time
-        seen = row.cpu_seconds > 0
-        memory = f"{row.peak_mb:.0f} MB" if seen and not pd.isna(row.peak_mb) else "not seen"
-        cpu = duration(row.cpu_seconds) if seen else "not seen"
-        cells = (row.step, jobs, cpu, duration(row.wall_seconds), memory)
+        times = duration(row.cpu_seconds), duration(row.wall_seconds)
+        cells = (row.step, row.jobs, *times, f"{row.peak_mb:.0f} MB")
         rows.append([f"{bold}{cell}{bold}" for cell in cells])
     made_on = f"The table was made on: {processor()}, {cores()} cores."
     if "hours" in paper.quotes:
@@ -65,30 +89,34 @@ def page(found: pd.DataFrame, steps: Sequence[str], stamp: str, paper: Paper) ->
     if "cost" in paper.quotes:
         made_on += f" The paper says: “{paper.quotes['cost']}”; neither on which machine nor "
         made_on += "whether that includes its tuning."
-    absent = [step for step in steps if step not in set(found["step"])]
+    more = f", and {len(unknown) - 1} more" if unknown[1:] else ""
     return [
         "# Compute per step",
         stamp,
         grid(["Step", "Jobs", "CPU time", "Wall time", "Peak memory"], rows),
         "CPU and wall time are sums over jobs of one thread each: on n cores a run takes about the "
-        "total wall time divided by n. CPU time is what Snakemake last saw, every half second at "
-        "first and every 30 s after 15 s, so that a long job's is up to 30 s short and the wall "
-        "time is the upper bound. Peak memory is the resident set of the largest job.",
+        "total wall time divided by n. Of a job that was killed and went on, they are those of its "
+        "last part. Peak memory is the resident set of the largest job.",
         made_on,
-        *([f"Not part of this run, or not measured: {', '.join(absent)}."] if absent else []),
+        *([f"What this took is not known: {unknown[0]}{more}."] if unknown else []),
     ]
 
 
 def run(
-    steps: Mapping[str, Sequence[str | Path]],
+    files: Iterable[str | Path],
+    results: str | Path,
+    teachers: Collection[str],
     facts: str | Path | None,
     stamp: str,
     csv: str | Path,
     md: str | Path,
 ) -> None:
-    """From benchmark files to both tables; the CSV ends with the paper's upper bound."""
-    found, paper = collect(steps), Paper.read(facts)
-    write(md, page(found, list(steps), stamp, paper))
+    """From the records of all jobs that `files` come from to both tables; the CSV ends with the
+    paper's upper bound.
+    """
+    (records, unknown), paper = trace(files, results), Paper.read(facts)
+    found = collect(records, teachers)
+    write(md, page(found, unknown, stamp, paper))
     if "hours" in paper.quotes:
         line = {"step": PAPER, "wall_seconds": 3600.0 * paper.quotes["hours"]}
         found = pd.concat([found, pd.DataFrame([line])], ignore_index=True)

@@ -12,33 +12,11 @@ import pandas as pd
 from talking_models.io import write_csv
 from talking_models.report.compute import duration
 from talking_models.report.markdown import list_table
-from talking_models.running.provenance import COLUMNS, Record, digest, digest_of_value, read_all
+from talking_models.running.provenance import COLUMNS, Record, digest_of_value, trace
 
 PACKAGES = [  # of which the versions are shown; the CSV has all
     "numpy", "pandas", "pyarrow", "scipy", "sklearn", "torch", "torchvision", "timm", "snakemake",
 ]  # fmt: skip
-
-
-def trace(files: Iterable[str | Path], results: str | Path) -> tuple[list[Record], list[str]]:
-    """The records of all jobs that `files` come from, and the files whose making is unknown.
-
-    Unknown is a file in `results` without a record, or with other bytes than its record says.
-    """
-    records, found, unknown = read_all(results), {}, []
-    waiting, seen = list(map(str, files)), set()
-    while waiting:
-        path = waiting.pop()
-        if path in seen:
-            continue
-        seen.add(path)
-        made = records.get(path)
-        # what is gone since was as the record of the job that read it says
-        if made and (not Path(path).exists() or made["outputs"][path] == digest(Path(path))):
-            found[id(made)] = made
-            waiting += made["inputs"]
-        elif made or Path(path).is_relative_to(results):
-            unknown.append(path)
-    return sorted(found.values(), key=lambda made: (made["started"], made["rule"])), sorted(unknown)
 
 
 def _data(made: Record) -> str | None:

@@ -14,10 +14,11 @@ import importlib.metadata
 import json
 import os
 import platform
+import resource
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -31,6 +32,7 @@ Record = dict[str, Any]
 COLUMNS = [  # docs/data.md says what they mean
     "rule", "wildcards", "commit", "dirty", "config", "data", "library", "code", "python",
     "packages", "host", "processor", "cores", "threads", "started", "wall_seconds", "cpu_seconds",
+    "peak_mb",
 ]  # fmt: skip
 KEYS = {*COLUMNS, "inputs", "outputs"}
 RAW = "data/"  # what jobs put there was downloaded, or is a user's own
@@ -106,8 +108,17 @@ def finish(snakemake: Any) -> None:
         "started": datetime.fromtimestamp(STARTED, UTC).isoformat(timespec="seconds"),
         "wall_seconds": round(time.time() - STARTED, 2),
         "cpu_seconds": round(sum(os.times()[:4]), 2),  # child processes included
+        "peak_mb": round(peak_mb()),
     }
     write_text(path, json.dumps(record, indent=2) + "\n")
+
+
+def peak_mb() -> float:
+    """The most memory that this process, or one that it started, had at once."""
+    used = (
+        resource.getrusage(of).ru_maxrss for of in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
+    )
+    return max(used) / (2**20 if sys.platform == "darwin" else 2**10)
 
 
 def digest(path: Path) -> str:
@@ -169,3 +180,25 @@ def read_all(results: str | Path) -> dict[str, Record]:
         if made.keys() >= KEYS:
             found |= dict.fromkeys(made["outputs"], made)
     return found
+
+
+def trace(files: Iterable[str | Path], results: str | Path) -> tuple[list[Record], list[str]]:
+    """The records of all jobs that `files` come from, and the files whose making is unknown.
+
+    Unknown is a file in `results` without a record, or with other bytes than its record says.
+    """
+    records, found, unknown = read_all(results), {}, []
+    waiting, seen = list(map(str, files)), set()
+    while waiting:
+        path = waiting.pop()
+        if path in seen:
+            continue
+        seen.add(path)
+        made = records.get(path)
+        # what is gone since was as the record of the job that read it says
+        if made and (not Path(path).exists() or made["outputs"][path] == digest(Path(path))):
+            found[id(made)] = made
+            waiting += made["inputs"]
+        elif made or Path(path).is_relative_to(results):
+            unknown.append(path)
+    return sorted(found.values(), key=lambda made: (made["started"], made["rule"])), sorted(unknown)
