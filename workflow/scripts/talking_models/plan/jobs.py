@@ -8,7 +8,7 @@ from typing import Any
 
 from talking_models.config import Config
 from talking_models.data import DATA
-from talking_models.data.base import ALL
+from talking_models.data.base import ALL, DataSettings
 from talking_models.data.names import TRAIN_SLICES
 from talking_models.methods import METHODS
 from talking_models.metrics import METRICS
@@ -49,7 +49,7 @@ class Jobs(Settings):
         of reading it: a configuration with fewer finds it read.
         """
         entry = self.config.data[data]
-        settings = entry.model_dump(exclude={"name", "unit", "split", "seeds", "tuned_as"})
+        settings = entry.model_dump(exclude=DataSettings.model_fields.keys() - {"kind"})
         return settings | {"tasks": {"by": entry.tasks.by}}
 
     def files(self, data: str) -> list[str]:
