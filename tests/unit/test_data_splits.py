@@ -124,7 +124,7 @@ def test_a_larger_share_holds_a_smaller_one():
 
 def test_folds_roll_over_the_last_tenths():
     assert folds(90_000, 3) == [(63_000, 72_000), (72_000, 81_000), (81_000, 90_000)]
-    assert folds(1_003, 2, 0.2) == [(601, 802), (802, 1_003)]
+    assert folds(1_003, 2) == [(802, 902), (902, 1_003)]
     for n, count in ((5, 10), (3, 3)):
         with pytest.raises(ValueError, match=f"{n} training rows are too few for {count} folds"):
             folds(n, count)
