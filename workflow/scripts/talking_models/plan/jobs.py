@@ -82,7 +82,7 @@ class Jobs(Settings):
     def minutes_of_search(self, wildcards: Any, attempt: int) -> int:
         """For all trials, or the teachers of its folds. One that is ended goes on."""
         job = self.untuned(wildcards.experiment, wildcards.data)
-        search, tasks = self.search(wildcards), self.searched_tasks(wildcards)["tasks"]
+        search, tasks = self.search(wildcards), self.searched_tasks(wildcards)["on"]
         steps = search["steps"] or job["training"]["steps"]
         models = search["trials"] * search["folds"] * search["seeds"] * len(tasks)
         return min(DAY, attempt * (10 + _minutes(job, steps * models)))

@@ -387,9 +387,8 @@ class Settings:
         }
 
     def searched_tasks(self, wildcards: Any) -> dict[str, Any]:
-        """The tasks that a search trains on, a teacher's is `all`; and all that it chooses for."""
+        """All tasks that a search chooses for, a teacher's is `all`; and which it trains `on`."""
         config, teacher = self.config, self.config.is_teacher(wildcards.experiment)
         tasks = {ALL: ALL} if teacher else config.tasks(wildcards.data)
-        most = self._differs(wildcards).tasks
-        of = {**self.tasks(wildcards.data), "serves": list(tasks)}
-        return {**of, "tasks": {id: tasks[id] for id in evenly(list(tasks), most)}}
+        on = evenly(list(tasks), self._differs(wildcards).tasks)
+        return {**self.tasks(wildcards.data), "tasks": tasks, "on": on}
