@@ -41,7 +41,7 @@ table3: .venv/.installed ## Table 3 from raw ratings (CORES=2)
 
 tuned: .venv/.installed ## search all settings, or an EXPERIMENT's, and put the choices into config/tuned/ (CONFIG="files on top" RESULTS=their folder)
 	$(BIN)/snakemake --cores $(CORES) $(if $(EXPERIMENT),tuned_$(EXPERIMENT),tuned --config tuning=search) $(if $(CONFIG),--configfile $(CONFIG))
-	PYTHONPATH=workflow/scripts $(BIN)/python workflow/scripts/keep_choices.py $(RESULTS)/*/*/tuning/$(or $(EXPERIMENT),*)/choice.yaml
+	PYTHONPATH=workflow/scripts $(BIN)/python workflow/scripts/keep_choices.py $(RESULTS)/*/*/tuning/$(or $(EXPERIMENT),*)/choice.yaml $(if $(TUNED),--into $(TUNED))
 
 quick: .venv/.installed ## Table 3 on two genres with few steps, in about a minute
 	$(BIN)/snakemake --cores $(CORES) results/quick/tables/table3.md --configfile config/quick.yaml

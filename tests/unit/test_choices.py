@@ -83,6 +83,20 @@ def test_without_committed_choices_none_is_read(tuned, tuning):
     assert job(made)["training"]["steps"] == 500
 
 
+@pytest.mark.parametrize(("tuning", "rounds"), [("none", 3), ("committed", 3), ("search", 1)])
+def test_where_nothing_is_chosen_the_first_of_the_values_serves(tuned, tuning, rounds):
+    """Not before a search in this run, which has its say of them."""
+    entry = {"method": "td", "like": "talk", "choose": {"rounds": [3, 2]}}
+    made = plan(tuned(), at("experiments.apart", entry), {"tuning": tuning})
+    found = job(made, "apart")
+    assert found["settings"]["rounds"] == rounds
+    assert found["training"]["steps"] == (325 if tuning == "committed" else 500)
+    assert made.tuned("ml", "latest", "apart") == (tuning == "search")
+    own = at("experiments.apart.settings.rounds", 0)
+    made = plan(tuned(), at("experiments.apart", entry), own, {"tuning": tuning})
+    assert job(made, "apart")["settings"]["rounds"] == 0
+
+
 def test_a_choice_that_is_no_longer_asked_for_is_taken_and_said(tuned, caplog):
     over = at("experiments.apart", {"method": "td", "like": "talk", "choose": {"rounds": [1, 3]}})
     made = plan(tuned(experiment="apart"), over)

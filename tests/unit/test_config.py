@@ -138,16 +138,12 @@ def test_an_unknown_experiment_has_no_job():
         config().training_job("a", "ml")
 
 
-def test_without_a_search_the_first_value_of_a_choice_serves():
+def test_what_is_laid_on_top_of_an_experiment_with_a_choice_wins():
     x = at("experiments.x", {"method": "td", "like": "talk", "choose": {"rounds": [2, 3]}})
-    found = config({**x, "tuning": "none"})
-    assert found.training_job("x", "ml")["settings"]["rounds"] == 2
-    found = config({**x, "tuning": "search"})
     tuned = {"x": {"settings": {"rounds": 3}}}
-    assert found.training_job("x", "ml", tuned)["settings"]["rounds"] == 3
-    for tuning in ("none", "search"):  # what is laid on top of an experiment with a choice
-        over = merge(x, at("experiments.x.settings.rounds", 0)) | {"tuning": tuning}
-        assert config(over).training_job("x", "ml", tuned)["settings"]["rounds"] == 0
+    assert config(x).training_job("x", "ml", tuned)["settings"]["rounds"] == 3
+    over = merge(x, at("experiments.x.settings.rounds", 0))
+    assert config(over).training_job("x", "ml", tuned)["settings"]["rounds"] == 0
 
 
 def test_a_curve_over_a_setting_makes_its_experiments():

@@ -358,8 +358,8 @@ def test_slugs():
 def test_an_unknown_task_names_the_nearest_and_all_known():
     known = ["War", "Sci-Fi", "Drama"]
     assert known_name("Sci-Fi", known) == "Sci-Fi"
-    with pytest.raises(ValueError, match=r"unknown task 'scifi'\. Did you mean 'Sci-Fi'") as error:
+    with pytest.raises(ValueError, match=r"unknown task 'scifi'") as error:
         known_name("scifi", known)
-    assert "Known ones: Drama, Sci-Fi, War" in str(error.value)
-    with pytest.raises(ValueError, match=r"unknown task 'Qqq'\. Known ones"):
+    assert "known: Drama, Sci-Fi, War; nearest: Sci-Fi" in str(error.value)
+    with pytest.raises(ValueError, match=r"unknown task 'Qqq'; known: Drama, Sci-Fi, War$"):
         known_name("Qqq", known)

@@ -331,13 +331,18 @@ def test_preparing_without_a_network_or_archive_fails_at_once(tmp_path, monkeypa
 def test_the_probe_waits_no_longer_than_told(monkeypatch):
     for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
         monkeypatch.delenv(name, raising=False)
-    assert "cannot be reached" in tfds_prepare.probe(f"http://127.0.0.1:{closed_port()}/")
+
+    def probe(port, seconds=5.0):
+        monkeypatch.setattr(tfds_prepare, "HOST", f"http://127.0.0.1:{port}/")
+        monkeypatch.setattr(tfds_prepare, "SECONDS", seconds)
+        return tfds_prepare.probe()
+
+    assert "cannot be reached" in probe(closed_port())
     with socket.socket() as silent:  # takes the connection, never answers
         silent.bind(("127.0.0.1", 0))
         silent.listen()
         start = time.monotonic()
-        reason = tfds_prepare.probe(f"http://127.0.0.1:{silent.getsockname()[1]}/", 0.3)
-        assert reason
+        assert probe(silent.getsockname()[1], 0.3)
         assert time.monotonic() - start < 3
     with socket.socket() as server:
         server.bind(("127.0.0.1", 0))
@@ -350,7 +355,7 @@ def test_the_probe_waits_no_longer_than_told(monkeypatch):
             connection.close()
 
         threading.Thread(target=refuse, daemon=True).start()
-        assert tfds_prepare.probe(f"http://127.0.0.1:{server.getsockname()[1]}/") is None
+        assert probe(server.getsockname()[1]) is None
 
 
 def test_errors_survive_pickling():

@@ -113,6 +113,14 @@ def test_a_prediction_that_is_no_number_is_not_written(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+def test_a_metric_that_is_no_number_is_not_written(tmp_path):
+    frame = stacked(ratings(4).assign(rating=np.float32(3)), np.ones((1, 4)))
+    said = "the task 'War' has no ndcg: no user has two different ratings"
+    with np.errstate(invalid="ignore"), pytest.raises(ValueError, match=said):
+        write(frame, "War", ABOUT, ["rmse", "ndcg"], tmp_path / "p.parquet", tmp_path / "m.csv")
+    assert not list(tmp_path.iterdir())
+
+
 # Reference lines
 
 
@@ -288,3 +296,4 @@ def test_a_file_is_of_the_job_whose_folder_it_is_in():
     assert job_of(other) == ("ml", "latest", "war", "td")
     assert of_jobs([own, other, other], [["ml", "latest", "war"]], ["td", "ld"]) == [other]
     assert of_jobs([own, other], [["pets", "given", "all"]], ["seed-free"]) == [own]
+    assert of_jobs([f"/ml/latest/war/td/{own}"], [["ml", "latest", "war"]], ["td"]) == []

@@ -33,6 +33,23 @@ def test_a_student_is_held_beside_the_models_that_taught_it(teacher_seed, near, 
     assert said in note
 
 
+@pytest.mark.parametrize(("teacher_seed", "rows"), [("paired", 1), ("first", 0), ("all", 0)])
+def test_on_draws_no_student_is_held_beside_a_model_that_did_not_teach_it(
+    teacher_seed, rows, tmp_path
+):
+    """There a teacher is evaluated by the model of the draw's seed alone."""
+    frames = [
+        of_ratings(id, "War", USERS, own, split=f"few-{seed + 1}").assign(seed=seed)
+        for seed in range(2)
+        for id, own in (("teacher", [0, 1, 2, 3]), ("td", [1, 2, 3, 4]))
+    ]
+    paths = [write_job(tmp_path, frame) for frame in frames]
+    about = {"rows": {"TD": "td"}, "teachers": {"td": ["teacher"]}}
+    found = block(about | {"teacher_seed": {"td": teacher_seed}}, paths)
+    assert len(found) == 3 * rows
+    assert not rows or found[1].splitlines()[2:] == ["| TD | 1.0000 | 1.000 |"]
+
+
 def test_of_images_classes_agree_or_do_not(tmp_path):
     student = of_images("td", [1, 0, 0, 0]).assign(teacher=[1, 1, 0, 0], kl=[0.5, 1.5, 0.0, 0.0])
     assert of_classes(student) == (0.75, 0.5)

@@ -1,6 +1,7 @@
 """Figures: that they show the numbers, in which form, and the same bytes each time."""
 
 import os
+import re
 import subprocess
 import sys
 import xml.etree.ElementTree as ElementTree
@@ -18,6 +19,7 @@ from simulated import of_ratings, write_job
 from talking_models.config import load
 from talking_models.config.merge import merge
 from talking_models.evidence.intervals import collect, holm
+from talking_models.metrics import METRICS
 from talking_models.plan import Plan
 from talking_models.report import curves
 from talking_models.report.figures import FIGURES, losses, paper, style, trials
@@ -353,6 +355,13 @@ def test_gains_are_mean_differences_with_intervals_of_all_draws_together(tmp_pat
     assert ld.startswith("LD | **-")
     assert ld.count("**") == 2  # on the tenth alone
     assert "**" not in td
+
+
+def test_a_curve_has_as_many_decimals_as_its_metric_says(tmp_path, monkeypatch):
+    monkeypatch.setattr(METRICS.get("rmse"), "digits", 2)
+    curves.run(drawn_shares(tmp_path), [], [], ABOUT, "Toy.", tmp_path / "c.csv", tmp_path / "c.md")
+    rows = (tmp_path / "c.md").read_text().split("\n| ")[-3:]
+    assert {len(part) for row in rows for part in re.findall(r"\.(\d+)", row)} == {2}
 
 
 def test_bold_is_what_holms_correction_over_the_lines_leaves(tmp_path):

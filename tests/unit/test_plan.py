@@ -297,8 +297,10 @@ def test_a_search_with_a_teacher_from_a_file_is_refused():
 def test_a_teacher_is_searched_on_all_and_has_steps_of_its_own():
     more = {"method": "td", "like": "talk", "choose": {"rounds": [1, 2]}}
     made = plan(at("experiments.more", more), {"search": {"steps": 30, "teacher_steps": 60}})
-    assert made.searched_tasks(of("teacher"))["tasks"] == {"all": "all"}
-    assert made.searched_tasks(of())["tasks"] == {"drama": "Drama", "war": "War"}
+    tasks = {"by": "category", "tasks": {"all": "all"}, "on": ["all"]}
+    assert made.searched_tasks(of("teacher")) == tasks
+    tasks = {"by": "category", "tasks": {"drama": "Drama", "war": "War"}, "on": ["drama", "war"]}
+    assert made.searched_tasks(of()) == tasks
     steps = {id: made.search(of(id))["steps"] for id in ("teacher", "talk", "more")}
     assert steps == {"teacher": 60, "talk": 30, "more": 30}
     assert made.config.experiment("more").choose == {"rounds": [1, 2]}
@@ -311,7 +313,7 @@ def test_a_split_is_searched_with_less_and_serves_all_its_tasks():
     assert made.search(student) | {"trials": 3, "share": 0.1, "draw": 1} == made.search(student)
     assert "share" not in made.search(teacher)  # it has all rows, whatever the share
     tasks = made.searched_tasks(student)
-    assert (tasks["tasks"], tasks["serves"]) == ({"drama": "Drama"}, ["drama", "war"])
+    assert (tasks["on"], tasks["tasks"]) == (["drama"], {"drama": "Drama", "war": "War"})
     assert made.chosen(student) == ["results/ml/few-1/tuning/talk/chosen.yaml"]
     assert made.chosen(teacher) == ["results/ml/latest/tuning/teacher/chosen.yaml"]
     assert made.search_inputs(student)["teacher0"][0].startswith("results/ml/latest/tuning")
@@ -333,7 +335,7 @@ def test_a_window_or_a_share_takes_settings_and_searches_for_steps():
         student = of(split=own)
         search = made.search(student)
         assert (search["trials"], search["steps"]) == (1, 70)
-        assert made.searched_tasks(student)["tasks"] == {"drama": "Drama"}
+        assert made.searched_tasks(student)["on"] == ["drama"]
         found, first = made.search_inputs(student), "results/ml/rolling-1/tuning"
         assert found["settings"] == [f"{first}/talk/choice.yaml"]
         assert found["chosen"] == [f"results/ml/{own}/tuning/scratch/chosen.yaml"]

@@ -11,11 +11,13 @@ from toys import TEACHER, fit_config, movielens
 
 from talking_models.changes import read_chosen, with_chosen
 from talking_models.config.choices import read_choice
+from talking_models.data.names import SLICES, TRAIN_SLICES
 from talking_models.data.parquet import write
-from talking_models.data.splits import folds
+from talking_models.data.splits import folds, split_ratings
 from talking_models.methods import METHODS
 from talking_models.models import MODELS
 from talking_models.models.checkpoint import Checkpoint
+from talking_models.training.ratings import read_rows
 from talking_models.tuning.choose import (
     at_bound,
     best,
@@ -28,6 +30,7 @@ from talking_models.tuning.choose import (
 )
 from talking_models.tuning.folds import FoldScores, fold_rows, train_fold_teachers
 from talking_models.tuning.jobs import configs_of_tasks, search
+from talking_models.tuning.keep import keep
 from talking_models.tuning.search import Journal, run_search
 from talking_models.tuning.space import beside, grid, of_training, settings_alone, spaces, trials
 
@@ -103,10 +106,7 @@ def test_every_method_is_tried_as_often_and_within_its_space(method):
         assert set(trial["settings"]) == set(searched["settings"])
         for name, value in trial["settings"].items():
             space = searched["settings"][name]
-            if "choices" in space:
-                assert value in space["choices"]
-            else:
-                assert space["low"] <= value <= space["high"]
+            assert space["low"] <= value <= space["high"]
 
 
 def test_trials_are_the_same_every_time_and_a_longer_list_starts_with_a_shorter_one():
@@ -114,15 +114,16 @@ def test_trials_are_the_same_every_time_and_a_longer_list_starts_with_a_shorter_
 
 
 W1 = {"low": 0.1, "high": 10.0, "log": True}
-FEW = {"choices": ["none", "state"]}
+LINEAR = W1 | {"log": False}
 
 
-def test_trials_cover_the_choices():
-    found = trials(job("td"), 64, {"training": {}, "settings": {"w1": W1, "stop_gradient": FEW}})
-    found = [trial["settings"] for trial in found[1:]]
-    assert {settings["stop_gradient"] for settings in found} == {"none", "state"}
-    assert all(0.1 <= settings["w1"] <= 10 for settings in found)
-    assert len({settings["w1"] for settings in found}) > 50
+@pytest.mark.parametrize(("space", "below"), [(W1, 32), (LINEAR, 6)])
+def test_trials_cover_a_space_evenly_on_its_scale(space, below):
+    found = trials(job("td"), 65, {"training": {}, "settings": {"w1": space}})
+    found = [trial["settings"]["w1"] for trial in found[1:]]
+    assert all(0.1 <= value <= 10 for value in found)
+    assert len({*found}) > 50
+    assert abs(sum(value < 1 for value in found) - below) < 3
 
 
 def test_what_an_experiment_says_itself_is_not_searched():
@@ -607,7 +608,6 @@ def search_in(folder, given, **changed):
         **given,
         **{
             "tasks": {"drama": "Drama"},
-            "serves": ["drama"],
             "by": "category",
             "configs": {"drama": BASE},
             "trials": LIST,
@@ -648,7 +648,6 @@ def test_a_search_from_files_to_a_choice_and_on_to_more_trials(tmp_path, monkeyp
             tmp_path,
             given,
             tasks={"drama": "Drama", "all": "all"},
-            serves=["drama", "all"],
             configs=configs,
             trials=trials[:n],
             search=SEARCH | {"trials": n} | changed,
@@ -675,7 +674,32 @@ def test_a_search_from_files_to_a_choice_and_on_to_more_trials(tmp_path, monkeyp
 def test_a_task_without_rows_in_a_fold_is_named():
     rows, _, items = movielens(100)
     with pytest.raises(ValueError, match="the task 'War' has no rows in fold 0: leave it out"):
-        FoldScores(rows, items, {}, {"war": "War"}, "category", SEARCH, {})
+        FoldScores(rows, items, {"war": {}}, {"war": "War"}, "category", SEARCH, {})
+
+
+def test_a_search_has_the_tasks_of_its_split(tmp_path):
+    """Those with most training rows, and those whose name is not the canonical one; some of all."""
+    rows, _, items = movielens(400)
+    items["categories"] = [
+        ["Children" if name == "Comedy" else name for name in own] for own in items["categories"]
+    ]
+    write(rows, tmp_path / "ratings.parquet")
+    write(items, tmp_path / "items.parquet")
+    tasks = {f"densest-{n}": None for n in (1, 2, 3)} | {"children": "Children's", "all": "all"}
+    slices = {(id, part): tmp_path / id / f"s/{part}.parquet" for id in tasks for part in SLICES}
+    protocol = {"kind": "latest", "eval": 0.1, "val": 0.1, "share": 1.0}
+    tables = tmp_path / "ratings.parquet", tmp_path / "items.parquet"
+    split_ratings(*tables, protocol, "category", tasks, slices.values())
+    train = {id: read_rows([slices[id, part] for part in TRAIN_SLICES]) for id in tasks}
+    on = {"densest-1": {}, "densest-3": {}, "children": {}}
+    found = FoldScores(train["all"], items, on, tasks, "category", SEARCH, {}).rows
+    for id in on:
+        fit, val = found[1, id]
+        expected = train[id].sort_values("time", kind="stable")
+        assert 0 < len(fit) < len(expected)
+        assert pd.concat([fit, val])["time"].tolist() == expected["time"].tolist()
+    with pytest.raises(ValueError, match="the training set: unknown task 'Comdy'"):
+        FoldScores(train["all"], items, on, {"comdy": "Comdy"}, "category", SEARCH, {})
 
 
 def test_a_search_does_not_go_on_from_the_journal_of_another_start(tmp_path, monkeypatch):
@@ -711,6 +735,37 @@ def test_a_search_does_not_go_on_from_the_journal_of_another_start(tmp_path, mon
     assert same == [True, True, False, False, False, True]
 
 
+def test_a_search_does_not_go_on_from_scores_in_another_precision(tmp_path, monkeypatch):
+    """`auto` is another one on another machine."""
+    given, scored = files(tmp_path), []
+    told = {"configs": {"drama": fit_config("scratch")}, "trials": LIST[:1]}
+
+    def score(self, change, fold, seed):
+        scored.append(self.search["precision"])
+        return np.ones((1, 2))
+
+    monkeypatch.setattr(FoldScores, "__call__", score)
+    for there in (False, False, True):
+        monkeypatch.setattr("talking_models.training.loop.has_bfloat16", lambda there=there: there)
+        search_in(tmp_path, given, search=SEARCH | {"precision": "auto"}, **told)
+    assert scored == ["float32"] * 2 + ["bfloat16"] * 2
+
+
+def test_choices_are_kept_where_a_configuration_looks_for_them(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    for split in ("latest", "few-1"):
+        folder = tmp_path / "results/ml" / split / "tuning/talk"
+        folder.mkdir(parents=True)
+        (folder / "choice.yaml").write_text(split)
+    files = sorted((tmp_path / "results").rglob("choice.yaml"))
+    keep(files, "own/tuned")
+    assert (tmp_path / "own/tuned/ml/talk.yaml").read_text() == "latest"
+    assert (tmp_path / "own/tuned/ml/few-1/talk.yaml").read_text() == "few-1"
+    assert "kept own/tuned/ml/talk.yaml" in capsys.readouterr().out
+    keep(files)
+    assert (tmp_path / "config/tuned/ml/talk.yaml").is_file()
+
+
 @pytest.mark.parametrize("slice", ["eval", None])
 def test_a_search_that_is_given_eval_rows_fails(tmp_path, slice):
     with pytest.raises(ValueError, match="training and tuning read only fit and val"):
@@ -722,8 +777,8 @@ def test_a_teacher_is_judged_on_users_that_it_knows():
     late = rows["user"].iloc[-1]
     early = rows["time"] < rows["time"].quantile(0.9)
     rows = rows[~(early & (rows["user"] == late))].reset_index(drop=True)
-    known = FoldScores(rows, items, {}, {"all": "all"}, "category", SEARCH | {"warm": True}, {})
-    everyone = FoldScores(rows, items, {}, {"all": "all"}, "category", SEARCH, {})
+    told = rows, items, {"all": {}}, {"all": "all"}, "category"
+    known, everyone = (FoldScores(*told, SEARCH | {"warm": warm}, {}) for warm in (True, False))
     for place, (fit, val) in known.rows.items():
         whole = everyone.rows[place][1]
         assert len(val) == whole["user"].isin(fit["user"]).sum() > 0
@@ -735,7 +790,7 @@ def test_a_share_trains_on_part_of_a_folds_rows_and_validates_on_all():
     rows, _, items = movielens(400)
     search = SEARCH | {"share": 0.2, "draw": 1}
     few, every = (
-        FoldScores(rows, items, {}, {"all": "all"}, "category", s, {}).rows
+        FoldScores(rows, items, {"all": {}}, {"all": "all"}, "category", s, {}).rows
         for s in (search, SEARCH)
     )
     for place, (fit, val) in few.items():

@@ -3,9 +3,12 @@
 python workflow/scripts/keep_choices.py results/ml-100k/latest/tuning/td/choice.yaml ...
 """
 
-import sys
+import argparse
 
 from talking_models.tuning.keep import keep
 
 if __name__ == "__main__":
-    keep(sys.argv[1:])
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("choices", nargs="+", help="files of searches")
+    parser.add_argument("--into", default="config/tuned", help="the configuration's `tuned`")
+    keep(**vars(parser.parse_args()))

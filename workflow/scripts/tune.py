@@ -40,13 +40,13 @@ def ratings():
     from talking_models.tuning.jobs import configs_of_tasks, search
 
     params, files = snakemake.params, dict(snakemake.input.items())
-    tasks = params.tasks["tasks"]
     search(
         rows=snakemake.input.rows,
         items=snakemake.input.item_table,
-        **params.tasks,
+        tasks=params.tasks["tasks"],
+        by=params.tasks["by"],
         configs=configs_of_tasks(
-            params.config, tasks, files["chosen"], params.own if params.like else None
+            params.config, params.tasks["on"], files["chosen"], params.own if params.like else None
         ),
         teachers={id: files[f"teacher{i}"] for i, id in enumerate(params.config["teachers"])},
         begun=params.config,

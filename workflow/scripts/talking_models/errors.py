@@ -1,6 +1,7 @@
-"""The one error of every data source, the shape of its message, and what errors are named by."""
+"""The one error of every data source, the shape of its message, and what errors name."""
 
-from collections.abc import Iterator
+import difflib
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -36,3 +37,12 @@ def named(what: str | Path) -> Iterator[None]:
         yield
     except ValueError as error:
         raise ValueError(f"{what}: {error}") from None
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """Which of some names is the nearest, to stand at the end of a message; "" if none is near.
+    Capitals, hyphens and underscores make no difference.
+    """
+    folded = {name.lower().replace("_", "-"): name for name in known}
+    near = difflib.get_close_matches(word.lower().replace("_", "-"), folded, n=1, cutoff=0.4)
+    return "".join(f"; nearest: {folded[name]}" for name in near)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
 from collections.abc import Iterator
@@ -13,6 +14,12 @@ import yaml
 
 if TYPE_CHECKING:
     import pandas as pd
+
+
+def digest_of_file(path: str | Path) -> str:
+    """SHA-256 (hex) of what a file holds."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 @contextmanager

@@ -8,7 +8,6 @@ list them.
 """
 
 import ast
-import difflib
 import importlib
 import json
 import os
@@ -17,6 +16,8 @@ from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 from types import ModuleType
+
+from talking_models.errors import nearest
 
 ROOT = Path(__file__).resolve().parent
 PLUGINS = "talking_models_plugins"
@@ -123,9 +124,8 @@ class Registry:
         """The dotted name of a component's module; a KeyError lists those there are."""
         files = self._files()
         if name not in files:
-            near = difflib.get_close_matches(name, files, n=1, cutoff=0.5)
-            hint = "".join(f"; nearest: {other}" for other in near)
-            raise KeyError(f"no {self.base} {name!r}; there are {', '.join(sorted(files))}{hint}")
+            known = f"there are {', '.join(sorted(files))}{nearest(name, files)}"
+            raise KeyError(f"no {self.base} {name!r}; {known}")
         return files[name]
 
     def get(self, name: str) -> type:

@@ -3,7 +3,6 @@
 Nothing here imports torch or pandas: Snakemake reads the configuration while it builds its DAG.
 """
 
-import difflib
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from typing import Annotated, Any, Literal
@@ -12,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from talking_models import registry
+from talking_models.errors import nearest
 
 Identifier = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$")]
 Width = Annotated[int, Field(ge=1)]
@@ -149,17 +149,10 @@ def said_of(value: Any, words: str) -> str:
 
 
 def choices(found: Any, known: Iterable[str], otherwise: str) -> str:
-    """Which names are allowed in place of what was found, the nearest last; or what, if none.
-
-    Capitals, hyphens and underscores make no difference in which name is nearest.
-    """
-    folded = {name: name.lower().replace("_", "-") for name in known}
-    if not folded:
-        return f"allowed: {otherwise}"
-    wanted = str(found).lower().replace("_", "-")
-    near = difflib.get_close_matches(wanted, folded.values(), n=1, cutoff=0.5)
-    nearest = "".join(f"; nearest: {name}" for name in folded if [folded[name]] == near)
-    return f"allowed: one of {', '.join(folded)}{nearest}"
+    """Which names are allowed in place of what was found, the nearest last; or what, if none."""
+    known = list(dict.fromkeys(known))
+    some = f"one of {', '.join(known)}{nearest(str(found), known)}"
+    return f"allowed: {some if known else otherwise}"
 
 
 def _schema(model: type[BaseModel]) -> Schema:

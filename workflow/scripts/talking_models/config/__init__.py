@@ -279,15 +279,9 @@ class Config(Strict):
         return not self.teachers_of(id) and not self.peers_of(id)
 
     def own(self, id: str) -> dict[str, Any]:
-        """What an experiment itself says of `training` and `settings`.
-
-        Where no search chooses (`tuning: none`), the first value of `choose` serves, unless
-        `settings` has one.
-        """
+        """What an experiment itself says of `training` and `settings`."""
         found = self.experiment(id)
-        choose = found.choose if self.tuning == "none" else {}
-        first = {key: values[0] for key, values in choose.items()}
-        return {"training": found.training, "settings": first | found.settings}
+        return {"training": found.training, "settings": found.settings}
 
     def lineage(self, id: str) -> list[str]:
         """The experiment that one is like, if there is one, and itself."""

@@ -219,7 +219,7 @@ class Experiment(Strict):
     )
     choose: dict[str, Values] = Field(
         {},
-        description="With `like`: settings with a few values each, of which validation chooses.",
+        description="With `like`: a few values of a setting: validation's choice, else the first.",
     )
     search_seed: int = Field(
         0, ge=0, description="Of the settings that its search tries: another one tries others."

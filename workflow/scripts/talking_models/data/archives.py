@@ -20,6 +20,7 @@ from typing import NamedTuple
 import pandas as pd
 
 from talking_models.data import names
+from talking_models.data.names import ITEMS, RATINGS
 from talking_models.errors import SourceError, explained
 
 log = logging.getLogger(__name__)
@@ -38,7 +39,6 @@ class Lines(NamedTuple):
     head: str = ""
 
 
-RATINGS, ITEMS = ("user", "item", "rating", "time"), ("item", "title", "categories")
 DAT, WHEEL_ITEMS = Lines("ratings.dat", "::", RATINGS), ("item", "title", "year", "categories")
 FILES = {
     "100k": (

@@ -82,7 +82,7 @@ class DataKind:
     @classmethod
     def identity(cls, settings: dict[str, Any]) -> dict[str, Any]:
         """What of the entry decides which rows there are; tuned settings are for these."""
-        words = ("name", "unit", "tasks", "split", "seeds", "tuned_as")
+        words = DataSettings.model_fields.keys() - {"kind"}
         return {key: value for key, value in settings.items() if key not in words}
 
     @classmethod

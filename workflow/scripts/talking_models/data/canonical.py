@@ -17,7 +17,7 @@ import pandas as pd
 from pandas.api.types import is_list_like
 
 from talking_models.data import DATA, parquet
-from talking_models.data.names import clean_category, clean_title
+from talking_models.data.names import ITEMS, RATINGS, clean_category, clean_title
 from talking_models.errors import SourceError
 
 log = logging.getLogger(__name__)
@@ -58,7 +58,7 @@ def canonicalise(
         ratings: user and item int64 or str, rating float32, time int64, perhaps task str.
         items: item likewise, title str, categories list[str] (sorted, no repeats).
     """
-    for table, names in ((ratings, (*ORDER, "rating")), (items, ("item", "title", "categories"))):
+    for table, names in ((ratings, RATINGS), (items, ITEMS)):
         if missing := [name for name in names if name not in table]:
             raise _error(what, f"the columns {', '.join(missing)}", ", ".join(map(str, table)))
     if ratings.empty:

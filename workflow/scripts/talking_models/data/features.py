@@ -64,14 +64,10 @@ class EncodedRatings:
 
 
 def _index(values: np.ndarray, known: Sequence) -> np.ndarray:
-    """Place of each value in the sorted `known` plus one, or `UNKNOWN`."""
-    known = np.asarray(known)
-    if known.dtype.kind == "U":  # objects would be compared one by one
-        values = values.astype(str)
-    elif values.dtype.kind not in "iu":  # text ids, of which a model of numbers knows none
-        return np.full(len(values), UNKNOWN, np.int64)
-    place = np.searchsorted(known, values).clip(max=len(known) - 1)
-    return np.where(known[place] == values, place + 1, UNKNOWN).astype(np.int64)
+    """Place of each value in `known` plus one, or `UNKNOWN`."""
+    known = pd.Index(known)
+    values = values.astype(str) if known.dtype.kind == "O" else values
+    return known.get_indexer(values).astype(np.int64) + 1
 
 
 def encode(rows: pd.DataFrame, items: pd.DataFrame, vocabulary: Vocabulary) -> EncodedRatings:

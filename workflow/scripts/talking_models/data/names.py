@@ -1,12 +1,14 @@
 """Rules for titles, categories and task names. Standard library only: Snakefiles import it."""
 
-import difflib
 import re
 import unicodedata
 from collections.abc import Iterable
 
+from talking_models.errors import nearest
+
 ALL = "all"  # the id of the task of all rows, which teachers train on
 SEED = re.compile(r"seed\d+")  # the folder of a seed of images
+RATINGS, ITEMS = ("user", "item", "rating", "time"), ("item", "title", "categories")
 SLICES = ("fit", "val", "eval")
 TRAIN_SLICES = ("fit", "val")
 
@@ -63,7 +65,4 @@ def known_name(name: str, known: Iterable[str]) -> str:
     for said in (name, clean_category(name)):
         if said in names:
             return said
-    lower = {other.lower(): other for other in names}
-    nearest = difflib.get_close_matches(said.lower(), lower, n=1, cutoff=0.5)
-    hint = f" Did you mean {lower[nearest[0]]!r}?" if nearest else ""
-    raise ValueError(f"unknown task {name!r}.{hint} Known ones: {', '.join(names)}")
+    raise ValueError(f"unknown task {name!r}; known: {', '.join(names)}{nearest(said, names)}")

@@ -4,7 +4,6 @@ The index of every table is the line, as an editor counts, so that messages can 
 """
 
 import csv
-import difflib
 import gzip
 import io
 import re
@@ -21,9 +20,9 @@ from pyarrow import csv as arrow_csv
 from talking_models.data.base import ALL, CATEGORY
 from talking_models.data.canonical import canonicalise, check
 from talking_models.data.fields import categories_of, times, values_of
-from talking_models.errors import SourceError, explained
+from talking_models.data.names import ITEMS, RATINGS
+from talking_models.errors import SourceError, explained, nearest
 
-RATINGS, ITEMS = ("user", "item", "rating", "time"), ("item", "title", "categories")
 # What people call the columns, in lower case without marks; the first that is there is taken.
 KNOWN = {
     "user": ("user", "userid", "uid"),
@@ -112,8 +111,8 @@ def _column(table: pd.DataFrame, path: str, key: str, said: Any, order: Sequence
         return there[said]
     if said is None and (found := _known(table, key, order)) is not None:
         return found
-    near = difflib.get_close_matches(str(said or key), map(str, there), n=1, cutoff=0.4)
-    found = ", ".join(map(str, there)) + (f"; nearest: {near[0]}" if near else "")
+    names = [*map(str, there)]
+    found = ", ".join(names) + nearest(str(said or key), names)
     advice = f"say its name: `columns: {{{key}: ...}}`"
     if len(there) == 1:
         found = f"one column alone, {there[0]}; it begins with {str(table.iloc[0, 0])[:60]!r}"

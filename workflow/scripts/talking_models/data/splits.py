@@ -81,14 +81,13 @@ def drawn(n: int, share: float, draw: int = 0) -> np.ndarray:
     return np.random.default_rng(draw).random(n) < share
 
 
-def folds(n: int, count: int, val: float = 0.1) -> list[tuple[int, int]]:
+def folds(n: int, count: int) -> list[tuple[int, int]]:
     """Rolling-origin folds of n training rows: where each one's fit rows end, and its val rows.
 
-    The last fold validates on the last share `val` of the rows, the one before it on the share
-    before; with 3 folds of 90,000 rows the fit rows end at 63,000, 72,000 and 81,000.
+    The last fold validates on the last tenth of the rows, the one before it on the tenth before;
+    with 3 folds of 90,000 rows the fit rows end at 63,000, 72,000 and 81,000.
     """
-    share = Fraction(str(val))
-    found = list(pairwise(int(n * (1 - share * (count - k))) for k in range(count + 1)))
+    found = list(pairwise(n * (10 - count + k) // 10 for k in range(count + 1)))
     if any(not 0 < fit < stop for fit, stop in found):
         raise ValueError(f"{n} training rows are too few for {count} folds")
     return found

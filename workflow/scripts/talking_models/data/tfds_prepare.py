@@ -12,17 +12,18 @@ from pathlib import Path
 from talking_models.errors import SourceError, explained
 
 HOST = "https://files.grouplens.org/datasets/movielens/"
+SECONDS = 5.0  # that it has to answer
 
 
-def probe(url: str = HOST, seconds: float = 5.0) -> str | None:
-    """Why the server at `url` cannot be reached; None if it answers, with an error page too."""
+def probe() -> str | None:
+    """Why the server cannot be reached; None if it answers, with an error page too."""
     try:
-        request = urllib.request.Request(url, method="HEAD")
-        urllib.request.urlopen(request, timeout=seconds).close()
+        request = urllib.request.Request(HOST, method="HEAD")
+        urllib.request.urlopen(request, timeout=SECONDS).close()
     except urllib.error.HTTPError:
         pass
     except (OSError, ValueError) as error:
-        return f"{url} cannot be reached: {getattr(error, 'reason', error)}"
+        return f"{HOST} cannot be reached: {getattr(error, 'reason', error)}"
     return None
 
 

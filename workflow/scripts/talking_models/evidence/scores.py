@@ -38,8 +38,8 @@ def of_jobs(
     files: Iterable[str | Path], columns: Iterable[Sequence[str]], experiments: Iterable[str]
 ) -> list[str]:
     """Those of some files that are of the jobs of experiments on columns: data, split, task."""
-    jobs = [f"/{'/'.join((*column, id))}/" for column, id in product(columns, experiments)]
-    return [path for path in dict.fromkeys(map(str, files)) if any(job in path for job in jobs)]
+    jobs = {(*column, id) for column, id in product(columns, experiments)}
+    return [path for path in dict.fromkeys(map(str, files)) if job_of(path) in jobs]
 
 
 def labelled(frame: pd.DataFrame, about: Mapping[str, str]) -> pd.DataFrame:
@@ -80,12 +80,17 @@ def write(
     metrics: str | Path,
 ) -> None:
     """Write both files of a job on a task: `about` are its experiment, data and split, where the
-    frame does not say them, `names` the metrics'. A ValueError if a prediction is not a number.
+    frame does not say them, `names` the metrics'. A ValueError if a prediction is not a number, or
+    a metric is none.
     """
     frame = labelled(frame, {**about, "task": task})
     bad = frame[["prediction", "target"]].isna().any(axis=1)
     if bad.any():
         row = frame[bad].iloc[0].to_dict()
         raise ValueError(f"{int(bad.sum())} predictions or targets are no numbers, first {row}")
+    scores = score(frame, names)
+    for name in scores.loc[scores["value"].isna(), "metric"]:
+        why = METRICS.get(name).undefined
+        raise ValueError(f"the task {task!r} has no {name}: {why}; leave one of them out")
     write_parquet(predictions, frame)
-    write_csv(metrics, score(frame, names))
+    write_csv(metrics, scores)

@@ -26,6 +26,7 @@ class Metric:
     unit: ClassVar[str | None] = None  # "stars"; None: the data set's unit, "": none
     unit_column: ClassVar[str] = "user"  # whose values are drawn again
     digits: ClassVar[int] = 4  # decimals that pages print
+    undefined: ClassVar[str] = "nothing counts"  # why a task can have no value
 
     @staticmethod
     def per_row(predictions: pd.DataFrame) -> pd.Series:

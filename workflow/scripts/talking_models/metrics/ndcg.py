@@ -15,6 +15,7 @@ class NDCG(Metric):
     """
 
     family, title, maximize, unit = "ratings", "NDCG@10", True, ""
+    undefined = "no user has two different ratings"
 
     @classmethod
     def evidence(cls, predictions):

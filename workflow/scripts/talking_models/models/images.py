@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
+from talking_models.errors import nearest
 from talking_models.models.kind import CLIP, ModelSettings
 from talking_models.strict import Strict
 
@@ -140,16 +141,13 @@ class ImageKind:
     @classmethod
     def net(cls, settings: dict[str, Any], **more: Any) -> nn.Module:
         """A network without classifier, its random weights always the same; or a ValueError."""
-        import difflib
-
         import timm
         import torch
 
         name = settings["name"]
         known, _, _ = name.partition(".")
         if not timm.is_model(known):
-            near = difflib.get_close_matches(known, timm.list_models(), n=1)
-            raise ValueError(f"timm has no model {name!r}; nearest: {', '.join(near) or 'none'}")
+            raise ValueError(f"timm has no model {name!r}{nearest(known, timm.list_models())}")
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(0)
             return timm.create_model(

@@ -8,7 +8,7 @@ from typing import Any
 
 from talking_models.config import Config
 from talking_models.data import DATA
-from talking_models.data.base import ALL
+from talking_models.data.base import ALL, DataSettings
 from talking_models.data.names import TRAIN_SLICES
 from talking_models.methods import METHODS
 from talking_models.metrics import METRICS
@@ -49,7 +49,7 @@ class Jobs(Settings):
         of reading it: a configuration with fewer finds it read.
         """
         entry = self.config.data[data]
-        settings = entry.model_dump(exclude={"name", "unit", "split", "seeds", "tuned_as"})
+        settings = entry.model_dump(exclude=DataSettings.model_fields.keys() - {"kind"})
         return settings | {"tasks": {"by": entry.tasks.by}}
 
     def files(self, data: str) -> list[str]:
@@ -82,7 +82,7 @@ class Jobs(Settings):
     def minutes_of_search(self, wildcards: Any, attempt: int) -> int:
         """For all trials, or the teachers of its folds. One that is ended goes on."""
         job = self.untuned(wildcards.experiment, wildcards.data)
-        search, tasks = self.search(wildcards), self.searched_tasks(wildcards)["tasks"]
+        search, tasks = self.search(wildcards), self.searched_tasks(wildcards)["on"]
         steps = search["steps"] or job["training"]["steps"]
         models = search["trials"] * search["folds"] * search["seeds"] * len(tasks)
         return min(DAY, attempt * (10 + _minutes(job, steps * models)))

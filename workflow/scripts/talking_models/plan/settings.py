@@ -235,13 +235,17 @@ class Settings:
         }
 
     def _choices(self, data: str, split: str, task: str, experiment: str) -> dict[str, Any]:
-        """The committed choices for one job, but for what the user's own files say."""
+        """The committed choices for one job, but for what the user's own files say; of `choose`,
+        where there is none and this run does not search, the first values.
+        """
         choices = {}
         for id in self.config.starts_from(experiment):
-            choice = self.choice(data, split, id)
+            choice, entry = self.choice(data, split, id), self.config.experiment(id)
             if choice is None:
-                entry = self.config.experiment(id)
-                if choices and not entry.chooses:
+                if not self.is_searched(data):
+                    first = {key: values[0] for key, values in entry.choose.items()}
+                    choices[id] = {"settings": first}
+                if not entry.chooses and self.choice(data, split, entry.like):
                     self.remark(
                         f"{id} trains for as many steps as {entry.like}: how many are best for it "
                         "was not searched"
@@ -254,15 +258,14 @@ class Settings:
                     "(`tuning: search`), or do without (`tuning: none`)"
                 )
             given = {part: {**said(self.given, "experiments", id, part)} for part in PARTS}
-            student = self.config.experiment(id).student
-            given["training"] |= said(self.given, "models", student, "training")
+            given["training"] |= said(self.given, "models", entry.student, "training")
             choices[id], kept = choice.unless_set(task, self.untuned(id, data), given)
             if kept:
                 self.remark(
                     f"what your configuration says of {', '.join(kept)} wins over the choices in "
                     f"{Path(choice.path).parent}"
                 )
-            for key, values in self.config.experiment(id).choose.items():
+            for key, values in entry.choose.items():
                 value = choices[id]["settings"].get(key, values[0])
                 if value not in values:
                     self.remark(
@@ -384,9 +387,8 @@ class Settings:
         }
 
     def searched_tasks(self, wildcards: Any) -> dict[str, Any]:
-        """The tasks that a search trains on, a teacher's is `all`; and all that it chooses for."""
+        """All tasks that a search chooses for, a teacher's is `all`; and which it trains `on`."""
         config, teacher = self.config, self.config.is_teacher(wildcards.experiment)
         tasks = {ALL: ALL} if teacher else config.tasks(wildcards.data)
-        most = self._differs(wildcards).tasks
-        of = {**self.tasks(wildcards.data), "serves": list(tasks)}
-        return {**of, "tasks": {id: tasks[id] for id in evenly(list(tasks), most)}}
+        on = evenly(list(tasks), self._differs(wildcards).tasks)
+        return {**self.tasks(wildcards.data), "tasks": tasks, "on": on}

@@ -76,10 +76,11 @@ def page(found: pd.DataFrame, about: Mapping[str, Any], stamp: str) -> list[str]
             name = names.get(line, line)
             texts = [name]
             for cell in cells.itertuples():
-                change = interval(cell.gain, cell.low, cell.high)
+                change = interval(cell.gain, cell.low, cell.high, metric.digits)
                 better = (cell.gain > 0) == metric.maximize and cell.p_holm < ALPHA
                 change = f"**{change}**" if better else change
-                texts.append(f"{cell.level:.4f}" if line == about["against"] else change)
+                level = f"{cell.level:.{metric.digits}f}"
+                texts.append(level if line == about["against"] else change)
             rows.append(texts)
             takes.append([name, *spent(cells, own[own["line"] == about["against"]])])
         parts += [f"## {about['names'][data]}", grid(["", *values], rows)]

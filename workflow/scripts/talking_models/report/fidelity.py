@@ -12,14 +12,18 @@ from talking_models.report.markdown import grid
 
 PLACE = ["data", "split", "task", "seed"]
 EXAMPLE = ["data", "split", "task", "user", "item"]
+HAD = "the teacher that it had (`teacher_seed`; on draws only the one of their seed is evaluated)"
 
 
 def heard(teacher: pd.DataFrame, teacher_seed: str) -> pd.DataFrame:
     """What students hear of a teacher's predictions: each those of its seed (`paired`), or all the
-    same, without a seed: those of the `first`, or the mean of `all`.
+    same, without a seed: those of the `first`, or the mean of `all`; none of a split where not all
+    were evaluated.
     """
     if teacher_seed == "paired":
         return teacher
+    here, seeds = (teacher.groupby(of)["seed"].transform("nunique") for of in (PLACE[:3], "data"))
+    teacher = teacher[here == seeds]
     if teacher_seed == "first":
         teacher = teacher[teacher["seed"] == teacher["seed"].min()]
     return teacher.groupby(EXAMPLE, sort=False, as_index=False)["prediction"].mean()
@@ -67,11 +71,13 @@ def block(about: Mapping[str, Any], predictions: Sequence[str | Path]) -> list[s
         for teacher in teachers:
             if teacher in frames and id in frames and "user" in frames[id]:
                 theirs = heard(frames[teacher], about["teacher_seed"][id])
-                near, ranks = likeness(frames[id], theirs)
+                if theirs.empty:
+                    continue
                 name = f"{row}: {teacher}" if len(teachers) > 1 else row
+                near, ranks = likeness(frames[id], theirs)
                 lines.append([name, f"{near:.4f}", f"{ranks:.3f}"])
     paired = {*about["teacher_seed"].values()} <= {"paired"}
-    whose = "the teacher of its seed" if paired else "the teacher that it had (`teacher_seed`)"
+    whose = "the teacher of its seed" if paired else HAD
     note = (
         f"A student's predictions of the evaluation examples beside those of {whose}, of images "
         "the first of several; means over tasks and seeds. To be near the teacher is no aim of its "

@@ -30,9 +30,9 @@ def blocks(first: str, cells: pd.DataFrame, means: Sequence[str] = ()) -> list[s
     return found
 
 
-def interval(value: float, low: float, high: float) -> str:
-    """A difference with the ends of its interval."""
-    return f"{value:+.4f} [{low:+.4f}, {high:+.4f}]"
+def interval(value: float, low: float, high: float, digits: int = 4) -> str:
+    """A difference with the ends of its interval, of so many decimals (`Metric.digits`)."""
+    return f"{value:+.{digits}f} [{low:+.{digits}f}, {high:+.{digits}f}]"
 
 
 def list_table(path: str | Path, rows: Iterable[Sequence[str]], heading: bool = False) -> None:

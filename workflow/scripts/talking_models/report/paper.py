@@ -7,7 +7,6 @@ of rows of these in a list (`config/paper/claims.yaml`).
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import product
@@ -18,7 +17,7 @@ import numpy as np
 import pandas as pd
 import yaml
 
-from talking_models.errors import SourceError, explained
+from talking_models.errors import SourceError, explained, nearest
 
 KEY = ["method", "genre_or_dataset"]
 NEEDED = [*KEY, "mean"]
@@ -107,8 +106,7 @@ def numbers(path: str | Path | None) -> pd.DataFrame:
         frame = pd.read_csv(path, encoding="utf-8-sig", dtype=KINDS)
     for name in NEEDED:
         if name not in frame:
-            near = difflib.get_close_matches(name, map(str, frame), n=1, cutoff=0.4)
-            found = ", ".join(map(repr, frame)) + (f"; nearest: {near[0]}" if near else "")
+            found = ", ".join(map(repr, frame)) + nearest(name, map(str, frame))
             expected = f"the columns {', '.join(NEEDED)}, between commas"
             raise SourceError(wrong, expected, found, ADVICE)
     if not isinstance(frame.index, pd.RangeIndex):  # pandas takes what is too much for names

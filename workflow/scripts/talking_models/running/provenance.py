@@ -23,7 +23,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from talking_models.io import write_text
+from talking_models.io import digest_of_file, write_text
 from talking_models.machine import cores, processor
 from talking_models.registry import ROOT
 from talking_models.running.fingerprint import PACKAGE, fingerprint
@@ -126,8 +126,7 @@ def digest(path: Path) -> str:
     if path.is_dir():
         files = sorted(file for file in path.rglob("*") if file.is_file())
         return digest_of_value({str(file.relative_to(path)): digest(file) for file in files})
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    return digest_of_file(path)
 
 
 def digest_of_value(value: Any) -> str:

@@ -12,6 +12,7 @@ import torch
 from lightning_fabric.loggers import TensorBoardLogger
 from torch import nn
 
+from talking_models.io import digest_of_file
 from talking_models.models.files import read, save
 
 STATES = ("momentum_buffer", "step", "exp_avg", "exp_avg_sq")  # of SGD and of AdamW
@@ -21,8 +22,7 @@ def key_of(config: Any, *files: str | Path) -> str:
     """A digest of all that a training depends on: plain values, and the content of files."""
     digest = hashlib.sha256(json.dumps(config, sort_keys=True).encode())
     for path in files:
-        with open(path, "rb") as file:
-            digest.update(hashlib.file_digest(file, "sha256").digest())
+        digest.update(digest_of_file(path).encode())
     return digest.hexdigest()
 
 

@@ -15,7 +15,7 @@ import pandas as pd
 from talking_models.changes import changed
 from talking_models.data.base import ALL
 from talking_models.data.parquet import read_items
-from talking_models.data.splits import drawn, folds, members
+from talking_models.data.splits import drawn, folds, members, task_names
 from talking_models.models.checkpoint import Checkpoint
 from talking_models.training.ratings import Validation, fit, read_rows
 from talking_models.training.setup import one_thread
@@ -49,17 +49,21 @@ class FoldScores:
         train: pd.DataFrame,
         items: pd.DataFrame,
         configs: Mapping[str, dict[str, Any]],
-        tasks: Mapping[str, str],
+        tasks: Mapping[str, str | None],
         by: str,
         search: Mapping[str, Any],
         teachers: Mapping[str, Sequence[Checkpoint]],
     ) -> None:
         self.items, self.configs, self.search, self.teachers = items, configs, search, teachers
         self.rows = {}
+        whole = members(by, items, train) if set(tasks) != {ALL} else {}
+        sizes = {name: int(rows.sum()) for name, rows in whole.items()}  # as of a split
+        named = task_names(tasks, sizes, "the training set")
         for fold in range(search["folds"]):
             parts = fold_rows(train, search["folds"], fold, search.get("per_user", False))
-            of = [members(by, items, part) if set(tasks) != {ALL} else {} for part in parts]
-            for id, name in tasks.items():
+            of = [members(by, items, part) if whole else {} for part in parts]
+            for id in configs:
+                name = named[id]
                 own = [
                     part if id == ALL else part[belongs[name]].reset_index(drop=True)
                     for part, belongs in zip(parts, of, strict=True)

@@ -1,8 +1,7 @@
 """The search for an experiment's settings, from files to files. It sees training rows only."""
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
-from hashlib import file_digest
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +10,7 @@ from sklearn.metrics import root_mean_squared_error
 
 from talking_models.changes import changed, read_chosen
 from talking_models.data.parquet import read_items
+from talking_models.io import digest_of_file
 from talking_models.models.checkpoint import Checkpoint
 from talking_models.training.bias import bias_line, choose_penalty
 from talking_models.training.loop import with_precision
@@ -47,8 +47,7 @@ def configs_of_tasks(
 def search(
     rows: Sequence[str | Path],
     items: str | Path,
-    tasks: Mapping[str, str],
-    serves: Sequence[str],
+    tasks: Mapping[str, str | None],
     by: str,
     configs: Mapping[str, dict[str, Any]],
     trials: Sequence[dict[str, Any]],
@@ -66,9 +65,8 @@ def search(
 
     Args:
         rows, items: the training slices of the task of all rows, and the items' table.
-        tasks, by: names of the tasks by id, a teacher's is `all`, and see `splits.members`.
-        serves: the tasks that the choice is for, these among them.
-        configs: the config of each task, which each trial changes.
+        tasks, by: what the choice is for, a teacher's is `all`; see `splits.task_names`, `members`.
+        configs: the config of each task that is trained on, which each trial changes.
         trials, spaces: changes to try, see `space.trials`, and what they were drawn from.
         search: `folds`, `seeds`, `precision`, `steps` (the most that a choice can have), `every`.
             With `steps` and `every` None, steps are not chosen: those of the configs stay. Of a
@@ -82,6 +80,7 @@ def search(
         outputs: files `curves`, `trials`, `chosen` and `choice`.
     """
     one_thread()
+    search = with_precision(search)
     loaded = {id: [Checkpoint.load(path) for path in paths] for id, paths in teachers.items()}
     score = FoldScores(read_rows(rows), read_items(items), configs, tasks, by, search, loaded)
     files = [*rows, items, *(path for paths in teachers.values() for path in paths)]
@@ -95,19 +94,10 @@ def search(
         ]
         more["bias_line"] = round(float(np.mean(lines)), 6)
     kept = {key: value for key, value in search.items() if key != "trials"}
-    identity = [configs, kept, code, _digests(files)]
+    identity = [configs, kept, code, [digest_of_file(path) for path in files]]
     curves = run_search(trials, score, list(configs), search["folds"], journal, identity, log)
-    search, first = with_precision(search), next(iter(configs.values()))
+    first = next(iter(configs.values()))
     shared = {name: first["training"][name] for name in of_training(first)}
     conclude(
-        curves, trials, serves, shared, spaces, search, about, begun, outputs, log, more
+        curves, trials, list(tasks), shared, spaces, search, about, begun, outputs, log, more
     )  # fmt: skip
-
-
-def _digests(files: Iterable[str | Path]) -> list[str]:
-    """Of the content of files."""
-    found = []
-    for path in files:
-        with open(path, "rb") as file:
-            found.append(file_digest(file, "sha256").hexdigest())
-    return found

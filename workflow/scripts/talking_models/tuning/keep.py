@@ -7,19 +7,18 @@ import pandas as pd
 
 from talking_models.io import write_csv, write_text
 
-TUNED = Path("config/tuned")
 
+def keep(choices: Iterable[str | Path], into: str | Path = "config/tuned") -> None:
+    """Copy choices of searches, `.../{data}/{split}/tuning/{experiment}/choice.yaml`, into the
+    folder that a configuration names as `tuned`, and say so.
 
-def keep(choices: Iterable[str | Path]) -> None:
-    """Copy choices of searches, `.../{data}/{split}/tuning/{experiment}/choice.yaml`, and say so.
-
-    Each becomes config/tuned/<data>/<experiment>.yaml, of another split than `latest`
+    Each becomes <data>/<experiment>.yaml there, of another split than `latest`
     <data>/<split>/<experiment>.yaml, and its trials take the place of those that the experiment had
     in trials.csv beside it.
     """
     for choice in map(Path, choices):
         data, split, _, experiment, _ = choice.parts[-5:]
-        folder = TUNED / data if split == "latest" else TUNED / data / split
+        folder = Path(into, data, split if split != "latest" else "")
         write_text(folder / f"{experiment}.yaml", choice.read_text(encoding="utf-8"))
         kept, trials = folder / "trials.csv", choice.with_name("trials.csv")
         parts = [pd.read_csv(kept)] if kept.is_file() else []

@@ -8,7 +8,6 @@ evenly and do not depend on earlier scores, so that the list is known in advance
 """
 
 import itertools
-import math
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
@@ -51,17 +50,6 @@ def spaces(config: Mapping[str, Any], own: Mapping[str, Any], training: bool) ->
     }
 
 
-def _value(space: Mapping[str, Any], point: float) -> Any:
-    if "choices" in space:
-        return space["choices"][int(point * len(space["choices"]))]
-    low, high = space["low"], space["high"]
-    if space["log"]:
-        value = math.exp(math.log(low) + point * (math.log(high) - math.log(low)))
-    else:
-        value = low + point * (high - low)
-    return float(f"{value:.3g}")  # three digits, so that a chosen value can be read and typed
-
-
 def trials(
     config: Mapping[str, Any], n: int, spaces: Spaces, seed: int = 0
 ) -> list[dict[str, Any]]:
@@ -83,12 +71,14 @@ def trials(
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
         sampler = optuna.samplers.QMCSampler(scramble=True, seed=seed)
     study = optuna.create_study(sampler=sampler)
-    unit = {".".join(place): optuna.distributions.FloatDistribution(0, 1) for place in places}
+    floats = optuna.distributions.FloatDistribution
+    among = {f"{part}.{name}": floats(**spaces[part][name]) for part, name in places}
     while len(found) < n:
-        point = study.ask(unit).params
+        point = study.ask(among).params
         drawn: dict[str, dict[str, Any]] = {part: {} for part in PARTS}
         for part, name in places:
-            drawn[part][name] = _value(spaces[part][name], point[f"{part}.{name}"])
+            # three digits, so that a chosen value can be read and typed
+            drawn[part][name] = float(f"{point[f'{part}.{name}']:.3g}")
         settings = method.Settings.model_construct(**config["settings"] | drawn["settings"])
         for name in settings.idle(family, others).keys() & drawn["settings"].keys():
             drawn["settings"][name] = config["settings"][name]
