@@ -9,6 +9,7 @@ DATASET ?= cifar10
 EXPERIMENT ?=
 CONFIG ?=
 RESULTS ?= results
+TUNED ?=
 TFDS_DATA_DIR ?= $(CURDIR)/data/tfds
 RATINGS ?=
 ITEMS ?=

@@ -20,6 +20,7 @@ from talking_models.evidence.intervals import Difference, correlation, differenc
 from talking_models.evidence.shares import LEAST, shares
 from talking_models.evidence.verdicts import FAILED, GOOD, Estimate, Verdict
 from talking_models.io import write_csv
+from talking_models.metrics import METRICS
 from talking_models.report.markdown import grid, interval, list_table, write
 from talking_models.report.paper import Claim, Paper, means, numbers, read_claims
 from talking_models.report.significance import evidence_of
@@ -219,13 +220,13 @@ def page(found: Sequence[Judged], trial: bool, stamp: str) -> list[str]:
     head = ["Mean over columns", "Ours", "Weighted", "The paper", "Alone"]
     head.append("Holds in (chance; the paper's)")
     for judged in found:
-        lines = []
+        lines, n = [], METRICS.get(judged.metric).digits if judged.metric else 0
         for pair in judged.pairs:
-            ours = interval(pair["estimate"], pair["low"], pair["high"])
-            weighted = interval(*(pair[f"weighted{end}"] for end in ("", "_low", "_high")))
-            theirs, alone = f"{pair['paper']:+.4f}", str(pair["own"].verdict)
+            ours = interval(pair["estimate"], pair["low"], pair["high"], n)
+            weighted = interval(*(pair[f"weighted{end}"] for end in ("", "_low", "_high")), n)
+            theirs, alone = f"{pair['paper']:+.{n}f}", str(pair["own"].verdict)
             if not np.isnan(pair["paper_stderr"]):
-                theirs += f" ± {pair['paper_stderr']:.4f}"
+                theirs += f" ± {pair['paper_stderr']:.{n}f}"
             holds = f"{pair['holds_in']} of {pair['of']}"
             holds += f" ({pair['of'] / 2:.1f}; {pair['expected']:.1f})"
             lines.append([pair["quantity"], ours, weighted, theirs, alone, holds])
@@ -238,7 +239,9 @@ def page(found: Sequence[Judged], trial: bool, stamp: str) -> list[str]:
         size = max((p["detectable"] for p in judged.pairs if p["own"].error), default=None)
         if judged.verdict is Verdict.UNDECIDED and size:
             alone = ", each comparison by itself" if len(judged.pairs) > 1 else ""
-            told = f"A true difference of {size:.4f} would have been told from none in 80% of cases"
+            told = (
+                f"A true difference of {size:.{n}f} would have been told from none in 80% of cases"
+            )
             parts.append(f"{told}{alone}.")
     return parts + power_table(found)
 

@@ -13,6 +13,7 @@ from talking_models.evidence.intervals import ALPHA, LOSS, MEAN, TIE, WIN, Evide
 from talking_models.evidence.items import Rows, read_rows
 from talking_models.evidence.scores import of_jobs
 from talking_models.io import write_csv
+from talking_models.metrics import METRICS
 from talking_models.report.markdown import blocks, grid, interval, write
 from talking_models.report.paper import Paper, means, numbers
 
@@ -170,8 +171,9 @@ def resolution(rows: pd.DataFrame) -> str:
     if pairs.empty:
         return "No row differs from what it is compared with."
     cells, mean = pairs[pairs["task"] != MEAN], pairs[pairs["task"] == MEAN]
+    n = digits(rows)
     spans = [
-        f"{told.median():.4f} (median; {told.min():.4f} to {told.max():.4f})"
+        f"{told.median():.{n}f} (median; {told.min():.{n}f} to {told.max():.{n}f})"
         for told in (cells["detectable"], mean["detectable"])
     ]
     text = f"Told apart with a power of 80%: {spans[0]} in one column, "
@@ -184,6 +186,11 @@ def resolution(rows: pd.DataFrame) -> str:
             f"{large.sum()} are as large as that."
         )
     return text
+
+
+def digits(rows: pd.DataFrame) -> int:
+    """Decimals of the metric of a table's differences."""
+    return METRICS.get(rows["metric"].iloc[0]).digits
 
 
 def summary(rows: pd.DataFrame, name: str) -> str:
@@ -202,9 +209,9 @@ def summary(rows: pd.DataFrame, name: str) -> str:
                 for outcomes in (each["outcome"], sure)
             ]
             p = "< 0.0001" if mean["p"] < 0.0001 else f"{mean['p']:.4f}"
-            told = "" if pd.isna(mean["detectable"]) else f"{mean['detectable']:.4f}"
+            told = "" if pd.isna(mean["detectable"]) else f"{mean['detectable']:.{digits(rows)}f}"
             none = pd.isna(mean["half_with_items"]) or mean["stderr"] == 0
-            more = "" if none else f"± {mean['half_with_items']:.4f}"
+            more = "" if none else f"± {mean['half_with_items']:.{digits(rows)}f}"
             line += [with_interval(mean), more, p, *wins, told]
         lines.append(line + [""] * (len(head) - len(line)))
     return grid(head, lines)
@@ -224,7 +231,8 @@ def with_interval(cell: pd.Series) -> str:
     """A difference with its interval, marked where it is certain."""
     if cell["stderr"] == 0:
         return "*same*"
+    n = METRICS.get(cell["metric"]).digits
     if pd.isna(cell["stderr"]):  # of a single unit
-        return f"{cell['difference']:+.4f}"
-    text = interval(cell["difference"], cell["low"], cell["high"])
+        return f"{cell['difference']:+.{n}f}"
+    text = interval(cell["difference"], cell["low"], cell["high"], n)
     return text + " \\*" if cell["p_holm"] < ALPHA else text
