@@ -49,9 +49,9 @@ from talking_models.training.image_loop import (
     optimiser,
 )
 from talking_models.training.loader import in_order, plain
-from talking_models.training.loop import TrainingDiverged
 from talking_models.training.probe import fit_probe
 from talking_models.training.resume import Record, key_of
+from talking_models.training.shared import TrainingDiverged
 
 SETTINGS = {
     "scratch": {},

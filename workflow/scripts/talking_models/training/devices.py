@@ -12,7 +12,7 @@ from lightning_fabric import Fabric
 from lightning_fabric.plugins.environments import LightningEnvironment
 from lightning_fabric.strategies import DDPStrategy
 
-from talking_models.training.loop import has_bfloat16
+from talking_models.training.shared import has_bfloat16
 
 log = logging.getLogger(__name__)
 

@@ -14,8 +14,8 @@ from talking_models.methods import Method
 from talking_models.models.base import Frozen, LayeredModel
 from talking_models.models.layers import Streams
 from talking_models.training.devices import reduce_gradients
-from talking_models.training.loop import Progress, check_finite, forget_untrained, gradient_norms
 from talking_models.training.resume import Record
+from talking_models.training.shared import Progress, check_finite, forget_untrained, gradient_norms
 
 STILL = ("cls_token", "pos_embed")  # do not decay, as biases and the scales of norms
 

@@ -26,8 +26,8 @@ from talking_models.training.devices import launch, settled
 from talking_models.training.image_loop import Learner, micro_batches, train
 from talking_models.training.image_teacher import Kept, teacher_of
 from talking_models.training.loader import MEASURED, augmented, in_order, shuffled
-from talking_models.training.loop import HISTORY
 from talking_models.training.resume import Record, key_of
+from talking_models.training.shared import HISTORY
 
 
 @dataclass(frozen=True)

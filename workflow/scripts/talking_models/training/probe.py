@@ -16,9 +16,9 @@ from talking_models.io import write_csv
 from talking_models.models import MODELS
 from talking_models.models.files import Backbone, save
 from talking_models.models.layers import Streams
-from talking_models.training.batches import shuffled_rows
 from talking_models.training.devices import launch
 from talking_models.training.loader import MEASURED, in_order
+from talking_models.training.shared import shuffled_rows
 
 LOG = logging.getLogger("talking_models")
 
