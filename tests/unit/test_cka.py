@@ -156,7 +156,7 @@ def test_from_files_to_a_file(tmp_path):
     run(
         "td",
         [tmp_path / "student"] * 2,
-        tmp_path / "teacher",
+        [tmp_path / "teacher"],
         [tmp_path / "Drama.parquet", tmp_path / "War.parquet"],
         tmp_path / "items.parquet",
         tmp_path / "cka.csv",
