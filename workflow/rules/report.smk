@@ -18,7 +18,7 @@ rule images:
             for id, table in CONFIG.tables.items()
             if CONFIG.family(table.data[0]) == "images"
         ],
-        [f"{RESULTS}/figures/ckaimages.{form}" for form in ("png", "svg") if PLAN.seen[0]],
+        [f"{RESULTS}/figures/ckaimages.{f}" for f in ("png", "svg") if PLAN.likeness("images")],
     localrule: True
 
 
