@@ -117,9 +117,9 @@ for data in RATINGS:
             mem_mb=PLAN.memory_of_training,
             runtime=per_attempt(10, per_mb=1),
         params:
-            paired=lambda wildcards, data=data: (
-                PLAN.teacher_beside(data, wildcards.experiment)[1] != "first"
-            ),
+            teacher_seed=lambda wildcards, data=data: PLAN.teacher_beside(
+                data, wildcards.experiment
+            )[1],
             code=fingerprint(
                 "talking_models.evidence.cka",
                 *PLAN.code_of_models(

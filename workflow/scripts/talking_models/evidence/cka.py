@@ -58,12 +58,16 @@ def states(
 
 
 def similarity(
-    student: Checkpoint, teacher: Checkpoint, rows: pd.DataFrame, items: pd.DataFrame, paired: bool
+    student: Checkpoint, teacher: Checkpoint, rows: pd.DataFrame, items: pd.DataFrame, which: str
 ) -> pd.DataFrame:
-    """That of each student with the teacher, of its seed if `paired` and else the first."""
+    """That of each student with the teacher's models that teach it: of its seed if `paired`, the
+    `first`, or `all` as one.
+    """
     learnt = states(student, rows, items)
-    taught = states(teacher.of(student.seeds if paired else teacher.seeds[:1]), rows, items)
-    theirs = taught if paired else taught * len(learnt)
+    taught = states(teacher.of(student.seeds) if which == "paired" else teacher, rows, items)
+    if which == "all":
+        taught = [{name: np.concatenate([one[name] for one in taught], -1) for name in STATES}]
+    theirs = taught if which == "paired" else taught[:1] * len(learnt)
     return pd.concat(map(likeness, learnt, theirs, student.seeds), ignore_index=True)
 
 
@@ -74,13 +78,13 @@ def run(
     rows: Sequence[str | Path],
     item_table: str | Path,
     csv: str | Path,
-    paired: bool,
+    teacher_seed: str,
 ) -> None:
     """CKA of an experiment's students and the one teacher, by task, from files to a file."""
     one_thread()
     taught, items = Checkpoint.load(*teachers), read_items(item_table)
     frames = [
-        similarity(Checkpoint.load(path), taught, read_ratings(slice), items, paired).assign(
+        similarity(Checkpoint.load(path), taught, read_ratings(slice), items, teacher_seed).assign(
             experiment=experiment, task=about(slice)["task"]
         )
         for path, slice in zip(students, rows, strict=True)
