@@ -40,8 +40,9 @@ from talking_models.models.checkpoint import Checkpoint
 from talking_models.models.layers import Streams
 from talking_models.report.markdown import grid
 from talking_models.training import ratings
-from talking_models.training.batches import RatingData, shuffled_rows
+from talking_models.training.batches import RatingData
 from talking_models.training.setup import one_thread
+from talking_models.training.shared import shuffled_rows
 
 METHODS = ("scratch", "ld", "fd", "fitnet", "hybrid", "td")
 SHAPE = {"ratings": 36_000, "users": 943, "items": 1_682}  # Drama's training rows in 100k

@@ -99,7 +99,7 @@ def checkpoint(seeds, hidden=STUDENT, rows=None):
 
 def test_a_model_is_like_itself_and_not_like_another():
     _, later, items = movielens()
-    found = similarity(checkpoint([0, 1]), checkpoint([0, 5]), later, items, paired=False)
+    found = similarity(checkpoint([0, 1]), checkpoint([0, 5]), later, items, "first")
     assert list(found) == COLUMNS[2:]
     assert len(found) == 2 * 2 * 2
     assert set(found["n_rows"]) == {len(later)}
@@ -114,21 +114,25 @@ def test_paired_students_are_compared_with_the_teachers_of_their_seeds():
     _, later, items = movielens()
     both = checkpoint([0, 1])
 
-    def alike(paired):
-        found = similarity(both, both, later, items, paired)
+    def alike(which):
+        found = similarity(both, both, later, items, which)
         return found[found["student_state"] == found["teacher_state"]]
 
-    assert alike(True)["cka"].tolist() == pytest.approx([1.0] * 4)
-    first = alike(False).set_index(["seed", "student_state"])["cka"]
+    assert alike("paired")["cka"].tolist() == pytest.approx([1.0] * 4)
+    first = alike("first").set_index(["seed", "student_state"])["cka"]
     assert first[0].tolist() == pytest.approx([1.0] * 2)
     assert (first[1] < 0.999).all()
+    few, many = checkpoint([0, 1]), checkpoint([0, 1, 2])
+    found = similarity(many, few, later, items, "all")  # as one, however many there are
+    assert found["seed"].nunique() == 3
+    assert (found["cka"] < 0.999).all()
 
 
 def test_states_are_those_of_evaluation_with_each_models_own_vocabulary():
     train, later, items = movielens()
     student = checkpoint([3], rows=train.iloc[:20])  # knows fewer users and items
     teacher = checkpoint([0], TEACHER)
-    found = similarity(student, teacher, later, items, False).set_index(
+    found = similarity(student, teacher, later, items, "first").set_index(
         ["student_state", "teacher_state"]
     )["cka"]
     from talking_models.data.features import encode
@@ -156,11 +160,11 @@ def test_from_files_to_a_file(tmp_path):
     run(
         "td",
         [tmp_path / "student"] * 2,
-        tmp_path / "teacher",
+        [tmp_path / "teacher"],
         [tmp_path / "Drama.parquet", tmp_path / "War.parquet"],
         tmp_path / "items.parquet",
         tmp_path / "cka.csv",
-        paired=False,
+        teacher_seed="first",
     )
     found = pd.read_csv(tmp_path / "cka.csv")
     assert list(found) == COLUMNS

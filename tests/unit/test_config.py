@@ -133,6 +133,15 @@ def test_a_model_is_like_another_but_for_what_it_says():
     assert found.form("vit")["cut"] == [6, 12]
 
 
+def test_how_a_probe_is_trained_is_no_part_of_a_model():
+    """Of which all trainings are told: they would train anew."""
+    probe = at("models.vit.probe.epochs", 3)
+    other, same = config(probe), config()
+    assert other.training_job("see", "digits") == same.training_job("see", "digits")
+    assert other.form("vit") == same.form("vit")
+    assert other.form("vit-student", probe=True)["probe"]["epochs"] == 3
+
+
 def test_an_unknown_experiment_has_no_job():
     with pytest.raises(KeyError):
         config().training_job("a", "ml")

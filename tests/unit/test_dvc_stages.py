@@ -69,7 +69,7 @@ def test_what_a_run_makes_is_kept_but_for_its_logs():
     files += [f"{results}/pages/{page}.html" for page in made.pages]
     files += [f"{results}/provenance.csv", f"{results}/provenance.rst", f"{results}/claims.rst"]
     ratings = [job for job in made.jobs(made.main) if config.family(job[0]) == "ratings"]
-    files += made.evidence("models.safetensors", ratings)
+    files += made.evidence("models.safetensors", made.main, ratings)
     files += [made.path(*place, "cka", "td.csv") for place in made.places]
     kept = list(map(Path, OUTS))
     for file in files:

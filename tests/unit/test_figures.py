@@ -442,7 +442,7 @@ def test_a_curve_along_splits_is_drawn_from_all_their_draws():
     }
     many = {"lines": {f"Line {n}": "talk" for n in range(9)}}
     assert "c" not in plan({"splits": {"tenth": tenth}, "curves": {"c": curve | many}}).figures
-    files = made.evidence("predictions.parquet", made.jobs(made.config.curves["c"]))
+    files = made.evidence("predictions.parquet", made.config.curves["c"])
     assert "results/ml/tenth-2/war/scratch/predictions.parquet" in files
     assert len(files) == 4 * 2 * 2
     config = made.training_config(
@@ -682,7 +682,7 @@ def draw_all(folder):
         for data in ("cifar10", "cifar100")
     ]
     both = {"S": "scratch", "TD": "td"}
-    draw(folder, "ckaimages", similarity=seen, rows=both, by="data")
+    draw(folder, "ckaimages", similarity=seen, rows=both)
     tried = pd.concat([TRIED.assign(experiment=id) for id in rows.values()])
     kept = written(folder / "trials.csv", tried)
     of = {row: [kept, id] for row, id in rows.items()}

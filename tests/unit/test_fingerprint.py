@@ -241,6 +241,16 @@ def test_evidence_and_tables_depend_on_no_method_and_no_job_on_the_configuration
         assert not [m for m in found if ".config" in m or ".plan" in m], name
 
 
+def test_jobs_of_images_depend_on_no_module_of_ratings():
+    """Which a change of theirs would otherwise train again."""
+    own = {"training.ratings", "training.loop", "training.optimizer", "training.batches"}
+    own |= {"training.teacher", "models.network", "models.checkpoint", "data.features"}
+    own = {f"{PACKAGE}.{name}" for name in (*own, "data.parquet")}
+    assert own < set(closure(TRAINING, f"{PACKAGE}.models.mlp"))
+    for name in ("training.images", "training.probe", "tuning.images", "evidence.predict_images"):
+        assert not own & set(closure(f"{PACKAGE}.{name}")), name
+
+
 # Who imports by name: the registry, whose components rules name, and two that no job imports.
 BY_NAME = {"registry.py", "__init__.py", "predictor.py"}
 

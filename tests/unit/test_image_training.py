@@ -39,7 +39,7 @@ from talking_models.data.images import Examples
 from talking_models.evidence import predict_images as evaluation
 from talking_models.models import MODELS
 from talking_models.models.base import Frozen
-from talking_models.models.files import load_trained, read
+from talking_models.models.files import load_trained, read, teacher_of
 from talking_models.models.layers import Layers, Streams
 from talking_models.training import devices, image_loop, image_teacher
 from talking_models.training import images as image_job
@@ -49,9 +49,9 @@ from talking_models.training.image_loop import (
     optimiser,
 )
 from talking_models.training.loader import in_order, plain
-from talking_models.training.loop import TrainingDiverged
 from talking_models.training.probe import fit_probe
 from talking_models.training.resume import Record, key_of
+from talking_models.training.shared import TrainingDiverged
 
 SETTINGS = {
     "scratch": {},
@@ -378,6 +378,26 @@ def test_a_diverging_job_says_where(made, tmp_path):
     assert not (tmp_path / "models.safetensors").exists()
 
 
+def test_a_loss_that_is_no_number_is_one_in_the_gradients_of_all_processes(made, tmp_path):
+    """Though its own are finite: a process that stopped alone would leave the others waiting."""
+    seen = []
+
+    def clip(parameters, most):
+        seen.extend(p.grad for p in parameters if p.grad is not None)
+        return torch.stack([gradient.norm() for gradient in seen]).norm()
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(image_loop.nn.utils, "clip_grad_norm_", clip)
+        patch.setattr(
+            "talking_models.objectives.ClassObjective.label_loss",
+            lambda self, output, target: output.sum() + torch.inf,
+        )
+        with pytest.raises(TrainingDiverged, match="loss part 'label' is inf at step 0"):
+            job(tmp_path, made, config("scratch"))
+    assert seen
+    assert all(gradient.isnan().all() for gradient in seen)
+
+
 def test_noise_depends_on_the_place_alone():
     layers = Layers(Streams([1], "method", stacked=False))
     dropout = layers.dropout(0.5)
@@ -447,7 +467,7 @@ def test_predictions_are_of_the_whole_eval_slice_in_order(made, tmp_path):
 
 def test_a_student_is_held_beside_its_teacher(made):
     files = made.teachers["teacher"]
-    teacher, look = image_teacher.teacher_of(TEACHER, *files)
+    teacher, look = teacher_of(TEACHER, *files)
     held_out = Examples.read(made.fit.with_name("eval.yaml"), "eval")
     fabric = devices.fabric_of(config("scratch")["device"])
     same = evaluation._predicted(fabric, teacher, look, held_out, 0, 0, teacher)
@@ -503,13 +523,17 @@ def test_a_teacher_can_be_trained_on_the_data_set_first(made, tmp_path):
     asked = config("scratch") | {"student": TEACHER}
     weights = job(tmp_path / "teacher", made, asked)
     path = tmp_path / "teacher/models.safetensors"
-    teacher, _ = image_job.teacher_of(TEACHER, path)
+    teacher, _ = teacher_of(TEACHER, path)
     assert (teacher.lo, teacher.hi, len(teacher.net.blocks)) == (2, 4, 4)
     assert differing(teacher.state_dict(), weights) == set()
     probed = job(tmp_path / "probe", made, config("ld"))
     chosen = replace(made, teachers={"teacher": (path,)})
     tuned = job(tmp_path / "tuned", chosen, config("ld"))
     assert differing(probed, tuned) != set()
+    with pytest.raises(ValueError, match="kind vit, not timm"):
+        teacher_of(TEACHER | {"kind": "timm"}, path)
+    with pytest.raises(ValueError, match=r"classes \['0', .* apart, not \['cat'\]"):
+        teacher_of(TEACHER, path, classes=["cat"])
 
 
 def test_the_log_tells_pace_and_time_left(made, tmp_path, caplog):
@@ -536,7 +560,7 @@ def kept(made, tmp_path_factory):
 
 
 def test_kept_answers_are_the_teachers_to_both_views(made, kept):
-    model, look = image_teacher.teacher_of(TEACHER, *made.teachers["teacher"])
+    model, look = teacher_of(TEACHER, *made.teachers["teacher"])
     examples, model = Examples.read(made.fit, "fit"), model.eval()
     teacher = image_teacher.Kept.of(model, list(kept.values()))
     for mirror in (False, True):
@@ -569,7 +593,7 @@ def test_too_many_answers_are_not_kept_and_computed_anew(made, tmp_path):
     paths = {part: tmp_path / f"{part}.npy" for part in image_teacher.PARTS}
     image_teacher.keep(made.fit, made.teachers["teacher"], asked, paths)
     assert all(len(np.load(path)) == 0 for path in paths.values())
-    model, _ = image_teacher.teacher_of(TEACHER, *made.teachers["teacher"])
+    model, _ = teacher_of(TEACHER, *made.teachers["teacher"])
     assert type(image_teacher.Kept.of(model, list(paths.values()))) is Frozen
     assert type(image_teacher.Kept.of(model, ())) is Frozen
 

@@ -23,8 +23,9 @@ from talking_models.models.base import Widths
 from talking_models.models.layers import Layers, Streams
 from talking_models.models.network import RatingMLP
 from talking_models.training import ratings as job
-from talking_models.training.batches import RatingData, shuffled_rows
+from talking_models.training.batches import RatingData
 from talking_models.training.loop import train
+from talking_models.training.shared import shuffled_rows
 from talking_models.training.teacher import FrozenTeacher
 
 NAMES = ["born_again", "dist", "fd", "fitnet", "group", "hybrid", "ld", "mutual", "rkd", "scratch",

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 from configs import at, table
-from plans import FIRST, IMAGES, of, plan
+from plans import FIRST, IMAGES, SEEN, of, plan
 
 from talking_models.config import ConfigError, read
 from talking_models.config.merge import merge
@@ -174,6 +174,26 @@ def test_teachers_are_trained_here_or_come_from_a_file():
     elsewhere = at("models.sage", {"kind": "mlp", "file": "sage.safetensors"})
     made = plan(elsewhere, at("experiments.talk.teachers", ["sage"]))
     assert made.teachers(of()) == ["sage.safetensors"]
+
+
+def test_a_teacher_of_images_that_comes_trained_is_what_every_job_takes():
+    """Training and states, evaluation, the table of sizes; and nobody needs a probe of it."""
+    file = at("models.vit.file", "mine.safetensors")
+    whole = at("models.vit-student.training", {"smallest_area": 1.0})
+    rows = {"Plain": "plain", "See": "see"}
+    plain = at("experiments.plain", {"method": "scratch", "student": "vit-student"})
+    made = plan(file, whole, plain, {"tables": {"t": None, "seen": SEEN | {"rows": rows}}})
+    found = made.image_inputs(of("see", seed="1", **IMAGES))
+    assert (found["teacher0"], found.get("probe0")) == ("mine.safetensors", None)
+    assert found["backbone"] == "results/models/vit.safetensors", "students start from the weights"
+    assert found["states0"][0] == "results/digits/given/all/vit/states1/low.npy"
+    assert made.model_files("digits", "given", "all", "vit") == ["mine.safetensors"]
+    assert made.first_teacher(of("see", seed="1", **IMAGES))[1] == ["mine.safetensors"]
+    assert made.held_beside("digits", "given", "plain")["teachers"] == ["mine.safetensors"] * 2
+    assert "mine.safetensors" in made.sized
+    assert "mine.safetensors" in made.own_files
+    assert made.probed("digits") == {"probe-vit-student": "vit-student"}
+    assert not [job for job in made.steps["Teachers"] if "probe_teacher" in job]
 
 
 def test_an_image_job_knows_its_seed():
@@ -423,6 +443,26 @@ def test_so_has_a_teacher_of_images():
     kept = plan(at("splits.tenth", {"kind": "given", "share": 0.1}), over)
     states = kept.image_files("digits", "tenth", "see")["states0"]
     assert states[0] == "results/digits/tenth/all/vit/states1/low.npy"  # of its own images
+
+
+def test_a_teachers_row_is_the_teacher_of_all_images_on_a_share_too():
+    tuned = at("models.tuned", {"kind": "vit", "of": "vit", "on": "all"})
+    shown = {"title": "S", "data": ["digits"], "split": "tenth", "against": "plain"}
+    shown["rows"] = {"Plain": "plain", "Teacher": "tuned", "See": "see"}
+    plain = at("experiments.plain", {"method": "scratch", "student": "vit-student"})
+    tenth = at("splits.tenth", {"kind": "given", "share": 0.1})
+    taught = at("experiments.see.teachers", ["tuned", "vit"])
+    made = plan(tuned, plain, tenth, taught, {"tables": {"t": None, "few": shown}})
+    place = "results/digits/given/all/tuned"
+    (file,) = made.model_files("digits", "tenth", "all", "tuned", "1")
+    assert file == f"{place}/seed1/models.safetensors"
+    assert made.image_files("digits", "tenth", "see", 1)["teacher0"] == file
+    sized = {model: (file, job[1]) for file, (model, job) in made.sized.items()}
+    assert sized["tuned"][0] == f"{place}/seed0/models.safetensors"
+    assert sized["vit-student"][0].startswith("results/digits/tenth/all/plain/")
+    jobs = made.steps["Teachers"]
+    assert "results/benchmarks/digits/given/train_images/tuned/all/seed0.tsv" in jobs
+    assert not [job for job in jobs if "/tenth/train_images/" in job]
 
 
 def test_all_searches_are_those_of_each_data_set_and_of_the_splits_that_are_shown():

@@ -143,10 +143,10 @@ def test_figures_are_about_the_first_table_with_a_student_from_scratch():
     made = plan()
     assert made.main is made.config.tables["t"]
     assert made.scratch_row == "scratch"
-    assert made.students == {"Scratch": "scratch", "Talk": "talk"}
+    assert made.likeness("ratings") is made.main
     assert made.places == [("ml", "latest")]
     none = plan({"tables": {"t": None}})
-    assert (none.main, none.scratch_row, none.students) == (None, None, {})
+    assert (none.main, none.scratch_row, none.likeness("ratings")) == (None, None, None)
     assert (none.figures, none.sized, none.trials) == ({}, {}, {})
     assert none.results  # and nothing fails
 
@@ -171,8 +171,65 @@ def test_a_curve_has_no_figures_name():
 
 def test_students_are_compared_with_their_teacher_or_the_others():
     made = plan()
-    teacher = "results/ml/latest/all/teacher/models.safetensors"
-    assert made.cka_teacher("ml", of()) == made.cka_teacher("ml", of("scratch")) == teacher
+    place = "results/ml/latest"
+    for id in ("talk", "scratch"):
+        assert made.held_beside("ml", "latest", id) == {
+            "students": [f"{place}/{task}/{id}/models.safetensors" for task in ("drama", "war")],
+            "teachers": [f"{place}/all/teacher/models.safetensors"],
+        }
+        assert made.teacher_beside("ml", id) == ("teacher", "paired")
+    files = made.figure("cka")["inputs"]["similarity"]
+    assert files == [f"{place}/cka/{id}.csv" for id in ("scratch", "talk")]
+
+
+def test_who_has_no_teacher_is_held_beside_the_others_as_they_learn_from_it():
+    """A teacher of one seed teaches all, and scratch cannot say so."""
+    sage = at("models.sage", {"kind": "mlp", "file": "sage.safetensors"})
+    talk = at("experiments.talk", {"teachers": ["sage"], "teacher_seed": "first"})
+    made = plan(sage, talk)
+    assert made.teacher_beside("ml", "scratch") == ("sage", "first")
+    assert made.held_beside("ml", "latest", "scratch")["teachers"] == ["sage.safetensors"]
+
+
+@pytest.mark.parametrize(
+    ("table", "id", "figure"),
+    [
+        (ROWS | {"title": "T", "data": ["ml"]}, "scratch", "cka"),
+        (SEEN, "plain", "ckaimages"),
+    ],
+)
+def test_where_nobody_teaches_nobodys_states_are_compared(table, id, figure):
+    plain = at("experiments.plain", {"method": "scratch", "student": "vit-student"})
+    made = plan(plain, {"tables": {"t": None, "one": {**table, "rows": {"S": id}, "against": id}}})
+    assert figure not in made.figures
+    assert made.results
+    with pytest.raises(ConfigError, match=f"{id} on .*: there is no teacher"):
+        made.teacher_beside(table["data"][0], id)
+
+
+def test_a_figure_shows_the_seeds_that_its_table_shows():
+    rows = {"Plain": "plain", "See": "see"}
+    plain = at("experiments.plain", {"method": "scratch", "student": "vit-student"})
+    seen = {**SEEN, "rows": rows, "seeds": 1}
+    made = plan(plain, {"seeds": 3, "tables": {"t": None, "seen": seen}})
+    assert {"forest", "losses", "ckaimages"} <= set(made.figures)
+    for id in ("forest", "losses"):
+        files = [file for each in made.figure(id)["inputs"].values() for file in each]
+        assert files
+        assert all("/seed0/" in file for file in files), id
+    beside = made.held_beside("digits", "given", "see")["students"]
+    assert beside == ["results/digits/given/all/see/seed0/models.safetensors"]
+
+
+def test_a_figure_of_what_is_not_in_all_is_drawn_when_it_is_asked_for():
+    along = {"splits": {"100%": "latest"}, "lines": {"Talk": "talk"}, "against": "scratch"}
+    off = curve(**along, costs=True, in_all=False)
+    made = plan(off)
+    assert {"c", "cost"} <= set(made.figures)
+    assert not [file for file in made.figure_files if "/c." in file or "/cost." in file]
+    both = plan(off, {"curves": {"d": {"title": "D", "data": ["ml"], "costs": True, **along}}})
+    assert both.figure("cost")["inputs"] == {"gains": ["results/tables/d.csv"]}
+    assert "results/figures/cost.png" in both.figure_files
 
 
 def test_trials_are_those_of_the_run():

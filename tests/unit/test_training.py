@@ -31,8 +31,9 @@ from talking_models.models.network import RatingMLP
 from talking_models.training import loop
 from talking_models.training import ratings as job
 from talking_models.training import teacher as teaching
-from talking_models.training.batches import RatingData, shuffled_rows
-from talking_models.training.loop import TrainingDiverged, gradient_norms, train
+from talking_models.training.batches import RatingData
+from talking_models.training.loop import train
+from talking_models.training.shared import TrainingDiverged, gradient_norms, shuffled_rows
 from talking_models.training.teacher import FrozenTeacher
 
 

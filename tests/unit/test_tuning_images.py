@@ -73,7 +73,8 @@ def test_the_choice_is_the_trial_with_the_fewest_wrong_of_those_that_finished(tm
         take_trials(files, config("td", TALK), **told)
 
 
-def test_a_trial_that_diverges_ends_without_a_row(tmp_path):
+@pytest.mark.parametrize("devices", [1, pytest.param(2, marks=pytest.mark.slow)])
+def test_a_trial_that_diverges_ends_without_a_row(tmp_path, devices):
     with np.errstate(all="ignore"):
-        path = tried(tmp_path, 0, learning_rate=1e30, clip=1e30)
+        path = tried(tmp_path, 0, devices=devices, learning_rate=1e30, clip=1e30)
     assert pd.read_csv(path).empty

@@ -15,6 +15,7 @@ TRAINS = re.compile(
 )
 SCORES = ("/predictions.parquet", "/metrics.csv")
 TASKS = 8
+OF_A_SHARE = "results/vision-cpu/cifar10/tenth/all"
 
 
 def is_eval(path):
@@ -103,7 +104,8 @@ def on_a_cpu(repository):
     )
     search = "results/vision-cpu/cifar10/minival/tuning/vit-td/choice.yaml"
     configs = ("config/vision-cpu.yaml", "random.yaml")
-    return dry(repository, "images", search, "--configfile", *configs)
+    evidence = f"{OF_A_SHARE}/vit-tuned/seed0/metrics.csv"
+    return dry(repository, "images", search, evidence, "--configfile", *configs)
 
 
 def test_the_dag_is_read_whole(dag, repository):
@@ -205,6 +207,14 @@ def test_nothing_that_searches_or_keeps_what_teachers_say_of_images_knows_one(on
         slices = [path for path in job.inputs if "/slices/" in path]
         assert [path.rsplit("/", 1)[-1] for path in slices] == ["fit.yaml", "val.yaml"]
         assert all("/minival/" in path for path in slices)
+
+
+def test_the_teacher_that_is_evaluated_beside_students_of_a_share_is_theirs(on_a_cpu):
+    evidence = f"{OF_A_SHARE}/vit-tuned/seed0/metrics.csv"
+    (evaluated,) = (job for job in on_a_cpu if evidence in job.outputs)
+    teacher = f"{OF_A_SHARE}/vit-tuned/seed0/models.safetensors"
+    assert teacher.replace("tenth", "given") in evaluated.inputs
+    assert not [job for job in on_a_cpu if teacher in job.outputs]
 
 
 # The walker finds what it is there for: each DAG has one fault.

@@ -16,6 +16,7 @@ from snakemake.logging import logger
 from talking_models import config as configuration
 from talking_models.config.merge import merge, merged_files
 from talking_models.data.names import ALL, SLICES as SLICE_NAMES, TRAIN_SLICES
+from talking_models.models.images import PARTS
 from talking_models.plan import Plan
 from talking_models.plan.jobs import DAY, megabytes
 from talking_models.running import elsewhere

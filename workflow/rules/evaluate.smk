@@ -54,7 +54,7 @@ for data, of in [(data, of) for data in RATINGS for of in PLAN.evaluations(data)
 rule evaluate_images:
     """Predict the eval examples of a set of images with one student."""
     input:
-        models=f"{JOB}/seed{{seed}}/models.safetensors",
+        models=lambda wildcards: PLAN.model_files(*wildcards)[0],
         teacher=lambda wildcards: PLAN.first_teacher(wildcards)[1],
         examples=f"{SLICES}/eval.yaml",
     output:

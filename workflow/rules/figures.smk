@@ -57,13 +57,7 @@ rule draw:
 rule measure_cka_images:
     """Measure how alike the states of students and a teacher of images are on the eval slice."""
     input:
-        students=lambda wildcards: [
-            f"{JOB}/seed{seed}/models.safetensors".format(**wildcards, task=ALL)
-            for seed in range(CONFIG.seeds_of(wildcards.data))
-        ],
-        teachers=lambda wildcards: PLAN.seen_teacher(
-            wildcards.data, wildcards.split, wildcards.experiment
-        )[1],
+        unpack(or_stop(lambda wildcards: PLAN.held_beside(*wildcards))),
         examples=f"{RESULTS}/{{data}}/{{split}}/{ALL}/slices/eval.yaml",
     output:
         csv=f"{RESULTS}/{{data}}/{{split}}/cka/{{experiment}}.csv",
@@ -84,7 +78,7 @@ rule measure_cka_images:
         runtime=per_attempt(60),
     params:
         form=lambda wildcards: CONFIG.form(
-            PLAN.seen_teacher(wildcards.data, wildcards.split, wildcards.experiment)[0]
+            PLAN.teacher_beside(wildcards.data, wildcards.experiment)[0]
         ),
         device=CONFIG.device.of_results(devices=1),
         code=lambda wildcards: fingerprint(
@@ -105,8 +99,7 @@ for data in RATINGS:
         name:
             f"measure_cka_{data}"
         input:
-            students=each_task(f"{JOB}/models.safetensors", data),
-            teacher=lambda wildcards, data=data: PLAN.cka_teacher(data, wildcards),
+            unpack(or_stop(lambda wildcards, data=data: PLAN.held_beside(data, *wildcards))),
             rows=each_task(f"{SLICES}/eval.parquet", data),
             item_table=f"data/{data}/items.parquet",
         output:
@@ -124,7 +117,9 @@ for data in RATINGS:
             mem_mb=PLAN.memory_of_training,
             runtime=per_attempt(10, per_mb=1),
         params:
-            paired=lambda wildcards: CONFIG.teacher_seed_of(wildcards.experiment) != "first",
+            teacher_seed=lambda wildcards, data=data: PLAN.teacher_beside(
+                data, wildcards.experiment
+            )[1],
             code=fingerprint(
                 "talking_models.evidence.cka",
                 *PLAN.code_of_models(

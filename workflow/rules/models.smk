@@ -91,7 +91,7 @@ rule probe_teacher:
         runtime=per_attempt(240),
     params:
         config=lambda wildcards: {
-            "settings": CONFIG.form(wildcards.model),
+            "settings": CONFIG.form(wildcards.model, probe=True),
             "device": CONFIG.device.of_results(devices=1),
         },
         code=lambda wildcards: fingerprint(

@@ -18,7 +18,7 @@ rule images:
             for id, table in CONFIG.tables.items()
             if CONFIG.family(table.data[0]) == "images"
         ],
-        [f"{RESULTS}/figures/ckaimages.{form}" for form in ("png", "svg") if PLAN.seen[0]],
+        [f"{RESULTS}/figures/ckaimages.{f}" for f in ("png", "svg") if PLAN.likeness("images")],
     localrule: True
 
 
@@ -47,7 +47,7 @@ rule make_compute_table:
         mem_mb=per_attempt(500),
         runtime=per_attempt(5),
     params:
-        results=RESULTS,
+        results=lambda wildcards, output: str(Path(output.csv).parents[1]),
         teachers=[id for id in CONFIG.models if CONFIG.is_teacher(id)],
         facts=CONFIG.paper,
         stamp=PLAN.stamp(*PLAN.tables_of_all),

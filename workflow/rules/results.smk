@@ -55,9 +55,7 @@ rule make_curve:
     """Set what a curve's lines gain along splits, with intervals, as a table."""
     input:
         predictions=lambda wildcards: PLAN.evidence(
-            "predictions.parquet",
-            PLAN.jobs(PLAN.config.curves[wildcards.curve]),
-            PLAN.config.curves[wildcards.curve],
+            "predictions.parquet", PLAN.config.curves[wildcards.curve]
         ),
         costs=lambda wildcards: PLAN.costs(wildcards.curve),
         choices=lambda wildcards: choice_inputs(wildcards.curve),

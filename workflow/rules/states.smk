@@ -9,18 +9,16 @@
 # Not `temp`: where they are gone and one new job needs them, Snakemake would train all that they
 # once taught again.
 
-KEPT = ("low", "high", "output")
-
 
 rule keep_states:
     """Ask a teacher all training images once, as they are and mirrored."""
     input:
-        teacher=lambda wildcards: PLAN.image_teacher(
-            wildcards.data, wildcards.split, wildcards.model
+        teacher=lambda wildcards: PLAN.model_files(
+            wildcards.data, wildcards.split, ALL, wildcards.model
         ),
         fit=f"{SLICES}/fit.yaml",
     output:
-        **{part: f"{TASK}/{{model}}/states{{flip}}/{part}.npy" for part in KEPT},
+        **{part: f"{TASK}/{{model}}/states{{flip}}/{part}.npy" for part in PARTS},
     log:
         f"{LOGS}/{{data}}/{{split}}/keep_states{{flip}}/{{task}}/{{model}}.log",
     benchmark:
@@ -55,12 +53,12 @@ rule keep_states:
 
 use rule keep_states as keep_trained_states with:
     input:
-        teacher=lambda wildcards: PLAN.image_teacher(
-            wildcards.data, wildcards.split, wildcards.model, wildcards.seed
+        teacher=lambda wildcards: PLAN.model_files(
+            wildcards.data, wildcards.split, ALL, wildcards.model, wildcards.seed
         ),
         fit=f"{SLICES}/fit.yaml",
     output:
-        **{part: f"{TASK}/{{model}}/seed{{seed}}/states{{flip}}/{part}.npy" for part in KEPT},
+        **{part: f"{TASK}/{{model}}/seed{{seed}}/states{{flip}}/{part}.npy" for part in PARTS},
     log:
         f"{LOGS}/{{data}}/{{split}}/keep_states{{flip}}/{{task}}/{{model}}/seed{{seed}}.log",
     benchmark:

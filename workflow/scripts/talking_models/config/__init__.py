@@ -360,12 +360,12 @@ class Config(Strict):
             config = changed(config, (choices or {}).get(other, {}), self.own(other))
         return config
 
-    def form(self, model: str) -> dict[str, Any]:
-        """What a model is, without where and how it is trained."""
-        entry = self.models[model]
-        own = entry.model_dump(mode="json", exclude={"on", "training", "file", "origin"})
+    def form(self, model: str, *, probe: bool = False) -> dict[str, Any]:
+        """What a model is, without where and how it is trained; with its probe if asked for."""
+        entry, others = self.models[model], {"on", "training", "file", "origin"}
+        own = entry.model_dump(mode="json", exclude=others if probe else others | {"probe"})
         other = self.whole_of(model)
-        whole = self.form(other) if other != model else {}
+        whole = self.form(other, probe=probe) if other != model else {}
         return own | {key: whole[key] for key in whole.keys() - entry.model_fields_set}
 
 

@@ -5,7 +5,7 @@ Revisited") compares states of any two widths. It is 1 for states that differ by
 scale. The fewer rows there are, the higher it comes out, so compare numbers of the same rows.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import product
 from pathlib import Path
 
@@ -16,7 +16,6 @@ import torch
 from talking_models.data.features import encode
 from talking_models.data.parquet import about, read_items, read_ratings
 from talking_models.io import write_csv
-from talking_models.models.base import States
 from talking_models.models.checkpoint import Checkpoint
 from talking_models.training.batches import RatingData
 from talking_models.training.setup import one_thread
@@ -36,43 +35,56 @@ def linear_cka(x: np.ndarray, y: np.ndarray) -> float:
     return float(np.linalg.norm(y.T @ x) ** 2 / scale) if scale > 0 else float("nan")
 
 
-def states(trained: Checkpoint, rows: pd.DataFrame, items: pd.DataFrame) -> States:
+def likeness(
+    learnt: Mapping[str, np.ndarray], taught: Mapping[str, np.ndarray], seed: int
+) -> pd.DataFrame:
+    """CKA of each state of a student of `seed`, by name, with each of a teacher: the columns of
+    `COLUMNS` from seed on.
+    """
+    pairs = product(learnt.items(), taught.items())
+    rows = [(seed, own, other, linear_cka(x, y), len(x)) for (own, x), (other, y) in pairs]
+    return pd.DataFrame(rows, columns=COLUMNS[2:])
+
+
+def states(
+    trained: Checkpoint, rows: pd.DataFrame, items: pd.DataFrame
+) -> list[dict[str, np.ndarray]]:
     """Of each model of a stack, all on the same rows, ids that it does not know as unknown."""
-    data = RatingData(encode(rows, items, trained.vocabulary))
+    data, models = RatingData(encode(rows, items, trained.vocabulary)), len(trained.seeds)
     with torch.no_grad():
-        return trained.stack()(data.batch(torch.arange(len(rows)).expand(len(trained.seeds), -1)))
+        found = trained.stack()(data.batch(torch.arange(len(rows)).expand(models, -1)))
+    named = {name: getattr(found, field).numpy() for name, field in STATES.items()}
+    return [{name: state[i] for name, state in named.items()} for i in range(models)]
 
 
 def similarity(
-    student: Checkpoint, teacher: Checkpoint, rows: pd.DataFrame, items: pd.DataFrame, paired: bool
+    student: Checkpoint, teacher: Checkpoint, rows: pd.DataFrame, items: pd.DataFrame, which: str
 ) -> pd.DataFrame:
-    """CKA of each student with the teacher, of its seed if `paired` and else the first, each state
-    with each: the columns of `COLUMNS` from seed on.
+    """That of each student with the teacher's models that teach it: of its seed if `paired`, the
+    `first`, or `all` as one.
     """
-    teacher = teacher.of(student.seeds) if paired else teacher
-    learnt, taught, found = states(student, rows, items), states(teacher, rows, items), []
-    for (own, mine), (other, theirs) in product(STATES.items(), repeat=2):
-        targets = getattr(taught, theirs).numpy()
-        for i, state in enumerate(getattr(learnt, mine).numpy()):
-            alike = linear_cka(state, targets[i if paired else 0])
-            found.append((student.seeds[i], own, other, alike, len(rows)))
-    return pd.DataFrame(found, columns=COLUMNS[2:])
+    learnt = states(student, rows, items)
+    taught = states(teacher.of(student.seeds) if which == "paired" else teacher, rows, items)
+    if which == "all":
+        taught = [{name: np.concatenate([one[name] for one in taught], -1) for name in STATES}]
+    theirs = taught if which == "paired" else taught[:1] * len(learnt)
+    return pd.concat(map(likeness, learnt, theirs, student.seeds), ignore_index=True)
 
 
 def run(
     experiment: str,
     students: Sequence[str | Path],
-    teacher: str | Path,
+    teachers: Sequence[str | Path],
     rows: Sequence[str | Path],
     item_table: str | Path,
     csv: str | Path,
-    paired: bool,
+    teacher_seed: str,
 ) -> None:
-    """CKA of an experiment's students and a teacher, by task, from files to a file."""
+    """CKA of an experiment's students and the one teacher, by task, from files to a file."""
     one_thread()
-    taught, items = Checkpoint.load(teacher), read_items(item_table)
+    taught, items = Checkpoint.load(*teachers), read_items(item_table)
     frames = [
-        similarity(Checkpoint.load(path), taught, read_ratings(slice), items, paired).assign(
+        similarity(Checkpoint.load(path), taught, read_ratings(slice), items, teacher_seed).assign(
             experiment=experiment, task=about(slice)["task"]
         )
         for path, slice in zip(students, rows, strict=True)

@@ -1,7 +1,7 @@
 """The same of images: linear CKA of the states of students and a teacher, mean over tokens."""
 
 from collections.abc import Mapping, Sequence
-from itertools import islice, product
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +11,11 @@ import torch
 from lightning_fabric import Fabric
 
 from talking_models.data.images import Examples
-from talking_models.evidence.cka import COLUMNS, STATES, linear_cka
+from talking_models.evidence.cka import COLUMNS, STATES, likeness
 from talking_models.io import write_csv
 from talking_models.models.base import LayeredModel
-from talking_models.models.files import Look, load_trained
+from talking_models.models.files import Look, load_trained, teacher_of
 from talking_models.training.devices import launch
-from talking_models.training.image_teacher import teacher_of
 from talking_models.training.loader import in_order
 
 BATCHES = 8  # of `loader.MEASURED` images, the first ones of the slice
@@ -44,16 +43,14 @@ def _measure(
     examples: Examples,
     workers: int,
 ) -> pd.DataFrame:
-    rows = []
+    frames = []
     each = np.reshape(teachers, (len(students), -1))  # weights and a probe, or a model
     for path, files in zip(students, each, strict=True):
         student, look, about = load_trained(path)
         learnt = pooled(fabric, student, look, examples, workers)
-        taught = pooled(fabric, *teacher_of(form, *map(Path, files)), examples, workers)
-        for own, other in product(STATES, repeat=2):
-            alike = linear_cka(learnt[own], taught[other])
-            rows.append((examples.task, about["seed"], own, other, alike, len(learnt[own])))
-    return pd.DataFrame(rows, columns=COLUMNS[1:])
+        taught = pooled(fabric, *teacher_of(form, *files), examples, workers)
+        frames.append(likeness(learnt, taught, about["seed"]).assign(task=examples.task))
+    return pd.concat(frames, ignore_index=True)
 
 
 def run(

@@ -12,9 +12,8 @@ from torch import nn
 from talking_models.data.images import Examples
 from talking_models.evidence.scores import write
 from talking_models.models.base import LayeredModel
-from talking_models.models.files import Look, load_trained
+from talking_models.models.files import Look, load_trained, teacher_of
 from talking_models.training.devices import launch
-from talking_models.training.image_teacher import teacher_of
 from talking_models.training.loader import in_order
 
 
@@ -57,7 +56,7 @@ def predict(
 ) -> pd.DataFrame:
     """What one student predicts, beside its teacher, if it has one, see `_predicted`."""
     student, look, about = load_trained(models)
-    taught_by = teacher_of(form, *map(Path, teacher))[0] if teacher else None
+    taught_by = teacher_of(form, *teacher)[0] if teacher else None
     return _predicted(fabric, student, look, examples, workers, about["seed"], taught_by)
 
 
@@ -74,7 +73,7 @@ def predict_probes(
     """
     frames = []
     for (experiment, form), *files in zip(forms.items(), backbones, probes, strict=True):
-        model, look = teacher_of(form, *map(Path, files))
+        model, look = teacher_of(form, *files)
         frame = _predicted(fabric, model, look, examples, workers, 0)
         frames.append(frame.assign(experiment=experiment))
     return pd.concat(frames, ignore_index=True)

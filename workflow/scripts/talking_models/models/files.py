@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -90,3 +90,24 @@ def load_trained(path: str | Path) -> tuple[LayeredModel, Look, dict[str, Any]]:
     model = MODELS.get(about["form"]["kind"]).student(about["form"], len(about["classes"]))
     model.load_state_dict(weights, strict=True)
     return model.eval(), Look(*about["look"]), about
+
+
+def teacher_of(
+    form: Mapping[str, Any],
+    file: str | Path,
+    probe: str | Path | None = None,
+    classes: Sequence[str] | None = None,
+) -> tuple[LayeredModel, Look]:
+    """A model of images in eval mode, pre-trained, whose outputs are logits with a probe, or
+    trained: a `ValueError` if that is of another kind than `form`, or tells other `classes` apart.
+    """
+    if kind_of(file) == "backbone":
+        weights = None if probe is None else read(probe, "probe")[0]
+        backbone = Backbone.load(file)
+        return MODELS.get(form["kind"]).teacher(form, backbone, weights).eval(), backbone.look
+    model, look, about = load_trained(file)
+    if (kind := about["form"]["kind"]) != form["kind"]:
+        raise ValueError(f"{file} holds a model of kind {kind}, not {form['kind']}")
+    if classes not in (None, about["classes"]):
+        raise ValueError(f"{file} tells the classes {about['classes']} apart, not {classes}")
+    return model, look

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from talking_models.models.files import Backbone
 
 GRAY = (0.5, 0.5, 0.5)
+PARTS = ("low", "high", "output")  # what is kept of a teacher's answers to the training images
 Name = Annotated[
     str, Field(min_length=1, description="A network of timm, with the tag of its weights.")
 ]

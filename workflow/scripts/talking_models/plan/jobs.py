@@ -13,6 +13,7 @@ from talking_models.data.names import TRAIN_SLICES
 from talking_models.methods import METHODS
 from talking_models.metrics import METRICS
 from talking_models.models import MODELS
+from talking_models.models.images import PARTS
 from talking_models.plan.settings import Settings
 from talking_models.tuning.space import grid, spaces
 
@@ -169,10 +170,23 @@ class Jobs(Settings):
 
     # Training
 
-    def teacher_file(self, teacher: str, data: str, split: str) -> str:
-        """The file of a teacher of ratings: trained here, on all rows, or elsewhere."""
-        here = self.path(data, self.of_all_rows(split), ALL, teacher, "models.safetensors")
-        return self.config.models[teacher].file or here
+    def model_files(
+        self, data: str, split: str, task: str, id: str, seed: int | str = 0
+    ) -> list[str]:
+        """The files of a model: an experiment's own, of a task; a teacher's, which comes trained or
+        has learnt from all that a split is a share of, or, of images, is weights and what gives
+        them the classes. One of ratings holds all seeds.
+        """
+        config, place = self.config, (data, split, task, id)
+        if id in config.models:
+            place = (data, self.of_all_rows(split), ALL, id)
+            if file := config.models[id].file:
+                return [file]
+        if config.family(data) == "ratings":
+            return [self.path(*place, "models.safetensors")]
+        if id in config.trained:
+            return [self.path(*place, f"seed{seed}", "models.safetensors")]
+        return [self.backbone(id), self.path(*place, "probe.safetensors")]
 
     def rows_of_all(self, data: str, split: str) -> list[str]:
         """The training rows of all tasks, which teachers have and folds are cut from; those that
@@ -187,8 +201,9 @@ class Jobs(Settings):
         Snakemake asks this before any job runs: a contradiction of the job's settings ends it here.
         """
         self.training_config(wildcards)
+        place = (wildcards.data, wildcards.split, ALL)
         names = self.config.teachers_of(wildcards.experiment)
-        return [self.teacher_file(name, wildcards.data, wildcards.split) for name in names]
+        return [file for name in names for file in self.model_files(*place, name)]
 
     def keeps_states(self, teacher: str, training: Mapping[str, Any]) -> bool:
         """Whether a teacher's states on the training images are kept, for a training like this."""
@@ -227,32 +242,23 @@ class Jobs(Settings):
     ) -> dict[str, str | list[str]]:
         """See `image_inputs`."""
         training = self.effective(data, split, ALL, experiment)["training"]
-        config, place = self.config, self.path(data, split, ALL)
+        config, place = self.config, (data, split, ALL)
         found: dict[str, str | list[str]] = {
             "backbone": self.backbone(config.experiment(experiment).student)
         }
         seed = self.seed_that_teaches(seed)
         for number, teacher in enumerate(config.teachers_of(experiment)):
-            files = self.image_teacher(data, split, teacher, seed)
+            files = self.model_files(*place, teacher, seed)
             found |= dict(zip((f"teacher{number}", f"probe{number}"), files, strict=False))
             if self.keeps_states(teacher, training):
-                own = f"{place}/{teacher}" + f"/seed{seed}" * config.is_teacher(teacher)
-                parts, flip = ("low", "high", "output"), int(training["flip"])
-                found[f"states{number}"] = [f"{own}/states{flip}/{part}.npy" for part in parts]
+                own = self.path(*place, teacher) + f"/seed{seed}" * config.is_teacher(teacher)
+                flip = int(training["flip"])
+                found[f"states{number}"] = [f"{own}/states{flip}/{part}.npy" for part in PARTS]
         return found
 
     def seed_that_teaches(self, seed: int) -> int:
         """The seed of the teachers of images whose student has this one."""
         return seed if self.config.teacher_seed == "paired" else 0
-
-    def image_teacher(self, data: str, split: str, model: str, seed: int | str = 0) -> list[str]:
-        """The files of a teacher of images, which has learnt from all that a split is a share of:
-        one that is trained here, or weights, and what gives them the classes.
-        """
-        above = self.path(data, self.of_all_rows(split), ALL, model)
-        if self.config.is_teacher(model):
-            return [f"{above}/seed{seed}/models.safetensors"]
-        return [self.backbone(model), f"{above}/probe.safetensors"]
 
     # Evaluation
 
@@ -264,7 +270,8 @@ class Jobs(Settings):
         if not teachers:
             return None, []
         seed = self.seed_that_teaches(int(w.seed))
-        return self.config.form(teachers[0]), self.image_teacher(w.data, w.split, teachers[0], seed)
+        files = self.model_files(w.data, w.split, ALL, teachers[0], seed)
+        return self.config.form(teachers[0]), files
 
     def seeds_on(self, split: str) -> list[int] | None:
         """The seeds that a split is for: one, of a draw, else None: all; a teacher has all."""
@@ -273,7 +280,6 @@ class Jobs(Settings):
 
     def models_of(self, data: str, tasks: Iterable[str], wildcards: Any) -> list[str]:
         """The models of an experiment of ratings, one file for each task, or one teacher's."""
-        id, split = wildcards.experiment, wildcards.split
-        if self.config.is_teacher(id):
-            return [self.teacher_file(id, data, split)]
-        return [self.path(data, split, task, id, "models.safetensors") for task in tasks]
+        place, id = (data, wildcards.split), wildcards.experiment
+        files = [file for task in tasks for file in self.model_files(*place, task, id)]
+        return list(dict.fromkeys(files))

@@ -148,7 +148,7 @@ class Pages(Tables):
             found.append("**This is a trial of the workflow and no result.**")
         seen = [id for id in ids if config.family_of(id) == "images"]
         models = [config.experiment(id).student for id in seen]
-        models += [teacher for id in seen for teacher in config.teachers_of(id)]
+        models += [m for id in seen for m in config.teachers_of(id) if not config.models[m].file]
         for whole in dict.fromkeys(map(config.whole_of, models)):
             entry = config.models[whole]
             hub = "timm's, from the Hugging Face hub" if entry.weights == "hub" else entry.weights

@@ -7,6 +7,7 @@ from typing import Any
 
 from talking_models.config import Config, ConfigError
 from talking_models.config.check import PAGES
+from talking_models.config.sections import Table
 from talking_models.data.base import ALL
 from talking_models.plan.pages import Pages
 from talking_models.plan.tables import Job
@@ -35,42 +36,43 @@ class Plan(Pages):
     # Figures
 
     @property
-    def students(self) -> dict[str, str]:
-        """The rows of the main table that are students of ratings."""
-        if self.main is None or self.config.family(self.main.data[0]) != "ratings":
-            return {}
-        return {row: id for row, id in self.main.rows.items() if id in self.config.experiments}
-
-    @property
     def places(self) -> list[tuple[str, str]]:
         """The data sets of the main table with their splits."""
         return self.places_of(self.main) if self.main else []
 
-    def cka_teacher(self, data: str, wildcards: Any) -> str:
-        """The teacher that an experiment's students are compared with: theirs, or the others'."""
-        ids = [wildcards.experiment, *self.students.values()]
-        names = [teacher for id in ids for teacher in self.config.teachers_of(id)]
-        return self.teacher_file(names[0], data, wildcards.split)
-
-    @property
-    def seen(self) -> tuple[dict[str, str], list[tuple[str, str]]]:
-        """The students of the first table of images by row, and its data sets with their splits."""
-        config = self.config
-        tables = (t for t in config.tables.values() if config.family(t.data[0]) == "images")
-        if (table := next(tables, None)) is None:
-            return {}, []
-        rows = {row: id for row, id in table.rows.items() if id in config.experiments}
-        return rows, self.places_of(table)
-
-    def seen_teacher(self, data: str, split: str, experiment: str) -> tuple[str, list[str]]:
-        """The teacher that an experiment's students of images are compared with, theirs or the
-        first of their table's others, and its files for each seed.
+    def likeness(self, family: str) -> Table | None:
+        """The table whose students' states are held beside a teacher's: of ratings the main one, of
+        images the first; none where nobody teaches in it.
         """
-        ids = (experiment, *self.seen[0].values())
-        teacher = next(filter(None, map(self.config.teachers_of, ids)))[0]
-        seeds = map(self.seed_that_teaches, range(self.config.seeds_of(data)))
-        files = [file for seed in seeds for file in self.image_teacher(data, split, teacher, seed)]
-        return teacher, files
+        config = self.config
+        tables = [self.main] if family == "ratings" else config.tables.values()
+        found = next((t for t in tables if t and config.family(t.data[0]) == family), None)
+        return found if found and any(map(config.teachers_of, found.rows.values())) else None
+
+    def teacher_beside(self, data: str, experiment: str) -> tuple[str, str]:
+        """The teacher that an experiment's students are held beside, theirs or the first of that
+        table's others, and which of its models teach.
+        """
+        table = self.likeness(self.config.family(data))
+        ids = [experiment, *(table.rows.values() if table else ())]
+        if (taught := next(filter(self.config.teachers_of, ids), None)) is None:
+            raise ConfigError(f"{experiment} on {data}: there is no teacher to hold it beside")
+        return self.config.teachers_of(taught)[0], self.config.teacher_seed_of(taught)
+
+    def held_beside(self, data: str, split: str, experiment: str) -> dict[str, list[str]]:
+        """The files of an experiment's students, of all tasks and the seeds that are shown, and of
+        their teacher.
+        """
+        config, family = self.config, self.config.family(data)
+        images = family == "images"
+        seeds = range(config.seeds_of(data, self.likeness(family)) if images else 1)
+        teacher, _ = self.teacher_beside(data, experiment)
+        taught_by = [(ALL, teacher, self.seed_that_teaches(seed)) for seed in seeds]
+        learnt = [(task, experiment, seed) for task in config.tasks(data) for seed in seeds]
+        return {
+            name: [file for each in models for file in self.model_files(data, split, *each)]
+            for name, models in {"students": learnt, "teachers": taught_by}.items()
+        }
 
     def tried(self, data: str) -> list[str]:
         """The experiments that trials are made of; others take the best of theirs."""
@@ -113,11 +115,10 @@ class Plan(Pages):
     @property
     def figure_files(self) -> list[str]:
         """The files of those that a run without a target draws."""
-        curves = self.config.curves
         return [
             self.path("figures", f"{id}.{form}")
-            for id, (name, _) in self.figures.items()
-            if FIGURES.get(name).in_all and (id not in curves or curves[id].in_all)
+            for id, (_, need) in self.figures.items()
+            if need.in_all
             for form in ("png", "svg")
         ]
 
@@ -144,13 +145,11 @@ class Plan(Pages):
         """
         config, found = self.config, {}
         for data, split, task, id in self.jobs(self.main) if self.main else ():
-            job = (data, split, ALL if config.is_teacher(id) else task, id)
-            file = self.evidence("models.safetensors", [job])[0]
-            found.setdefault(config.experiment(id).student, (file, job))
-            for model in config.teachers_of(id):
-                if not config.is_teacher(model):
-                    file = config.models[model].file or self.backbone(model)
-                    found.setdefault(model, (file, (data, split, ALL, model)))
+            elsewhere = [model for model in config.teachers_of(id) if not config.is_teacher(model)]
+            for each in (id, *elsewhere):
+                job = (data, split, task if each in config.experiments else ALL, each)
+                model = each if each in config.models else config.experiments[each].student
+                found.setdefault(model, (self.model_files(*job)[0], job))
         return {file: (model, job) for model, (file, job) in found.items()}
 
     # All results

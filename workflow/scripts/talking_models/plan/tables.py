@@ -93,13 +93,13 @@ class Tables(Jobs):
         return found
 
     def evidence(
-        self, file: str, jobs: Iterable[Job], shown: Table | Curve | None = None
+        self, file: str, shown: Table | Curve, jobs: Iterable[Job] | None = None
     ) -> list[str]:
-        """One file of the evidence of jobs, with the seeds of an image set, all or those that are
-        shown, one after the other.
+        """One file of the evidence of what a table or curve shows, or of some of its jobs, with the
+        seeds of an image set that it shows, one after the other.
         """
         found: dict[str, None] = {}
-        for job in jobs:
+        for job in self.jobs(shown) if jobs is None else jobs:
             images = self.config.family(job[0]) == "images"
             seeds = range(self.config.seeds_of(job[0], shown)) if images else ()
             below = [(f"seed{seed}", file) for seed in seeds] or [(file,)]
@@ -109,7 +109,7 @@ class Tables(Jobs):
     def table_files(self, file: str, *tables: str) -> list[str]:
         """One file of the evidence of some tables."""
         shown = [self.config.tables[id] for id in tables]
-        found = [path for each in shown for path in self.evidence(file, self.jobs(each), each)]
+        found = [path for each in shown for path in self.evidence(file, each)]
         return list(dict.fromkeys(found))
 
     def histories(self, *tables: str) -> list[str]:
@@ -117,7 +117,7 @@ class Tables(Jobs):
         found: dict[str, None] = {}
         for shown in (self.config.tables[id] for id in tables):
             jobs = [job for job in self.jobs(shown) if not self.config.is_teacher(job[-1])]
-            found |= dict.fromkeys(self.evidence("history.csv", jobs, shown))
+            found |= dict.fromkeys(self.evidence("history.csv", shown, jobs))
         return list(found)
 
     def choices_of(self, id: str) -> dict[str, dict[str, Any]]:
@@ -176,7 +176,7 @@ class Tables(Jobs):
         config = self.config
         shown = [each for each in config.shown.values() if data in each.data]
         ids = [id for each in shown for id in each.named.values()]
-        teachers = [model for id in ids for model in config.teachers_of(id)]
+        teachers = [m for id in ids for m in config.teachers_of(id) if not config.models[m].file]
         models = [*teachers, *(config.experiment(id).student for id in ids)]
         return {f"probe-{model}": model for model in models if not config.is_teacher(model)}
 

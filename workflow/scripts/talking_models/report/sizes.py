@@ -16,10 +16,9 @@ from torch.utils.flop_counter import FlopCounterMode
 from talking_models.data.features import encode
 from talking_models.io import write_csv
 from talking_models.machine import processor
-from talking_models.models import MODELS
 from talking_models.models.base import LayeredModel
 from talking_models.models.checkpoint import KIND, Checkpoint
-from talking_models.models.files import IMAGES, Backbone, kind_of, load_trained
+from talking_models.models.files import kind_of, teacher_of
 from talking_models.report.markdown import grid, write
 from talking_models.training.batches import RatingData
 
@@ -43,11 +42,7 @@ def example(path: str | Path, form: Mapping[str, Any] | None) -> tuple[LayeredMo
         rows["user"], rows["rating"] = trained.vocabulary.users[0], 0.0
         data = RatingData(encode(rows, items, trained.vocabulary))
         return trained.first(), next(data.in_order()), len(rows)
-    if kind_of(path) == IMAGES:
-        model, look, _ = load_trained(path)
-    else:
-        backbone = Backbone.load(path)
-        model, look = MODELS.get(form["kind"]).teacher(form, backbone).eval(), backbone.look
+    model, look = teacher_of(form, path)
     grey = torch.zeros(PICTURES, 3, look.size, look.size)
     return model, SimpleNamespace(images=grey), PICTURES
 

@@ -7,7 +7,6 @@ from torch import Tensor
 
 from talking_models.data.features import EncodedRatings
 from talking_models.models.base import LayeredModel
-from talking_models.models.layers import Streams
 from talking_models.models.network import RatingBatch
 
 
@@ -38,19 +37,6 @@ class RatingData:
         """All ratings once, in order: the same for each model of a stack, or with no such axis."""
         for rows in torch.arange(len(self)).split(size):
             yield self.batch(rows if stack is None else rows.expand(stack, -1))
-
-
-def shuffled_rows(n: int, size: int, order: Streams) -> Iterator[Tensor]:
-    """Rows (*stack, size) without end: each epoch is a new permutation of 0..n-1 for each model.
-
-    A batch may hold the end of one epoch and the start of the next, so every batch is full.
-    """
-    left = order.permutation(n)
-    while True:
-        while left.shape[-1] < size:
-            left = torch.cat((left, order.permutation(n)), -1)
-        yield left[..., :size]
-        left = left[..., size:]
 
 
 def predict_all(model: LayeredModel, data: RatingData, models: int) -> Tensor:

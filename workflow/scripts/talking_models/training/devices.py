@@ -12,7 +12,7 @@ from lightning_fabric import Fabric
 from lightning_fabric.plugins.environments import LightningEnvironment
 from lightning_fabric.strategies import DDPStrategy
 
-from talking_models.training.loop import has_bfloat16
+from talking_models.training.shared import TrainingDiverged, has_bfloat16
 
 log = logging.getLogger(__name__)
 
@@ -86,7 +86,7 @@ def launch(device: Mapping[str, Any], function: Callable, *arguments: Any) -> An
     """Call `function(fabric, *arguments)` in as many processes as there are devices.
 
     With several, `function` and its arguments are pickled, and the script that started the job must
-    not start it again when it is imported.
+    not start it again when it is imported. A `TrainingDiverged` is raised here, as by one process.
     """
     files = [
         handler.baseFilename
@@ -96,7 +96,10 @@ def launch(device: Mapping[str, Any], function: Callable, *arguments: Any) -> An
     # Fabric looks for models in all that it knows to be made of parts; a `partial` is none
     call = partial(function, *arguments)
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # else its sums differ by run
-    return fabric_of(device).launch(_in_process, dict(device), files, call)
+    found = fabric_of(device).launch(_in_process, dict(device), files, call)
+    if isinstance(found, TrainingDiverged):
+        raise found
+    return found
 
 
 def _in_process(fabric: Fabric, device: dict[str, Any], log_files: list[str], call: partial) -> Any:
@@ -114,4 +117,7 @@ def _in_process(fabric: Fabric, device: dict[str, Any], log_files: list[str], ca
             handler = logging.FileHandler(path, mode="a")
             handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
             root.addHandler(handler)
-    return call.func(fabric, *call.args)
+    try:
+        return call.func(fabric, *call.args)
+    except TrainingDiverged as error:  # a process that raises would end as another error
+        return error

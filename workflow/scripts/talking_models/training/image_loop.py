@@ -14,8 +14,8 @@ from talking_models.methods import Method
 from talking_models.models.base import Frozen, LayeredModel
 from talking_models.models.layers import Streams
 from talking_models.training.devices import reduce_gradients
-from talking_models.training.loop import Progress, check_finite, forget_untrained, gradient_norms
 from talking_models.training.resume import Record
+from talking_models.training.shared import Progress, check_finite, forget_untrained, gradient_norms
 
 STILL = ("cls_token", "pos_embed")  # do not decay, as biases and the scales of norms
 
@@ -125,6 +125,7 @@ def train(
             group["lr"] = group["highest"] * learning_rate(step, training)
         values: dict[str, list[Tensor]] = {}
         norms: dict[str, float] = {}
+        wrong: dict[str, Tensor] = {}
         for number in mine:
             batch = fabric.to_device(next(waiting))
             learner.draws.seek(step, number)
@@ -134,7 +135,8 @@ def train(
                 parts, monitors = module(batch, step)
                 total = sum(parts.values())
                 if not torch.isfinite(total):
-                    check_finite(parts | {"total": total}, step, (seed,), config)
+                    wrong |= parts | {"total": total}
+                    total = total * math.nan  # of all gradients, which all processes then see
                 if measured and number == mine[-1]:
                     norms = gradient_norms(learner.parts, student)
                 fabric.backward(total / len(mine))
@@ -145,7 +147,7 @@ def train(
         for part, trained in {"student": student, "modules": own}.items():
             norm = nn.utils.clip_grad_norm_([*trained.parameters()], training["clip"])
             if not torch.isfinite(norm):
-                check_finite({f"gradient norm of {part}": norm}, step, (seed,), config)
+                check_finite(wrong | {f"gradient norm of {part}": norm}, step, (seed,), config)
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
         if measured or last:  # the mean over the micro-batches of all processes

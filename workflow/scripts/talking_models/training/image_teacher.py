@@ -19,25 +19,13 @@ from torch import Tensor
 
 from talking_models.data.images import Examples
 from talking_models.io import atomic
-from talking_models.models import MODELS
 from talking_models.models.base import Frozen, LayeredModel, LazyStates
-from talking_models.models.files import Backbone, Look, kind_of, load_trained, read
+from talking_models.models.files import teacher_of
+from talking_models.models.images import PARTS
 from talking_models.training.devices import launch
 from talking_models.training.loader import MEASURED, ImageBatch, in_order
 
 LOG = logging.getLogger("talking_models")
-PARTS = ("low", "high", "output")
-
-
-def teacher_of(
-    form: Mapping[str, Any], file: Path, probe: Path | None = None
-) -> tuple[LayeredModel, Look]:
-    """A teacher whose outputs are logits: pre-trained with a probe, or trained on the data set."""
-    if kind_of(file) != "backbone":
-        return load_trained(file)[:2]
-    weights = None if probe is None else read(probe, "probe")[0]
-    backbone = Backbone.load(file)
-    return MODELS.get(form["kind"]).teacher(form, backbone, weights), backbone.look
 
 
 class Kept(Frozen):

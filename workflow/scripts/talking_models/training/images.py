@@ -19,15 +19,15 @@ from talking_models.data.images import Examples
 from talking_models.io import write_csv, write_yaml
 from talking_models.models import MODELS
 from talking_models.models.base import Frozen, States
-from talking_models.models.files import Backbone, save_trained
+from talking_models.models.files import Backbone, save_trained, teacher_of
 from talking_models.models.layers import Layers, Streams
 from talking_models.objectives import ClassObjective
 from talking_models.training.devices import launch, settled
 from talking_models.training.image_loop import Learner, micro_batches, train
-from talking_models.training.image_teacher import Kept, teacher_of
+from talking_models.training.image_teacher import Kept
 from talking_models.training.loader import MEASURED, augmented, in_order, shuffled
-from talking_models.training.loop import HISTORY
 from talking_models.training.resume import Record, key_of
+from talking_models.training.shared import HISTORY
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ def fit(
     backbone, form = Backbone.load(inputs.backbone), config["student"]
     look, teachers = backbone.look, {}
     for id, its_form in config["teachers"].items():
-        model, theirs = teacher_of(its_form, *inputs.teachers[id])
+        model, theirs = teacher_of(its_form, *inputs.teachers[id], classes=examples.classes)
         if theirs != look:
             raise ValueError(
                 f"the student looks at images of {look.size} pixels with mean {look.mean} and std "

@@ -19,7 +19,7 @@ from torchvision import transforms as T
 from talking_models.data.images import Examples, Pictures
 from talking_models.models.files import Look
 from talking_models.models.layers import Streams
-from talking_models.training.batches import shuffled_rows
+from talking_models.training.shared import shuffled_rows
 
 MEASURED = 256  # images at once, where nothing is learnt
 KEPT = 2**29  # bytes of pictures that a training holds, as they are before anything random

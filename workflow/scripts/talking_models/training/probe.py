@@ -13,12 +13,11 @@ from torch import Tensor, nn
 
 from talking_models.data.images import Examples
 from talking_models.io import write_csv
-from talking_models.models import MODELS
-from talking_models.models.files import Backbone, save
+from talking_models.models.files import save, teacher_of
 from talking_models.models.layers import Streams
-from talking_models.training.batches import shuffled_rows
 from talking_models.training.devices import launch
 from talking_models.training.loader import MEASURED, in_order
+from talking_models.training.shared import shuffled_rows
 
 LOG = logging.getLogger("talking_models")
 
@@ -53,13 +52,12 @@ def fit_probe(x: Tensor, y: Tensor, classes: int, settings: Mapping[str, Any]) -
 def _run(
     fabric: Fabric, slices: Mapping[str, Path], backbone: Path, config: Any, outputs: Any
 ) -> None:
-    form, weights = config["settings"], Backbone.load(backbone)
-    model = fabric.to_device(MODELS.get(form["kind"]).teacher(form, weights).eval())
-    rows = []
+    model, look = teacher_of(config["settings"], backbone)
+    model, rows = fabric.to_device(model), []
     for name, path in slices.items():
         examples, found = Examples.read(path, name), []
         with torch.no_grad(), fabric.autocast():
-            batches = in_order(examples, weights.look, config["device"]["workers"])
+            batches = in_order(examples, look, config["device"]["workers"])
             for number, batch in enumerate(map(fabric.to_device, batches), 1):
                 found.append((model(batch).output.float(), batch.target))
                 if number % 20 == 0:
@@ -67,7 +65,7 @@ def _run(
         x, y = map(torch.cat, zip(*found, strict=True))  # pooled features (n, width), labels
         if name == "fit":
             LOG.info("features of %d training images, %d wide", *x.shape)
-            layer = fit_probe(x, y, len(examples.classes), form["probe"])
+            layer = fit_probe(x, y, len(examples.classes), config["settings"]["probe"])
         share = float((layer(x).argmax(-1) == y).float().mean())
         LOG.info("accuracy on %s: %.4f of %d images", name, share, len(y))
         rows.append((name, len(y), share))

@@ -19,9 +19,10 @@ from talking_models.models.checkpoint import Checkpoint
 from talking_models.models.layers import Layers, Streams
 from talking_models.models.network import RatingBatch
 from talking_models.objectives import RatingObjective
-from talking_models.training.batches import RatingData, predict_all, shuffled_rows
+from talking_models.training.batches import RatingData, predict_all
 from talking_models.training.loop import train, with_precision
 from talking_models.training.setup import one_thread
+from talking_models.training.shared import shuffled_rows
 from talking_models.training.teacher import FrozenTeacher
 
 

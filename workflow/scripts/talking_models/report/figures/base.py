@@ -17,13 +17,15 @@ class Need(NamedTuple):
 
     inputs: dict[str, list[str]]  # files
     params: dict[str, Any]
+    in_all: bool = True  # whether a run without a target draws it
 
     @classmethod
     def of_gains(cls, plan: Any, id: str) -> Need:
         """Of a figure of a curve along splits: its table."""
         about = plan.along(id)
         params = {key: about[key] for key in ("lines", "against", "metric", "names")}
-        return cls({"gains": [plan.path("tables", f"{id}.csv")]}, params)
+        in_all = plan.config.curves[id].in_all
+        return cls({"gains": [plan.path("tables", f"{id}.csv")]}, params, in_all)
 
 
 class Figure:
@@ -31,7 +33,6 @@ class Figure:
 
     title: ClassVar[str]  # what it shows, in a report's list
     caption: ClassVar[str]  # what a reader must know, in reStructuredText
-    in_all: ClassVar[bool] = True  # whether a run without a target draws it
 
     @classmethod
     def needs(cls, plan: Any, id: str) -> Need | None:

@@ -1,11 +1,14 @@
 """Figure: how alike the states of student and teacher are, method by method."""
 
+from itertools import product
+
 from talking_models.report.figures.base import Figure, Need
 
 
 class CKA(Figure):
     """A panel per state: marks are tasks (mean over seeds), the upright line is their mean."""
 
+    family = "ratings"
     title = "Likeness of student and teacher states"
     caption = """\
 Linear CKA (Kornblith et al., 2019) between the student's lower and higher states and the
@@ -16,19 +19,22 @@ estimate is biased upwards where rows are few: compare methods within a task."""
 
     @classmethod
     def needs(cls, plan, id):
-        rows = plan.students
-        files = [plan.path(*p, "cka", f"{each}.csv") for each in rows.values() for p in plan.places]
-        return Need({"similarity": files}, {"rows": rows}) if files else None
+        if (table := plan.likeness(cls.family)) is None:
+            return None
+        rows = {row: id for row, id in table.rows.items() if id in plan.config.experiments}
+        pairs = product(rows.values(), plan.places_of(table))
+        files = [plan.path(*place, "cka", f"{id}.csv") for id, place in pairs]
+        return Need({"similarity": files}, {"rows": rows}, cls.family == "ratings")
 
     @classmethod
-    def draw(cls, similarity, rows, by="task"):
+    def draw(cls, similarity, rows):
         import pandas as pd
 
         from talking_models.report.figures import style
 
         # of .../{data}/{split}/cka/{experiment}.csv
         parts = {str(path): style.read([path]) for path in similarity}
-        if by == "data":
+        if cls.family == "images":
             parts = {p: part.assign(task=p.split("/")[-4]) for p, part in parts.items()}
         found = pd.concat(parts.values(), ignore_index=True)
         tasks, places = list(dict.fromkeys(found["task"])), range(len(rows))

@@ -18,8 +18,10 @@ same cost stand side by side, up to a fifth away from their place."""
 
     @classmethod
     def needs(cls, plan, id):
-        shown = next((each for each, curve in plan.config.curves.items() if curve.costs), None)
-        return None if shown is None else Need.of_gains(plan, shown)
+        curves = plan.config.curves
+        shown = [each for each, curve in curves.items() if curve.costs]
+        shown.sort(key=lambda each: not curves[each].in_all)
+        return Need.of_gains(plan, shown[0]) if shown else None
 
     @classmethod
     def draw(cls, gains, lines, against, metric, names):

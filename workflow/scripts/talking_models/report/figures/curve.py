@@ -27,7 +27,7 @@ span the same range. The dashed line is what the curve is compared with."""
             "metric": plan.config.metric_of(curve),
             "setting": next(iter(curve.over), id).replace("_", " "),
         }
-        return Need({"metrics": plan.evidence("metrics.csv", plan.jobs(curve), curve)}, params)
+        return Need({"metrics": plan.evidence("metrics.csv", curve)}, params, curve.in_all)
 
     @classmethod
     def draw(cls, metrics, points, against, metric, setting):

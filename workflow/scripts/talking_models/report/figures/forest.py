@@ -20,7 +20,7 @@ three leave out zero by chance."""
             return None
         others = {row: each for row, each in main.rows.items() if each != scratch}
         params = {"rows": others, "scratch": scratch, "metric": plan.config.metric_of(main)}
-        return Need({"predictions": plan.evidence("predictions.parquet", plan.jobs(main))}, params)
+        return Need({"predictions": plan.evidence("predictions.parquet", main)}, params)
 
     @classmethod
     def draw(cls, predictions, rows, scratch, metric):

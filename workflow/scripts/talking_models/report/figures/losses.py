@@ -22,10 +22,11 @@ modules."""
 
     @classmethod
     def needs(cls, plan, id):
-        if plan.main is None or plan.main.against is None:
+        main = plan.main
+        if main is None or main.against not in plan.config.experiments:
             return None
-        jobs = [job for job in plan.jobs(plan.main) if job[-1] == plan.main.against]
-        return Need({"histories": plan.evidence("history.csv", jobs)}, {})
+        jobs = [job for job in plan.jobs(main) if job[-1] == main.against]
+        return Need({"histories": plan.evidence("history.csv", main, jobs)}, {})
 
     @classmethod
     def draw(cls, histories):

@@ -23,7 +23,7 @@ mark is filled where its interval leaves out zero. A gain should not hang on the
             if scratch and len(splits) > 1 and "window" in config.protocols[splits[0]]:
                 rows = {row: each for row, each in table.rows.items() if each != scratch}
                 params = {"rows": rows, "scratch": scratch, "metric": config.metric_of(table)}
-                files = plan.evidence("predictions.parquet", plan.jobs(table))
+                files = plan.evidence("predictions.parquet", table)
                 return Need({"predictions": files}, params | {"splits": splits})
         return None
 
