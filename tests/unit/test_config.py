@@ -346,7 +346,7 @@ def test_planning_a_run_imports_nothing_heavy():
         "import sys\n"
         "from talking_models import config, plan\n"
         "made = plan.Plan(config.read(*sys.argv[1:]))\n"
-        "made.results, made.pages, made.steps, [made.about(id) for id in made.config.tables]\n"
+        "made.results, made.figure_files, [made.about(id) for id in made.config.tables]\n"
         f"assert not set({HEAVY}) & set(sys.modules)\n"
     )
     command = [sys.executable, "-c", code, *map(str, QUICK)]

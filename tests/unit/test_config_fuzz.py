@@ -70,7 +70,7 @@ def said(raw):
     """The words in which a configuration is refused; empty if it is taken, and planned with."""
     try:
         made = Plan(load(raw))
-        made.results, made.searches, made.steps, made.figure_files  # noqa: B018
+        made.results, made.searches, made.figure_files  # noqa: B018
         for id in made.tables_of_all:
             made.about(id), made.stamp(id), made.choices_of(id)
     except ConfigError as error:

@@ -54,13 +54,13 @@ def collect(records: Iterable[Record], teachers: Collection[str] = ()) -> pd.Dat
         columns=COLUMNS,
     )
     how = dict(zip(COLUMNS[1:], ["sum"] * 3 + ["max"], strict=True))
-    found = jobs.groupby("step", sort=False).agg(how)
+    found = jobs.groupby("step", sort=False).agg(how).round(2)
     order = [*STEPS, OTHERS]
     found = found.sort_index(
         key=lambda names: [order.index(name.partition(":")[0]) for name in names]
     )
     if len(found):
-        found.loc[TOTAL] = found.agg(how)
+        found.loc[TOTAL] = found.agg(how).round(2)
     return found.reset_index().astype({"jobs": "Int64"})
 
 
