@@ -1,5 +1,6 @@
 # Results: tables of them, and what students cost who made them.
-# Nothing here trains; `measure_sizes` alone predicts, to time it. Predictions take 22 times as much memory as their files.
+# Nothing here trains; `measure_sizes` alone predicts, to time it. Predictions take 22 times as much
+# memory as their files.
 #
 # Needs: evaluate.smk's and references.smk's evidence; CONFIG.tables, .curves, .paper;
 #        config/paper/*.csv.

@@ -18,8 +18,8 @@
 TUNING = f"{RESULTS}/{{data}}/{{split}}/tuning/{{experiment}}"
 # Those that take the best choice of some others.
 BEST = [id for id, experiment in CONFIG.experiments.items() if experiment.best_of]
-CHOICES = {
-    search: f"{TUNING}/choice.yaml".format(**dict(zip(("data", "split", "experiment"), search)))
+SEARCHED = {
+    search: TUNING.format(**dict(zip(("data", "split", "experiment"), search)))
     for search in [*PLAN.searches, *PLAN.image_searches]
 }
 
@@ -28,9 +28,9 @@ rule tuned:
     """Search all settings."""
     input:
         [
-            f"{TUNING}/{file}".format(data=data, split=split, experiment=experiment)
-            for data, split, experiment in PLAN.searches
-            for file in ("choice.yaml", "trials.csv")[: 1 if experiment in BEST else 2]
+            f"{SEARCHED[search]}/{file}"
+            for search in PLAN.searches
+            for file in ("choice.yaml", "trials.csv")[: 1 if search[-1] in BEST else 2]
         ],
     localrule: True
 
@@ -38,18 +38,18 @@ rule tuned:
 rule tuned_images:
     """Search all settings of images."""
     input:
-        [CHOICES[search] for search in PLAN.image_searches],
+        [f"{SEARCHED[search]}/choice.yaml" for search in PLAN.image_searches],
     localrule: True
 
 
-for one in dict.fromkeys(id for *_, id in CHOICES):
+for one in dict.fromkeys(id for *_, id in SEARCHED):
 
     rule:
         """Search the settings of one experiment, wherever they are chosen."""
         name:
             f"tuned_{one}"
         input:
-            [choice for (*_, id), choice in CHOICES.items() if id == one],
+            [f"{folder}/choice.yaml" for (*_, id), folder in SEARCHED.items() if id == one],
         localrule: True
 
 

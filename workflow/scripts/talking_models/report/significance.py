@@ -171,7 +171,7 @@ def resolution(rows: pd.DataFrame) -> str:
     if pairs.empty:
         return "No row differs from what it is compared with."
     cells, mean = pairs[pairs["task"] != MEAN], pairs[pairs["task"] == MEAN]
-    n = digits(rows)
+    n = digits(rows.iloc[0])
     spans = [
         f"{told.median():.{n}f} (median; {told.min():.{n}f} to {told.max():.{n}f})"
         for told in (cells["detectable"], mean["detectable"])
@@ -188,9 +188,9 @@ def resolution(rows: pd.DataFrame) -> str:
     return text
 
 
-def digits(rows: pd.DataFrame) -> int:
-    """Decimals of the metric of a table's differences."""
-    return METRICS.get(rows["metric"].iloc[0]).digits
+def digits(cell: pd.Series) -> int:
+    """Decimals of the metric of a difference."""
+    return METRICS.get(cell["metric"]).digits
 
 
 def summary(rows: pd.DataFrame, name: str) -> str:
@@ -209,9 +209,9 @@ def summary(rows: pd.DataFrame, name: str) -> str:
                 for outcomes in (each["outcome"], sure)
             ]
             p = "< 0.0001" if mean["p"] < 0.0001 else f"{mean['p']:.4f}"
-            told = "" if pd.isna(mean["detectable"]) else f"{mean['detectable']:.{digits(rows)}f}"
+            told = "" if pd.isna(mean["detectable"]) else f"{mean['detectable']:.{digits(mean)}f}"
             none = pd.isna(mean["half_with_items"]) or mean["stderr"] == 0
-            more = "" if none else f"± {mean['half_with_items']:.{digits(rows)}f}"
+            more = "" if none else f"± {mean['half_with_items']:.{digits(mean)}f}"
             line += [with_interval(mean), more, p, *wins, told]
         lines.append(line + [""] * (len(head) - len(line)))
     return grid(head, lines)
@@ -231,7 +231,7 @@ def with_interval(cell: pd.Series) -> str:
     """A difference with its interval, marked where it is certain."""
     if cell["stderr"] == 0:
         return "*same*"
-    n = METRICS.get(cell["metric"]).digits
+    n = digits(cell)
     if pd.isna(cell["stderr"]):  # of a single unit
         return f"{cell['difference']:+.{n}f}"
     text = interval(cell["difference"], cell["low"], cell["high"], n)
