@@ -1,8 +1,8 @@
 """AdamW for a student and a method's modules: a step costs what the table rows that it reads cost.
 
 AdamW moves every row of an embedding table at every step: one that a batch did not read has no
-gradient, but goes on along its momentum and decays. Here a row's steps without a gradient are made
-up for all at once, before it is read again. Over k = t - u such steps after step u, its first
+gradient, but goes on along its momentum and decays. In a large table a row's steps without a
+gradient are made up for all at once, before it is read again. Over k = t - u such steps after step u, its first
 moment is b1^k m, its second b2^k v, and its weights p are
 
     d^k p - lr A_u m / (sqrt(v) + eps sqrt(1 - b2^(u+1))),    d = 1 - lr * weight_decay,
@@ -26,6 +26,7 @@ from talking_models.models.network import Embedding
 
 BETA1, BETA2, EPS = 0.9, 0.999, 1e-8  # torch's defaults
 CHUNK = 1 << 16  # rows that are settled at once
+LARGE = 1 << 12  # rows of a table; to move all of a smaller one takes less time than to pick some
 step_of = partial(  # in place: of weights, gradients, moments, and how many steps each has taken
     adam,
     max_exp_avg_sqs=[],
@@ -175,10 +176,14 @@ class Optimizer:
     def __init__(
         self, student: LayeredModel, own: nn.Module, *, steps: int, lr: float, decay: float
     ) -> None:
-        self.modules, tables = (student, own), student.tables()
+        self.modules = student, own
         given = {"steps": steps, "lr": lr, "decay": decay}
-        self.rows = {field: RowAdamW(table, **given) for field, table in tables.items()}
-        by_row = {table.weight for table in tables.values()}
+        self.rows = {
+            field: RowAdamW(table, **given)
+            for field, table in student.tables().items()
+            if table.weight.shape[-2] > LARGE
+        }
+        by_row = {rows.table.weight for rows in self.rows.values()}
         rest = [p for module in self.modules for p in module.parameters() if p not in by_row]
         # biases and the scales of norms, one row for each model, do not decay
         matrices = [p for p in rest if p.dim() > 1 and p.shape[-2] > 1]
