@@ -11,6 +11,7 @@ from talking_models.models import MODELS
 from talking_models.models.checkpoint import Checkpoint
 from talking_models.models.layers import Streams
 from talking_models.predictor import RatingPredictor
+from talking_models.training import optimizer
 from talking_models.training import ratings as job
 from talking_models.training.batches import RatingData, predict_all
 from talking_models.training.optimizer import Optimizer
@@ -123,11 +124,14 @@ def test_ids_are_unknown_to_vector_and_bias_at_once():
     assert seen == {(2, 2, 2, 2), (2, 3, 2, 3), (3, 2, 3, 2), (3, 3, 3, 3)}
 
 
-def test_row_by_row_training_is_adamw_of_whole_tables():
+@pytest.mark.parametrize("large", [0, optimizer.LARGE])
+def test_row_by_row_training_is_adamw_of_whole_tables(large, monkeypatch):
     """What `tables()` promises: rows that no batch reads go on as torch's AdamW moves them."""
+    monkeypatch.setattr(optimizer, "LARGE", large)
     by_row, whole = (model_of(mean_rating=3.0).double().train() for _ in range(2))
     options = {"lr": 0.02, "decay": 0.1, "steps": 9}
     mine = Optimizer(by_row, torch.nn.ModuleDict(), **options)
+    assert bool(mine.rows) == (large == 0)
     # as the optimizer has it: no decay of what has one row for each model
     groups = [
         {"params": [p for n, p in whole.named_parameters() if n != "output.bias"]},
