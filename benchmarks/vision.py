@@ -39,7 +39,7 @@ from talking_models.models.layers import Layers, Streams
 from talking_models.models.transformer import LayeredViT
 from talking_models.objectives import ClassObjective
 from talking_models.report.markdown import grid
-from talking_models.training.devices import fabric_of
+from talking_models.training.devices import choose_attention, fabric_of
 from talking_models.training.image_loop import Learner, train
 from talking_models.training.image_teacher import PARTS, Kept
 from talking_models.training.loader import ImageBatch
@@ -115,6 +115,7 @@ class Loops:
         self.fabric = fabric_of(device)
         self.fabric.launch()
         torch.set_num_threads(device["threads"])
+        choose_attention(self.fabric, self.precision)
         look = {"name": arguments.model, "image_size": arguments.image_size, "options": {}}
         form = config.form(config.experiment(self.experiments[0]).student) | look
         self.student = MODELS.get(form["kind"]).student(form, CLASSES)
@@ -182,6 +183,8 @@ class Loops:
     def theirs(self, steps: int) -> float:
         """Seconds of some steps of the plain loop."""
         net = self.fabric.to_device(deepcopy(self.student.net))
+        for block in net.blocks:
+            block.attn.fused_attn = True  # as timm has it
         began = self.clock()
         plain(self.fabric, net, [self.batch] * steps, self.training)
         return self.clock() - began

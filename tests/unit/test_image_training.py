@@ -353,6 +353,21 @@ def test_matrices_decay_and_modules_may_learn_at_a_rate_of_their_own():
     assert {(g["highest"], g["momentum"]) for g in found.param_groups} == {(0.1, 0.9)}
 
 
+@pytest.mark.parametrize(("precision", "fused"), [("float32", True), ("bfloat16", False)])
+def test_attention_on_a_cpu_is_of_products_in_bfloat16(precision, fused, made):
+    """It changes what a step costs, and not what it computes."""
+    fabric = devices.fabric_of(config("scratch")["device"])
+    devices.choose_attention(fabric, precision)
+    net = student(made.fit.parent)
+    assert {block.attn.fused_attn for block in net.net.blocks} == {fused}
+    batch = SimpleNamespace(images=torch.randn(4, 3, *[net.net.patch_embed.img_size[0]] * 2))
+    high = net(batch).high
+    for block in net.net.blocks:
+        block.attn.fused_attn = not fused
+    torch.testing.assert_close(net(batch).high, high, rtol=1e-4, atol=1e-5)
+    devices.choose_attention(fabric, "float32")
+
+
 def test_the_gradient_is_clipped_and_momentum_is_sgds(made, tmp_path):
     """One step by hand, on the images that the job sees."""
     asked = config("scratch", steps=1, warmup_steps=0, clip=0.01, learning_rate=0.5)

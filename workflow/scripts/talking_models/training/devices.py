@@ -50,6 +50,15 @@ def fabric_of(device: Mapping[str, Any]) -> Fabric:
     )
 
 
+def choose_attention(fabric: Fabric, precision: str) -> None:
+    """Let the timm models that are made next have the attention that trains fastest: on a CPU the
+    gradient of torch's fused one takes two to five times as long in bfloat16 as that of products.
+    """
+    from timm.layers import set_fused_attn
+
+    set_fused_attn(fabric.device.type != "cpu" or precision != "bfloat16")
+
+
 @cache
 def bfloat16_pays(threads: int) -> bool:
     """Whether this processor multiplies matrices faster in bfloat16: it has such instructions, and
@@ -108,6 +117,7 @@ def _in_process(fabric: Fabric, device: dict[str, Any], log_files: list[str], ca
             f"{device['devices']} devices asked for, but {fabric.world_size} processes run"
         )
     torch.set_num_threads(device["threads"])
+    choose_attention(fabric, settled(device)["precision"])
     torch.use_deterministic_algorithms(True, warn_only=fabric.device.type != "cpu")
     torch.utils.deterministic.fill_uninitialized_memory = False  # nothing here reads such memory
     root = logging.getLogger()

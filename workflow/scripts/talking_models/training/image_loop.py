@@ -85,9 +85,10 @@ def optimiser(
             if parameters := [p for n, p in learn.items() if n in names]:
                 group = {"params": parameters, "weight_decay": decay}
                 groups.append(group | {"lr": highest, "highest": highest})
+    fused = next(student.parameters()).device.type in ("cpu", "cuda")  # XLA has none
     if training["optimiser"] == "sgd":
-        return torch.optim.SGD(groups, lr=rate, momentum=training["momentum"])
-    return torch.optim.AdamW(groups, lr=rate)
+        return torch.optim.SGD(groups, lr=rate, momentum=training["momentum"], fused=fused)
+    return torch.optim.AdamW(groups, lr=rate, fused=fused)
 
 
 def train(
