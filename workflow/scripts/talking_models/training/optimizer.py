@@ -2,8 +2,8 @@
 
 AdamW moves every row of an embedding table at every step: one that a batch did not read has no
 gradient, but goes on along its momentum and decays. In a large table a row's steps without a
-gradient are made up for all at once, before it is read again. Over k = t - u such steps after step u, its first
-moment is b1^k m, its second b2^k v, and its weights p are
+gradient are made up for all at once, before it is read again. Over k = t - u such steps after
+step u, its first moment is b1^k m, its second b2^k v, and its weights p are
 
     d^k p - lr A_u m / (sqrt(v) + eps sqrt(1 - b2^(u+1))),    d = 1 - lr * weight_decay,
     A_u = sum over i = u+1 .. t of  d^(t-i) r^(i-u) sqrt(1 - b2^i) / (1 - b1^i),
