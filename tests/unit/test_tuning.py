@@ -1,5 +1,6 @@
 """The search for settings: folds, spaces, the journal, the choice."""
 
+import json
 import logging
 import os
 
@@ -209,8 +210,25 @@ class Evaluate:
 LIST = [{"settings": {"x": x}} for x in (5.0, 4.0, -1.0, 3.0, 9.0, 2.0, 8.0)]
 
 
-def searched(folder, evaluate, trials=LIST, identity="a"):
-    return run_search(trials, evaluate, ["t", "u"], 3, folder / "journal.log", identity, LOG)
+def one_by_one(evaluate):
+    """As `run_search` asks, with a score for each trial by itself."""
+
+    def scores(trials, fold, seeds):
+        found = []
+        for settings, seed in zip(trials, seeds, strict=True):
+            try:
+                found.append(evaluate(settings, fold, seed))
+            except ArithmeticError as error:
+                found.append(str(error))
+        return found
+
+    return scores
+
+
+def searched(folder, evaluate, trials=LIST, identity="a", stack=1):
+    stacks = [[*range(len(trials))][at : at + stack] for at in range(0, len(trials), stack)]
+    told = ["t", "u"], 3, folder / "journal.log", identity, LOG
+    return run_search(trials, stacks, one_by_one(evaluate), *told)
 
 
 def test_the_search_keeps_every_curve(tmp_path):
@@ -242,6 +260,25 @@ def test_a_killed_search_goes_on_to_the_same_result(tmp_path, killed_at):
     pd.testing.assert_frame_equal(searched(tmp_path / "cut", second), whole)
     done = {x for x, _ in first.calls[: max(len(first.calls) - 3, 0)]}
     assert not done & {x for x, _ in second.calls}  # finished trials are not scored again
+
+
+@pytest.mark.parametrize("killed_at", [None, 0, 1, 4, 8, 13])
+def test_trials_that_are_trained_together_have_the_scores_of_each(tmp_path, killed_at):
+    """A killed stack is trained again whole, as its last digits may depend on who is in it."""
+    first, again, seen = Evaluate(killed_at), Evaluate(), []
+    alone = searched(tmp_path / "alone", Evaluate())
+    if killed_at is not None:
+        with pytest.raises(KeyboardInterrupt):
+            searched(tmp_path / "together", first, stack=3)
+        kept = tmp_path / "together/journal.log"
+        seen = [json.loads(line) for line in kept.read_text().splitlines()] if kept.exists() else []
+    found = searched(tmp_path / "together", again, stack=3)
+    pd.testing.assert_frame_equal(found, alone)
+    assert len(again.calls) == 19 - len(seen)  # 7 trials on 3 folds, less two of one that diverged
+    stacks = [({x["settings"]["x"] for x in LIST[at : at + 3]}) for at in (0, 3, 6)]
+    for own in stacks:
+        scored = {x for x, fold in again.calls if fold == 0} & own
+        assert scored in (set(), own), "a part of a stack was trained again"
 
 
 def test_another_search_starts_anew_in_the_same_journal(tmp_path):
@@ -289,8 +326,8 @@ def test_a_journal_that_is_a_link_into_a_cache_leaves_the_cache_alone(tmp_path, 
 def test_every_place_of_a_cut_keeps_the_whole_lines_before_it(tmp_path):
     path = tmp_path / "journal.log"
     for fold in range(2):
-        score = lambda _, k, seed: np.array([[0.1 + k, 1e-17]])  # noqa: E731
-        Journal(path, "a", LOG).curves({"x": 1}, fold, score)
+        score = lambda _, k, seeds: [np.array([[0.1 + k, 1e-17]])]  # noqa: E731
+        Journal(path, "a", LOG).curves([{"x": 1}], fold, score)
     content = path.read_bytes()
     for size in range(len(content) + 1):
         path.write_bytes(content[:size])
@@ -636,9 +673,9 @@ def test_a_search_from_files_to_a_choice_and_on_to_more_trials(tmp_path, monkeyp
     scored = []
     original = FoldScores.__call__
 
-    def counted(self, change, fold, seed):
-        scored.append((change["settings"]["weight"], fold))
-        return original(self, change, fold, seed)
+    def counted(self, changes, fold, seeds):
+        scored.extend((change["settings"]["weight"], fold) for change in changes)
+        return original(self, changes, fold, seeds)
 
     monkeypatch.setattr(FoldScores, "__call__", counted)
     trials = [{"settings": {"weight": weight}} for weight in (0.5, 2.0, 8.0)]
@@ -656,7 +693,7 @@ def test_a_search_from_files_to_a_choice_and_on_to_more_trials(tmp_path, monkeyp
         return pd.read_csv(tmp_path / "curves")
 
     two = run(2)
-    assert scored == [(0.5, 0), (0.5, 1), (2.0, 0), (2.0, 1)]
+    assert scored == [(0.5, 0), (2.0, 0), (0.5, 1), (2.0, 1)]
     three = run(3)
     assert scored[4:] == [(8.0, 0), (8.0, 1)], "what had been scored was scored again"
     pd.testing.assert_frame_equal(three[three["trial"] < 2], two)
@@ -708,7 +745,7 @@ def test_a_search_does_not_go_on_from_the_journal_of_another_start(tmp_path, mon
     identities = []
 
     def stop(*arguments):
-        identities.append(arguments[5])
+        identities.append(arguments[6])
         raise KeyboardInterrupt
 
     monkeypatch.setattr("talking_models.tuning.jobs.run_search", stop)
@@ -740,9 +777,9 @@ def test_a_search_does_not_go_on_from_scores_in_another_precision(tmp_path, monk
     given, scored = files(tmp_path), []
     told = {"configs": {"drama": fit_config("scratch")}, "trials": LIST[:1]}
 
-    def score(self, change, fold, seed):
+    def score(self, changes, fold, seeds):
         scored.append(self.search["precision"])
-        return np.ones((1, 2))
+        return [np.ones((1, 2)) for _ in changes]
 
     monkeypatch.setattr(FoldScores, "__call__", score)
     for there in (False, False, True):

@@ -34,12 +34,16 @@ def build(
     teachers: Mapping[str, Any],
     peers: Mapping[str, Any] | None = None,
 ) -> Method:
-    """The method of a job, by its effective config, for models that have `widths`; see `among`."""
+    """The method of a job, by its effective config, for models that have `widths`; see `among`.
+
+    Where `of_each` is in it, that has settings of each model of a stack, see `base.Weights`.
+    """
     peers = peers or {}
     cls = METHODS.get(among(config["method"], teachers, peers))
     widths = {name: teacher.widths for name, teacher in teachers.items()}
     weights = config.get("weights")
-    given = (cls.Settings(**config["settings"]), objective, layers, student.widths, widths)
+    settings = cls.Settings(**config["settings"]).of_each(config.get("of_each", {}))
+    given = (settings, objective, layers, student.widths, widths)
     if len(teachers) > 1 and not cls.has_peers:
         return Each(cls, *given, weights)
     return cls(*given, peers, weights)

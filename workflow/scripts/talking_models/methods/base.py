@@ -24,6 +24,43 @@ if TYPE_CHECKING:
 
 __all__ = ["Each", "Loss", "Method", "MethodSettings", "Once", "Parts", "tuned"]
 
+
+class NotAFactor(TypeError):
+    """A weight of each model of a stack was asked for more than a factor can be."""
+
+
+class Weights(float):
+    """A weight of each model of a stack, in `weight * part` of a loss; as a number, the first's.
+
+    So a method's file is the same for one weight and for many. `NotAFactor` where it is no factor.
+    """
+
+    values: tuple[float, ...]
+
+    def __new__(cls, values: Iterable[float]) -> Weights:
+        """Of values of which all are 0, or none: a method may ask whether there is a weight."""
+        values = tuple(values)
+        self = super().__new__(cls, values[0])
+        self.values = values
+        return self
+
+    def __mul__(self, part: Any) -> Tensor:
+        if not hasattr(part, "new_tensor"):
+            self._refuse()
+        return part.new_tensor(self.values) * part
+
+    __rmul__ = __mul__
+
+    @staticmethod
+    def _refuse(*_: Any, **__: Any) -> Any:
+        raise NotAFactor("a weight of each model of a stack can be a factor of a loss alone")
+
+    __add__ = __radd__ = __sub__ = __rsub__ = __truediv__ = __rtruediv__ = _refuse
+    __pow__ = __rpow__ = __neg__ = __float__ = _refuse
+
+    __torch_function__ = _refuse  # else torch would take it for a number
+
+
 NO_CLASSES = "on ratings, which have no classes"
 
 
@@ -31,6 +68,10 @@ class MethodSettings(BaseModel):
     """Hyper-parameters of a method; subclasses add fields, most of them with `tuned`."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    def of_each(self, values: Mapping[str, Iterable[float]]) -> MethodSettings:
+        """The same with a weight of each model of a stack for some names."""
+        return self.model_copy(update={name: Weights(own) for name, own in values.items()})
 
     def contradiction(self, training: Mapping[str, Any], family: str) -> str | None:
         """What of the settings can have no effect in a training like this one, of a model of

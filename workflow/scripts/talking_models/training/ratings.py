@@ -79,9 +79,10 @@ def begin(
             is trained, names the random streams: a teacher and its student must not begin alike.
         teachers: trained teachers by id. With `teacher_seed` `paired` the model of a seed teaches
             the student of that seed, with `first` the first all of them, with `all` all, as one.
+            The stack's `seeds` are a number, counted from `first_seed`, or a list.
     """
-    first = config.get("first_seed", 0)
-    seeds = tuple(range(first, first + config["seeds"]))
+    first, seeds = config.get("first_seed", 0), config["seeds"]
+    seeds = tuple(range(first, first + seeds) if isinstance(seeds, int) else seeds)
     training, form = config["training"], config["student"]
     vocabulary = Vocabulary.of(rows, items, MODELS.get(form["kind"]).all_words)
     data = RatingData(encode(rows, items, vocabulary))

@@ -16,9 +16,12 @@ from talking_models.changes import changed
 from talking_models.data.base import ALL
 from talking_models.data.parquet import read_items
 from talking_models.data.splits import drawn, folds, members, task_names
+from talking_models.methods.base import NotAFactor
 from talking_models.models.checkpoint import Checkpoint
 from talking_models.training.ratings import Validation, fit, read_rows
 from talking_models.training.setup import one_thread
+from talking_models.training.shared import TrainingDiverged
+from talking_models.tuning.space import factors
 
 QUIET = logging.getLogger("talking_models.tuning.trial")  # of the hundreds of trials of a search
 QUIET.setLevel(logging.WARNING)
@@ -78,23 +81,42 @@ class FoldScores:
                     raise ValueError(f"the task {name!r} has no rows in fold {fold}: leave it out")
                 self.rows[fold, id] = own
 
-    def __call__(self, change: Mapping[str, Any], fold: int, seed: int) -> np.ndarray:
-        """The mean RMSE over models along training, (tasks, looks), their seeds from `seed` on;
-        raises as `fit`.
+    def __call__(
+        self, changes: Sequence[Mapping[str, Any]], fold: int, seeds: Sequence[int]
+    ) -> list[np.ndarray | str]:
+        """The mean RMSE over models along training, (tasks, looks), of each of some trials that are
+        trained as one stack, see `space.stacks`, their models' seeds from those on; why training
+        diverged, if it did.
         """
-        search, curves = self.search, []
+        try:
+            curves = [self._curves(task, changes, fold, seeds) for task in self.configs]
+        except (TrainingDiverged, NotAFactor) as error:
+            if len(changes) == 1:
+                return [str(error)]
+            alone = zip(changes, seeds, strict=True)
+            return [self([change], fold, [seed])[0] for change, seed in alone]
+        return list(np.stack(curves, 1))
+
+    def _curves(
+        self, task: str, changes: Sequence[Mapping[str, Any]], fold: int, seeds: Sequence[int]
+    ) -> np.ndarray:
+        """On one task, (trials, looks)."""
+        search, each = self.search, self.search["seeds"]
         steps = {} if search["steps"] is None else {"steps": search["steps"]}
-        teachers = {id: each[fold] for id, each in self.teachers.items()}
-        for task, start in self.configs.items():
-            config = changed(start, change, {"training": steps})
-            config |= {"seeds": search["seeds"], "precision": search["precision"]}
-            config["first_seed"] = seed
-            config["teacher_seed"] = "first"  # a fold has one teacher for all its students
-            own, held_out = self.rows[fold, task]
-            validation = Validation(held_out, search["every"] or config["training"]["steps"])
-            fit(own, self.items, config, teachers, QUIET, validation)
-            curves.append(np.mean(validation.curve, 1))
-        return np.array(curves)
+        config = changed(self.configs[task], changes[0], {"training": steps})
+        config["seeds"] = [seed + more for seed in seeds for more in range(each)]
+        config["precision"] = search["precision"]
+        config["teacher_seed"] = "first"  # a fold has one teacher for all its students
+        if len(changes) > 1:
+            config["of_each"] = {
+                name: [change["settings"][name] for change in changes for _ in range(each)]
+                for name in factors(config["method"]) & changes[0]["settings"].keys()
+            }
+        own, held_out = self.rows[fold, task]
+        validation = Validation(held_out, search["every"] or config["training"]["steps"])
+        teachers = {id: of[fold] for id, of in self.teachers.items()}
+        fit(own, self.items, config, teachers, QUIET, validation)
+        return np.reshape(validation.curve, (-1, len(changes), each)).mean(-1).T
 
 
 def train_fold_teachers(

@@ -19,7 +19,7 @@ from talking_models.training.setup import one_thread
 from talking_models.tuning.choose import conclude
 from talking_models.tuning.folds import FoldScores
 from talking_models.tuning.search import run_search
-from talking_models.tuning.space import but_for_steps, of_training
+from talking_models.tuning.space import but_for_steps, of_training, stacks
 
 
 def configs_of_tasks(
@@ -95,8 +95,10 @@ def search(
         more["bias_line"] = round(float(np.mean(lines)), 6)
     kept = {key: value for key, value in search.items() if key != "trials"}
     identity = [configs, kept, code, [digest_of_file(path) for path in files]]
-    curves = run_search(trials, score, list(configs), search["folds"], journal, identity, log)
     first = next(iter(configs.values()))
+    together = stacks(trials, first["method"])
+    folds = search["folds"]
+    curves = run_search(trials, together, score, list(configs), folds, journal, identity, log)
     shared = {name: first["training"][name] for name in of_training(first)}
     conclude(
         curves, trials, list(tasks), shared, spaces, search, about, begun, outputs, log, more

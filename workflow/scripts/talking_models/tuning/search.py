@@ -20,6 +20,9 @@ import pandas as pd
 
 from talking_models.io import unlink
 
+# Settings of trials, a fold, and the first seed of each, see `first_seed`, to their validation
+# curves (tasks, looks), the RMSE's mean over seeds, or why training diverged.
+Evaluate = Callable[[Sequence[dict[str, Any]], int, Sequence[int]], Sequence[np.ndarray | str]]
 CURVES = ["trial", "state", "fold", "task", "look", "rmse"]
 KEYS = ["search", "settings", "fold", "found"]  # of a journal's lines
 
@@ -60,30 +63,26 @@ class Journal:
             whole += len(line)
 
     def curves(
-        self,
-        settings: dict[str, Any],
-        fold: int,
-        evaluate: Callable[[dict[str, Any], int, int], np.ndarray],
-    ) -> list | str:
-        """The curves of some settings on a fold, kept to the last digit or evaluated now; why
+        self, trials: Sequence[dict[str, Any]], fold: int, evaluate: Evaluate
+    ) -> list[list | str]:
+        """The curves of each of some trials on a fold, kept to the last digit or evaluated now; why
         training diverged, if it did.
-
-        `evaluate` also gets the first seed of the fold's models, see `first_seed`.
         """
-        place = json.dumps(settings, sort_keys=True), fold
-        if place not in self.found:
-            try:
-                found: list | str = evaluate(settings, fold, first_seed(settings, fold)).tolist()
-            except ArithmeticError as error:
-                found = str(error)
-            line = dict(zip(KEYS, (self.search, *place, found), strict=True))
+        places = [(json.dumps(settings, sort_keys=True), fold) for settings in trials]
+        new = {place: s for place, s in zip(places, trials, strict=True) if place not in self.found}
+        if new:
+            settings, lines = list(new.values()), b""
+            scored = evaluate(settings, fold, [first_seed(each, fold) for each in settings])
+            for place, curves in zip(new, scored, strict=True):
+                self.found[place] = curves if isinstance(curves, str) else curves.tolist()
+                line = dict(zip(KEYS, (self.search, *place, self.found[place]), strict=True))
+                lines += json.dumps(line).encode() + b"\n"
             with open(self.path, "ab") as file:
-                file.write(json.dumps(line).encode() + b"\n")
+                file.write(lines)  # at once: those that were trained together stay together
                 file.flush()
                 os.fsync(file.fileno())
-            self.found[place] = found
-            self.added += 1
-        return self.found[place]
+            self.added += len(new)
+        return [self.found[place] for place in places]
 
 
 def first_seed(settings: dict[str, Any], fold: int) -> int:
@@ -107,7 +106,8 @@ def _is_score(value: Any) -> bool:
 
 def run_search(
     trials: Sequence[dict[str, Any]],
-    evaluate: Callable[[dict[str, Any], int, int], np.ndarray],
+    stacks: Sequence[Sequence[int]],
+    evaluate: Evaluate,
     tasks: Sequence[str],
     folds: int,
     journal: str | Path,
@@ -118,8 +118,8 @@ def run_search(
 
     Args:
         trials: settings, see `space.trials`.
-        evaluate: (settings, fold, first seed) to the validation curves (tasks, looks), the RMSE's
-            mean over seeds; an ArithmeticError ends the trial as failed.
+        stacks: places of those that are evaluated together, see `space.stacks`.
+        evaluate: see there; a trial that diverged is not evaluated on further folds.
         tasks: names of the curves.
         folds: number of folds.
         journal, identity: where the search goes on from, see `Journal`.
@@ -131,22 +131,26 @@ def run_search(
     """
     kept = Journal(journal, identity, log)
     rows = []
-    for index, settings in enumerate(trials):
-        before, curves, state = kept.added, [], "complete"
+    for stack in stacks:
+        before, curves = kept.added, {index: [] for index in stack}
+        states = dict.fromkeys(stack, "complete")
         for fold in range(folds):
-            found = kept.curves(settings, fold, evaluate)
-            if isinstance(found, str):
-                log.warning("%s", found)
-                state = "failed"
-                break
-            curves.append(found)
-        if kept.added > before:
-            score = f" {np.mean(curves, (0, 1)).min():.4f}" if curves else ""
-            log.info("trial %d of %d: %s%s", index + 1, len(trials), state, score)
-        rows += [
-            (index, state, fold, task, look, rmse)
-            for fold, found in enumerate(curves)
-            for task, curve in zip(tasks, found, strict=True)
-            for look, rmse in enumerate(curve)
-        ]
+            going = [index for index in stack if states[index] == "complete"]
+            scored = kept.curves([trials[index] for index in going], fold, evaluate)
+            for index, found in zip(going, scored, strict=True):
+                if isinstance(found, str):
+                    log.warning("%s", found)
+                    states[index] = "failed"
+                else:
+                    curves[index].append(found)
+        for index, own in curves.items():
+            if kept.added > before:
+                score = f" {np.mean(own, (0, 1)).min():.4f}" if own else ""
+                log.info("trial %d of %d: %s%s", index + 1, len(trials), states[index], score)
+            rows += [
+                (index, states[index], fold, task, look, rmse)
+                for fold, found in enumerate(own)
+                for task, curve in zip(tasks, found, strict=True)
+                for look, rmse in enumerate(curve)
+            ]
     return pd.DataFrame(rows, columns=CURVES)

@@ -9,7 +9,7 @@ evenly and do not depend on earlier scores, so that the list is known in advance
 
 import itertools
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from talking_models.changes import PARTS, read_chosen
 from talking_models.methods import METHODS
 from talking_models.models import MODELS
 
+STACK = 6  # trials that are trained together
 Space = Mapping[str, Mapping[str, Any]]
 Spaces = Mapping[str, Space]
 
@@ -84,6 +85,26 @@ def trials(
             drawn["settings"][name] = config["settings"][name]
         found.append(drawn)
     return found
+
+
+def factors(method: str) -> set[str]:
+    """The settings of a method that its file declares to be searched, factors of its loss."""
+    return {*_declared(METHODS.get(method).Settings)}
+
+
+def stacks(listed: Sequence[Mapping[str, Any]], method: str) -> list[list[int]]:
+    """Places of trials that are trained as one stack of models, which takes half the time: they
+    differ in factors of the loss alone, of which all are 0 or none.
+    """
+    weights = factors(method)
+
+    def rest(place: int) -> list[Any]:
+        settings = listed[place].get("settings", {})
+        shared = {name: bool(x) if name in weights else x for name, x in settings.items()}
+        return [listed[place].get("training"), shared]
+
+    alike = (list(places) for _, places in itertools.groupby(range(len(listed)), rest))
+    return [own[at : at + STACK] for own in alike for at in range(0, len(own), STACK)]
 
 
 def settings_alone(chosen: str | Path) -> list[dict[str, Any]]:
