@@ -40,9 +40,9 @@ class Hybrid(Method):
     def build(self, layers, student, teachers):
         """The modules of FD; LD has none."""
         s = self.settings
-        of = {"temperature": s.temperature, "weight": s.logit_weight}  # valid as they are
-        ld = LDSettings.model_construct(**of)
-        fd = FDSettings.model_construct(distance=s.distance, weight=s.feature_weight)
+        # taken as they are: they are valid, and a weight may be one of each model
+        ld = LDSettings.model_construct(weight=s.logit_weight, temperature=s.temperature)
+        fd = FDSettings.model_construct(weight=s.feature_weight, distance=s.distance)
         self.ld = LD(ld, self.objective, layers, student, teachers)
         self.fd = FD(fd, self.objective, layers, student, teachers)
 
