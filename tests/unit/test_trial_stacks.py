@@ -3,21 +3,13 @@
 import numpy as np
 import pytest
 import torch
-from toys import EVERY_METHOD, LOG, TEACHER, fit_config, movielens
+from toys import EVERY_METHOD, LOG, SEARCH, TEACHER, fit_config, movielens
 
 from talking_models.methods.base import NotAFactor, Weights
 from talking_models.training.ratings import fit
 from talking_models.tuning.folds import FoldScores
 from talking_models.tuning.space import factors, stacks
 
-SEARCH = {
-    "folds": 2,
-    "seeds": 2,
-    "precision": "float32",
-    "steps": 6,
-    "every": 3,
-    "warm": False,
-}
 WEIGHTS = (0.3, 2.0, 9.0)
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
-from toys import TEACHER, fit_config, movielens
+from toys import SEARCH, TEACHER, fit_config, movielens
 
 from talking_models.changes import read_chosen, with_chosen
 from talking_models.config.choices import read_choice
@@ -626,17 +626,6 @@ def files(folder, n=200, slice="fit"):
     write(rows, folder / "rows.parquet", {"slice": slice} if slice else None)
     write(items, folder / "items.parquet")
     return {"rows": [folder / "rows.parquet"], "items": folder / "items.parquet"}
-
-
-SEARCH = {
-    "folds": 2,
-    "seeds": 2,
-    "precision": "float32",
-    "steps": 6,
-    "every": 3,
-    "warm": False,
-    "trials": 2,
-}
 
 
 def search_in(folder, given, **changed):

@@ -121,6 +121,18 @@ def fit_config(
     }
 
 
+SEARCH = {
+    "folds": 2,
+    "seeds": 2,
+    "precision": "float32",
+    "steps": 6,
+    "every": 3,
+    "warm": False,
+    "trials": 2,
+}
+"""How `FoldScores` and a whole search of toys are told to search."""
+
+
 # --- rating models, without tables
 
 

@@ -20,7 +20,6 @@ from talking_models.methods.base import NotAFactor
 from talking_models.models.checkpoint import Checkpoint
 from talking_models.training.ratings import Validation, fit, read_rows
 from talking_models.training.setup import one_thread
-from talking_models.training.shared import TrainingDiverged
 from talking_models.tuning.space import factors
 
 QUIET = logging.getLogger("talking_models.tuning.trial")  # of the hundreds of trials of a search
@@ -90,7 +89,7 @@ class FoldScores:
         """
         try:
             curves = [self._curves(task, changes, fold, seeds) for task in self.configs]
-        except (TrainingDiverged, NotAFactor) as error:
+        except (ArithmeticError, NotAFactor) as error:
             if len(changes) == 1:
                 return [str(error)]
             alone = zip(changes, seeds, strict=True)
