@@ -186,6 +186,9 @@ def test_a_window_trains_for_as_many_steps_as_were_chosen_on_it(tuned, tmp_path,
     place = {"data": "ml", "experiment": "talk"}
     takes = [made.takes(SimpleNamespace(split=f"rolling-{n}", **place))[0] for n in (1, 2, 3)]
     assert takes == [first, second, f"{tmp_path}/nothing"]
+    (tmp_path / "ml/rolling-1/talk.yaml").unlink()
+    alone = plan(over, windows).choice_files("ml", "rolling-2", "talk")
+    assert alone == {second: second}, "no file is named that is not there"
 
 
 def test_another_data_set_is_not_touched(tuned, caplog):

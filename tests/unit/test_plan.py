@@ -389,6 +389,9 @@ def test_an_ablation_has_steps_of_its_own_on_each_window():
         assert made.chosen(of(id, split="rolling-2")) == [
             f"{place}/{each}/chosen.yaml" for each in ("talk", id)
         ]
+        own = f"{place}/{id}/choice.yaml"
+        settings = f"results/ml/{first}/tuning/{id}/choice.yaml"
+        assert made.choice_files("ml", "rolling-2", id)[settings] == own, "no search for a note"
 
 
 def test_another_split_can_serve_one_whole():

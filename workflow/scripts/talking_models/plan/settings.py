@@ -218,12 +218,14 @@ class Settings:
         """
         found = {}
         for id in self.searched_for(experiment):
-            on = self.first(split, id)
+            whose = self.first if self.config.experiment(id).chooses else self.steps_from
+            on = whose(split, id)
             if self.is_searched(data):
                 file = self.path(data, on, "tuning", id, "choice.yaml")
                 found[file] = self.choice_in_run(data, split, id, "choice.yaml")
             elif choice := self.choice(data, split, id):
-                found[self.committed(data, on, id)] = choice.path
+                settings = self._chosen_on(data, on, id, quiet=True) or choice
+                found[settings.path] = choice.path
         return found
 
     def basis(self, data: str, split: str) -> dict[str, Any]:
