@@ -90,10 +90,9 @@ class _MeanSquare(torch.autograd.Function):
     @staticmethod
     def forward(ctx, x: Tensor, stack: int) -> Tensor:
         ctx.save_for_backward(x)
-        models = x.flatten(stack).unsqueeze(-2)  # (*stack, 1, n)
+        models = x.flatten(stack)  # (*stack, n)
         ctx.n = models.shape[-1]
-        with torch.autocast(x.device.type, enabled=False):
-            return (models @ models.mT).flatten(stack).squeeze(-1) / ctx.n
+        return torch.linalg.vector_norm(models, dim=-1).square() / ctx.n
 
     @staticmethod
     def backward(ctx, gradient: Tensor) -> tuple[Tensor, None]:

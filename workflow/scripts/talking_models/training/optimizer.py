@@ -160,7 +160,7 @@ def clip(module: nn.Module, most: float, *, stacked: bool) -> None:
             (models, *_), values = p.grad.indices(), p.grad.values()
             own = values.new_zeros(len(p)).index_add_(0, models, values.square().sum(-1))
         else:
-            own = p.grad.flatten(1).square().sum(1)
+            own = torch.linalg.vector_norm(p.grad.flatten(1), dim=1).square()  # one pass
         squares += own
     scale = (most / squares.sqrt()).clamp(max=1)
     for p in graded if (scale < 1).any() else ():
