@@ -10,10 +10,9 @@ from talking_models.training.ratings import begin, fit
 from talking_models.training.teacher import CACHE_BYTES
 
 # of one example: each weight is met thrice, forwards, for its gradient and for its input's; those
-# of the categories' five words twice, as nothing is before them; a product and a sum each, and the
-# square of the error
+# of the categories' five words twice, as nothing is before them; a product and a sum each
 WEIGHTS, WORDS = 12 * 10 + 10 * 8 + 8, 5 * 2
-STEP = TRAINING["batch_size"] * 2 * (3 * WEIGHTS + 2 * WORDS + 1)
+STEP = TRAINING["batch_size"] * 2 * (3 * WEIGHTS + 2 * WORDS)
 
 
 def taken(config, teachers):
@@ -35,13 +34,13 @@ def test_a_student_takes_what_is_counted_by_hand_however_many_learn_together(see
 
 
 def test_what_a_teacher_answers_is_not_counted(teacher, monkeypatch):
-    """LD adds the square of another error, and no forward of the teacher, also where there is no
-    room for what it answers on all rows.
+    """LD adds no forward of the teacher, also where there is no room for what it answers on all
+    rows.
     """
     for room in (CACHE_BYTES, 0):
         monkeypatch.setattr("talking_models.training.teacher.CACHE_BYTES", room)
         found = taken(fit_config("ld"), {"teacher": teacher})
-        assert found["flops"] == TRAINING["steps"] * (STEP + 2 * TRAINING["batch_size"])
+        assert found["flops"] == TRAINING["steps"] * STEP
 
 
 def test_steps_of_the_student_alone_cost_less(teacher):
